@@ -1,0 +1,25 @@
+package phone
+
+import "errors"
+
+// The outcomes that every edge maps to an answer of its own protocol.
+var (
+	ErrNotFound = errors.New("not found") // no such device, extension, file, key
+	ErrInvalid  = errors.New("invalid")   // the input is wrong; see FieldError
+	ErrConflict = errors.New("conflict")  // the thing exists already
+)
+
+// FieldError says which field of the input is wrong and why. It is ErrInvalid.
+type FieldError struct {
+	Field  string // as the caller spelled it, e.g. "lines[0].extensionNumber"
+	Reason string // a plain sentence without a final period
+}
+
+// Error implements error.
+func (e *FieldError) Error() string { return e.Field + ": " + e.Reason }
+
+// Unwrap makes errors.Is(err, ErrInvalid) hold.
+func (e *FieldError) Unwrap() error { return ErrInvalid }
+
+// Invalid returns a FieldError.
+func Invalid(field, reason string) error { return &FieldError{Field: field, Reason: reason} }

@@ -1,0 +1,39 @@
+package phone
+
+import "time"
+
+// EventKind says what part of the house an event comes from.
+type EventKind string
+
+// The kinds of events on a phone's timeline.
+const (
+	EventDHCP       EventKind = "dhcp"       // asked for and was given options or a lease
+	EventFile       EventKind = "file"       // fetched (or failed to fetch) a file
+	EventUpload     EventKind = "upload"     // stored a log or an override
+	EventRegister   EventKind = "register"   // a contact was added or changed
+	EventUnregister EventKind = "unregister" // a contact was removed by the phone
+	EventExpired    EventKind = "expired"    // a contact ran out
+	EventAuthFailed EventKind = "auth"       // a wrong password
+	EventCall       EventKind = "call"       // a call leg
+	EventAdmin      EventKind = "admin"      // an administrator changed the device
+)
+
+// Event is one thing that happened to a device, as its timeline shows it. It
+// holds no secrets: paths are recorded without tokens.
+type Event struct {
+	ID        int64     `json:"-"`
+	At        time.Time `json:"at"`
+	Kind      EventKind `json:"kind"`
+	MAC       MAC       `json:"macAddress,omitzero"`
+	DeviceID  string    `json:"phoneId,omitempty"`
+	Proto     string    `json:"protocol,omitempty"` // "tftp", "http", "https", "dhcp", "udp", "tcp", "tls", "ws", "wss"
+	Path      string    `json:"path,omitempty"`     // file name as asked, or SIP contact
+	Outcome   string    `json:"outcome"`            // "ok", "not-found", "denied", "error" and what the kind defines
+	Status    int       `json:"status,omitempty"`   // the protocol's status code
+	Bytes     int64     `json:"bytes,omitempty"`
+	Millis    int64     `json:"ms,omitempty"` // how long it took
+	Revision  int64     `json:"revision,omitempty"`
+	UserAgent string    `json:"userAgent,omitempty"`
+	Source    string    `json:"source,omitempty"` // ip:port or ip of the peer
+	Detail    string    `json:"detail,omitempty"` // one plain sentence
+}
