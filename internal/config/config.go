@@ -1,0 +1,143 @@
+// Package config reads dialtone's settings: defaults, then a YAML file, then
+// DIALTONE_* environment variables, then flags, each over the one before. Only
+// internal/app and cmd import it; every other package takes its own Options.
+package config
+
+import (
+	"time"
+
+	"pbx.dev/dialtone/internal/phone"
+)
+
+// Off is the value that disables a listener.
+const Off = "off"
+
+// Config holds every setting. The zero value is not usable; start with Default.
+type Config struct {
+	// Node names this process among several behind one store; empty: the host name.
+	Node string `yaml:"node"`
+	// DataDir holds the database, keys, firmware and uploads (mode 0700).
+	DataDir string `yaml:"data_dir"`
+	// Advertise is the address written into DHCP options, templates and SIP;
+	// empty: the first IPv4 address of the host that is not loopback.
+	Advertise string `yaml:"advertise"`
+	// ForgetAfter is how long a phone that nobody provisioned stays in the list
+	// after its last registration.
+	ForgetAfter Duration `yaml:"forget_after"`
+
+	Database  Database  `yaml:"database"`
+	Redis     Redis     `yaml:"redis"`
+	Admin     Admin     `yaml:"admin"`
+	HTTP      HTTP      `yaml:"http"`
+	HTTPS     HTTPS     `yaml:"https"`
+	TFTP      TFTP      `yaml:"tftp"`
+	DHCP      DHCP      `yaml:"dhcp"`
+	SIP       SIP       `yaml:"sip"`
+	Provision Provision `yaml:"provision"`
+	Log       Log       `yaml:"log"`
+}
+
+// Database says where the inventory lives.
+type Database struct {
+	URL phone.Secret `yaml:"url"` // empty: SQLite in data_dir; postgres://...
+}
+
+// Redis says where registrations live.
+type Redis struct {
+	URL phone.Secret `yaml:"url"` // empty: the embedded store in data_dir
+}
+
+// Admin is the listener of the REST API, the page and the metrics.
+type Admin struct {
+	Listen string `yaml:"listen"`
+}
+
+// HTTP is the plain listener of the phones.
+type HTTP struct {
+	Listen string `yaml:"listen"`
+}
+
+// HTTPS is the TLS listener of the phones.
+type HTTPS struct {
+	Listen   string `yaml:"listen"`
+	Cert     string `yaml:"cert"`      // PEM file; empty: made by our own CA
+	Key      string `yaml:"key"`       // PEM file that belongs to Cert
+	ClientCA string `yaml:"client_ca"` // PEM bundle of the phones' factory CAs
+}
+
+// TFTP is the TFTP listener of the phones.
+type TFTP struct {
+	Listen string `yaml:"listen"` // empty: ":69" when the process may bind it, else ":6969"
+}
+
+// DHCP is the DHCP responder.
+type DHCP struct {
+	Mode       string   `yaml:"mode"`        // off, proxy, lease
+	Interface  string   `yaml:"interface"`   // one name, or several with commas
+	ListenPort int      `yaml:"listen_port"` // UDP port
+	Range      string   `yaml:"range"`       // lease: "192.0.2.10-192.0.2.99"
+	Router     string   `yaml:"router"`      // lease: default gateway of the phones
+	LeaseTime  Duration `yaml:"lease_time"`
+	PhonesOnly bool     `yaml:"phones_only"`
+}
+
+// SIP is the registrar and proxy.
+type SIP struct {
+	Domain         string   `yaml:"domain"`  // digest realm and domain of every AOR
+	Server         string   `yaml:"server"`  // host written into templates
+	Aliases        []string `yaml:"aliases"` // further names that mean Domain
+	OutboundProxy  string   `yaml:"outbound_proxy"`
+	Transport      string   `yaml:"transport"` // what templates tell phones to use
+	UDP            string   `yaml:"udp"`
+	TCP            string   `yaml:"tcp"`
+	TLS            string   `yaml:"tls"`
+	WS             string   `yaml:"ws"`
+	WSS            string   `yaml:"wss"`
+	MinExpires     int      `yaml:"min_expires"`     // seconds
+	MaxExpires     int      `yaml:"max_expires"`     // seconds
+	DefaultExpires int      `yaml:"default_expires"` // seconds
+	MaxContacts    int      `yaml:"max_contacts"`    // per extension
+}
+
+// Provision is what phones are given and under which conditions.
+type Provision struct {
+	Enroll        string       `yaml:"enroll"`  // pending, auto, closed
+	Secrets       string       `yaml:"secrets"` // mac, lan, token, mtls
+	LAN           []string     `yaml:"lan"`     // CIDR
+	URL           string       `yaml:"url"`     // empty: http://advertise:port/
+	TimeZone      string       `yaml:"timezone"`
+	NTP           string       `yaml:"ntp"`
+	AdminPassword phone.Secret `yaml:"admin_password"` // of the phones' menus; empty: made on first start
+}
+
+// Log is the log on standard error.
+type Log struct {
+	Level  string `yaml:"level"`  // debug, info, warn, error
+	Format string `yaml:"format"` // text, json
+}
+
+// Default returns the configuration that runs without root on one machine.
+func Default() Config {
+	return Config{
+		DataDir:     "./data",
+		ForgetAfter: Duration(30 * 24 * time.Hour),
+		Admin:       Admin{Listen: "127.0.0.1:8080"},
+		HTTP:        HTTP{Listen: ":8081"},
+		HTTPS:       HTTPS{Listen: ":8443"},
+		DHCP:        DHCP{Mode: Off, ListenPort: 67, LeaseTime: Duration(12 * time.Hour), PhonesOnly: true},
+		SIP: SIP{
+			Domain: "pbx.dev", Server: "sip.pbx.dev", Aliases: []string{}, OutboundProxy: "auto", Transport: "udp",
+			UDP: ":5060", TCP: ":5060", TLS: ":5061", WS: ":5066", WSS: ":7443",
+			MinExpires: 60, MaxExpires: 7200, DefaultExpires: 3600, MaxContacts: 10,
+		},
+		Provision: Provision{
+			Enroll: "pending", Secrets: "lan",
+			LAN: []string{
+				"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "127.0.0.0/8",
+				"::1/128", "fc00::/7", "fe80::/10",
+			},
+			TimeZone: "UTC", NTP: "pool.ntp.org",
+		},
+		Log: Log{Level: "info", Format: "text"},
+	}
+}

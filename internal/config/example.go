@@ -1,0 +1,9 @@
+package config
+
+import _ "embed"
+
+//go:embed example.yaml
+var example []byte
+
+// Example returns the annotated default configuration.
+func Example() []byte { return example }
