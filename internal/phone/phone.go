@@ -118,6 +118,19 @@ type Seen struct {
 	CreatedAt      time.Time
 }
 
+// DeviceState is what was last seen of a device of the inventory: its latest
+// registration and the latest configuration it fetched.
+type DeviceState struct {
+	DeviceID            string
+	LastRegistered      time.Time // zero: never
+	UserAgent           string    // as the phone wrote it
+	IPAddress           string
+	Contact             string    // SIP contact URI
+	Transport           string    // "udp", "tcp", "tls", "ws", "wss"
+	LastProvisioned     time.Time // zero: never
+	ProvisionedRevision int64     // Device.Revision of the configuration it was given then
+}
+
 // APIKey is an access key of the REST API. The key itself is never stored.
 type APIKey struct {
 	ID        string // "key_" and an opaque part
