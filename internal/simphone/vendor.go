@@ -1,0 +1,85 @@
+package simphone
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"pbx.dev/dialtone/internal/phone"
+)
+
+// vendor is how one maker's phones behave. The sequences are those of
+// phone-facts/request_sequence.md 1.2, 2.3 and 3.2, the User-Agents those of
+// phone-facts/user_agents.csv.
+type vendor struct {
+	model     string // default
+	httpAgent func(o Options) string
+	sipAgent  func(o Options) string
+	boot      func(ctx context.Context, p *Phone) (params, error)
+	accounts  func(c params) []account
+}
+
+// params are the configuration parameters that the phone read, by name.
+type params map[string]string
+
+// account is what a phone needs to register one line.
+type account struct {
+	line       int
+	user, auth string
+	password   phone.Secret
+	display    string
+	host       string // SIP server: registrar and domain
+	port       int    // 0: the transport's default
+	transport  string // udp, tcp, tls
+	proxyHost  string // outbound proxy; empty: none
+	proxyPort  int
+	expires    int // seconds
+}
+
+var vendors = map[phone.Vendor]vendor{
+	phone.Polycom: {
+		model: "VVX 450",
+		httpAgent: func(o Options) string {
+			return "FileTransport PolycomVVX-" + underscore(o.Model) + "-UA/6.4.1.2280 Type/Application"
+		},
+		sipAgent: func(o Options) string { return "PolycomVVX-" + underscore(o.Model) + "-UA/6.4.1.2280" },
+		boot:     bootPolycom, accounts: polycomAccounts,
+	},
+	phone.Yealink: {
+		model: "T46S",
+		httpAgent: func(o Options) string {
+			return "Yealink SIP-" + o.Model + " 66.86.0.15 " + strings.ToLower(o.MAC.String())
+		},
+		sipAgent: func(o Options) string { return "Yealink SIP-" + o.Model + " 66.86.0.15" },
+		boot:     bootYealink, accounts: yealinkAccounts,
+	},
+	phone.Grandstream: {
+		model:     "GXP2135",
+		httpAgent: func(o Options) string { return "Grandstream Model HW " + o.Model + " SW 1.0.7.97 DevId " + o.MAC.Hex() },
+		sipAgent:  func(o Options) string { return "Grandstream " + o.Model + " 1.0.7.97" },
+		boot:      bootGrandstream, accounts: grandstreamAccounts,
+	},
+}
+
+func underscore(model string) string { return strings.ReplaceAll(model, " ", "_") }
+
+// boot fetches the files in the vendor's order and returns the accounts in them.
+func (p *Phone) boot(ctx context.Context) ([]account, error) {
+	config, err := p.vendor.boot(ctx, p)
+	if err != nil {
+		return nil, fmt.Errorf("provisioning: %w", err)
+	}
+	accounts := p.vendor.accounts(config)
+	if len(accounts) == 0 {
+		return nil, errors.New("provisioning: the files hold no enabled account")
+	}
+	for _, a := range accounts {
+		via := ""
+		if a.proxyHost != "" {
+			via = fmt.Sprintf(", outbound proxy %s:%d", a.proxyHost, a.proxyPort)
+		}
+		p.step("config", "line %d: %q, %s@%s, port %d, %s%s", a.line, a.display, a.user, a.host, a.port, a.transport, via)
+	}
+	return accounts, nil
+}
