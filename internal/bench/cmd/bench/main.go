@@ -1,0 +1,286 @@
+// Command bench measures dialtone beside Kamailio and dnsmasq, where they are
+// installed, in one run: the server on one core, the load on another.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"pbx.dev/dialtone/internal/bench"
+)
+
+type runner struct {
+	binary   string
+	dir      string
+	users    int
+	duration time.Duration
+	rounds   int
+	port     int // next free block of ports
+}
+
+const (
+	serverCore = 0
+	loadCore   = 1
+)
+
+func main() {
+	r := runner{port: 21000}
+	flag.StringVar(&r.binary, "binary", "bin/dialtone", "the dialtone to measure")
+	flag.IntVar(&r.users, "users", 2000, "extensions that register, and phones that fetch")
+	flag.DurationVar(&r.duration, "duration", 5*time.Second, "time of each measurement")
+	flag.IntVar(&r.rounds, "rounds", 1, "rounds; ours and the peers take turns")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
+	defer stop()
+	if err := r.run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func (r *runner) run(ctx context.Context) error {
+	var err error
+	if r.dir, err = os.MkdirTemp("", "dialtone-bench"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(r.dir)
+	if runtime.NumCPU() > 1 {
+		// The load stays off the server's core; children choose theirs with taskset.
+		var set unix.CPUSet
+		set.Set(loadCore)
+		if err := unix.SchedSetaffinity(0, &set); err != nil {
+			return fmt.Errorf("pin the load: %w", err)
+		}
+	}
+	runtime.GOMAXPROCS(2)
+	fmt.Println(bench.Header)
+	for range r.rounds {
+		for _, job := range []func(context.Context) error{r.registerMemory, r.registerRedis, r.files} {
+			if err := job(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// workdir makes a folder and reserves a block of ports for one server.
+func (r *runner) workdir(name string) (string, int, error) {
+	r.port += 10
+	dir := filepath.Join(r.dir, fmt.Sprintf("%s.%d", name, r.port))
+	return dir, r.port, os.Mkdir(dir, 0o700)
+}
+
+func installed(programs ...string) bool {
+	for _, p := range programs {
+		if _, err := exec.LookPath(p); err != nil {
+			fmt.Printf("# %s is not installed: no figures beside it\n", filepath.Base(p))
+			return false
+		}
+	}
+	return true
+}
+
+// measure runs load, prints a line and returns the result.
+func (r *runner) measure(base *bench.Result, job, system string, load func() (bench.Result, error), procs ...*bench.Process) (*bench.Result, error) {
+	before, err := bench.CPU(procs...)
+	if err != nil {
+		return nil, err
+	}
+	res, err := load()
+	if err != nil {
+		return nil, fmt.Errorf("%s on %s: %w", job, system, err)
+	}
+	after, err := bench.CPU(procs...)
+	if err != nil {
+		return nil, err
+	}
+	res.Job, res.System, res.CPU = job, system, after-before
+	fmt.Println(res.Line(base))
+	return &res, nil
+}
+
+// registration measures both kinds of REGISTER on one server.
+func (r *runner) registration(ctx context.Context, base [2]*bench.Result, store, system, target string, procs ...*bench.Process) (out [2]*bench.Result, err error) {
+	load := bench.SIPLoad{Target: target, Domain: "bench.test", Users: users(r.users), Parallel: 64, Duration: r.duration}
+	for i, name := range []string{"challenge", "refresh"} {
+		load.Refresh = name == "refresh"
+		out[i], err = r.measure(base[i], name+", "+store, system, func() (bench.Result, error) { return load.Run(ctx) }, procs...)
+		if err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+func users(n int) []bench.User {
+	out := make([]bench.User, n)
+	for i := range out {
+		name := fmt.Sprint(1001 + i)
+		out[i] = bench.User{Name: name, Auth: name, Password: "secret" + name}
+	}
+	return out
+}
+
+func (r *runner) registerMemory(ctx context.Context) error {
+	var base [2]*bench.Result
+	if installed("/usr/sbin/kamailio") {
+		dir, port, err := r.workdir("kamailio")
+		if err != nil {
+			return err
+		}
+		k, err := bench.Kamailio(ctx, serverCore, dir, port, 0)
+		if err != nil {
+			return err
+		}
+		base, err = r.registration(ctx, base, "memory", "kamailio", fmt.Sprintf("127.0.0.1:%d", port), k)
+		k.Stop()
+		if err != nil {
+			return err
+		}
+	}
+	return r.ours(ctx, base, "embedded durable", "")
+}
+
+func (r *runner) registerRedis(ctx context.Context) error {
+	if !installed("redis-server", "redis-cli") {
+		return nil
+	}
+	var base [2]*bench.Result
+	modules, _ := filepath.Glob("/usr/lib/*/kamailio/modules/db_redis.so")
+	if len(modules) > 0 && installed("/usr/sbin/kamailio") {
+		dir, port, err := r.workdir("kamailio-redis")
+		if err != nil {
+			return err
+		}
+		store, err := bench.Redis(ctx, serverCore, dir, port+1)
+		if err != nil {
+			return err
+		}
+		defer store.Stop()
+		k, err := bench.Kamailio(ctx, serverCore, dir, port, port+1)
+		if err != nil {
+			return err
+		}
+		base, err = r.registration(ctx, base, "redis", "kamailio", fmt.Sprintf("127.0.0.1:%d", port), k, store)
+		k.Stop()
+		if err != nil {
+			return err
+		}
+	}
+	dir, port, err := r.workdir("redis")
+	if err != nil {
+		return err
+	}
+	store, err := bench.Redis(ctx, serverCore, dir, port)
+	if err != nil {
+		return err
+	}
+	defer store.Stop()
+	return r.ours(ctx, base, "redis", fmt.Sprintf("redis://127.0.0.1:%d/0", port), store)
+}
+
+func (r *runner) ours(ctx context.Context, base [2]*bench.Result, store, redisURL string, more ...*bench.Process) error {
+	dir, port, err := r.workdir("dialtone")
+	if err != nil {
+		return err
+	}
+	d, err := bench.StartDialtone(ctx, serverCore, r.binary, dir, port, redisURL)
+	if err != nil {
+		return err
+	}
+	defer d.Stop()
+	for _, u := range users(r.users) {
+		err := d.Post(ctx, "/v1/pbx/extensions", map[string]string{"number": u.Name, "sipUsername": u.Auth, "sipPassword": u.Password})
+		if err != nil {
+			return err
+		}
+	}
+	_, err = r.registration(ctx, base, store, "dialtone", d.SIP, append(more, d.Process)...)
+	return err
+}
+
+// files measures rendered phone files against dnsmasq's static ones of the same size.
+func (r *runner) files(ctx context.Context) error {
+	dir, port, err := r.workdir("dialtone")
+	if err != nil {
+		return err
+	}
+	d, err := bench.StartDialtone(ctx, serverCore, r.binary, dir, port, "")
+	if err != nil {
+		return err
+	}
+	defer d.Stop()
+	names, err := phones(ctx, d, min(r.users, 1000))
+	if err != nil {
+		return err
+	}
+	var base *bench.Result
+	if os.Geteuid() == 0 && installed("/usr/sbin/dnsmasq") {
+		base, err = r.dnsmasq(ctx, d, names)
+		if err != nil {
+			return err
+		}
+	}
+	load := bench.FileLoad{URL: "tftp://" + d.TFTP, Files: names, Parallel: 16, Duration: r.duration}
+	if _, err := r.measure(base, "file by TFTP", "dialtone", func() (bench.Result, error) { return load.Run(ctx) }, d.Process); err != nil {
+		return err
+	}
+	load.URL = "http://" + d.HTTP
+	_, err = r.measure(nil, "file by HTTP", "dialtone", func() (bench.Result, error) { return load.Run(ctx) }, d.Process)
+	return err
+}
+
+// phones creates n Yealink phones and returns the names of their files.
+func phones(ctx context.Context, d *bench.Dialtone, n int) ([]string, error) {
+	names := make([]string, n)
+	for i := range names {
+		number := fmt.Sprint(1001 + i)
+		if err := d.Post(ctx, "/v1/pbx/extensions", map[string]string{"number": number, "name": "Desk " + number}); err != nil {
+			return nil, err
+		}
+		mac := fmt.Sprintf("001565%06x", i)
+		err := d.Post(ctx, "/v1/pbx/phones", map[string]any{
+			"macAddress": mac, "model": "T46S", "lines": []any{map[string]any{"line": 1, "extensionNumber": number}},
+		})
+		if err != nil {
+			return nil, err
+		}
+		names[i] = mac + ".cfg"
+	}
+	return names, nil
+}
+
+// dnsmasq measures dnsmasq with the very files that d renders, as static ones.
+func (r *runner) dnsmasq(ctx context.Context, d *bench.Dialtone, names []string) (*bench.Result, error) {
+	dir, _, err := r.workdir("dnsmasq")
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range names {
+		body, err := d.File(ctx, n)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, n), body, 0o600)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	p, err := bench.Dnsmasq(ctx, serverCore, dir)
+	if err != nil {
+		fmt.Println("# dnsmasq:", err)
+		return nil, nil
+	}
+	defer p.Stop()
+	load := bench.FileLoad{URL: "tftp://127.0.0.1:69", Files: names, Parallel: 16, Duration: r.duration}
+	return r.measure(nil, "file by TFTP", "dnsmasq", func() (bench.Result, error) { return load.Run(ctx) }, p)
+}
