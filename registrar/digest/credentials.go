@@ -1,0 +1,125 @@
+package digest
+
+import (
+	"hash/maphash"
+	"strconv"
+	"strings"
+
+	"pbx.dev/dialtone/registrar/wire"
+)
+
+// maxValue bounds each value of the credentials, in bytes.
+const maxValue = 512
+
+// credentials are the fields of one Authorization header.
+type credentials struct {
+	username, realm, nonce, uri, response string
+	cnonce, qop, nc, algorithmToken       string
+
+	alg   algorithm
+	known bool   // algorithm is one that we offer
+	count uint32 // nc, or 1 without qop: such a nonce serves one request
+}
+
+// isDigest reports whether the scheme of an Authorization value is Digest.
+func isDigest(s string) bool {
+	scheme, _, ok := strings.Cut(strings.TrimLeft(s, " \t"), " ")
+	return ok && strings.EqualFold(scheme, "Digest")
+}
+
+// parseCredentials reads `Digest name=value, name="value", ...`. It reports false
+// for what is not such a list, for repeated fields and for values out of bounds.
+func parseCredentials(s string) (*credentials, bool) {
+	_, rest, _ := strings.Cut(strings.TrimLeft(s, " \t"), " ")
+	c := new(credentials)
+	for rest != "" {
+		var item string
+		item, rest = wire.CutList(rest)
+		if item == "" {
+			continue
+		}
+		name, value, ok := strings.Cut(item, "=")
+		if !ok || !c.set(strings.TrimRight(name, " \t"), strings.TrimLeft(value, " \t")) {
+			return nil, false
+		}
+	}
+	return c, c.check()
+}
+
+// set stores one field; unknown ones are ignored (RFC 7616 section 3.4).
+func (c *credentials) set(name, value string) bool {
+	field := c.field(name)
+	if field == nil {
+		return true
+	}
+	if len(value) > maxValue || *field != "" || strings.HasPrefix(value, `"`) != strings.HasSuffix(value, `"`) || value == `"` {
+		return false
+	}
+	*field = wire.Unquote(value)
+	return true
+}
+
+func (c *credentials) field(name string) *string {
+	fields := [...]struct {
+		name string
+		at   *string
+	}{
+		{"username", &c.username}, {"realm", &c.realm}, {"nonce", &c.nonce}, {"uri", &c.uri},
+		{"response", &c.response}, {"algorithm", &c.algorithmToken}, {"cnonce", &c.cnonce},
+		{"qop", &c.qop}, {"nc", &c.nc},
+	}
+	for _, f := range fields {
+		if strings.EqualFold(f.name, name) {
+			return f.at
+		}
+	}
+	return nil
+}
+
+// check interprets the algorithm and the nonce count.
+func (c *credentials) check() bool {
+	c.alg, c.known = algMD5, c.algorithmToken == ""
+	for alg, token := range algorithms {
+		if strings.EqualFold(token, c.algorithmToken) {
+			c.alg, c.known = algorithm(alg), true
+		}
+	}
+	if c.qop == "" {
+		c.count = 1
+		return true
+	}
+	n, err := strconv.ParseUint(c.nc, 16, 32)
+	c.count = uint32(n)
+	return err == nil && len(c.nc) == 8 && n > 0 && c.cnonce != "" && strings.EqualFold(c.qop, "auth")
+}
+
+// complete reports whether every field that a response needs is there.
+func (c *credentials) complete() bool {
+	return c.user() != "" && c.nonce != "" && c.uri != "" && c.response != ""
+}
+
+// user is the digest user to look up: phones and softphones write "user" or
+// "user@domain". The text is a copy.
+func (c *credentials) user() string {
+	name := c.username
+	if at := strings.LastIndexByte(name, '@'); at >= 0 {
+		name = name[:at]
+	}
+	return strings.Clone(name)
+}
+
+// fingerprint is the same for a retransmission and for nothing else.
+func (c *credentials) fingerprint(seed maphash.Seed, retryKey string) uint64 {
+	var h maphash.Hash
+	h.SetSeed(seed)
+	for _, part := range [...]string{c.nc, c.cnonce, c.response, retryKey} {
+		_, _ = h.WriteString(part) // never fails (maphash)
+		_ = h.WriteByte(0)
+	}
+	return h.Sum64()
+}
+
+// quote escapes text for a quoted string.
+func quote(s string) string {
+	return strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s)
+}

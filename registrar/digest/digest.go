@@ -1,0 +1,221 @@
+// Package digest is the server side of SIP digest authentication (RFC 3261
+// section 22, RFC 7616, RFC 8760) for the registrar and the proxy: challenges
+// with stateless nonces that any node holding the key can check, and the check of
+// credentials with replay refused. It knows no SIP messages and opens no sockets.
+package digest
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"errors"
+	"time"
+
+	"pbx.dev/dialtone/internal/phone"
+	"pbx.dev/dialtone/registrar/wire"
+)
+
+// Options configure a Verifier.
+type Options struct {
+	// Realm is offered in challenges and required in credentials, case-sensitive.
+	Realm string
+	// Key makes the nonces. Nodes that share it accept each other's; at least 16 bytes.
+	Key []byte
+	// Lifetime of a nonce; 0 is one hour.
+	Lifetime time.Duration
+	// Lookup returns the credential of a digest user, phone.ErrNotFound for a
+	// user that does not exist. Any other error makes the outcome Unavailable.
+	Lookup func(ctx context.Context, user string) (phone.Credential, error)
+	Now    func() time.Time // nil is time.Now
+}
+
+// Request is what Verify needs of a SIP request.
+type Request struct {
+	Method        string
+	URI           string   // the Request-URI as received
+	Authorization []string // values of Authorization, or of Proxy-Authorization
+	// RetryKey is the same for a retransmission and differs for every other
+	// request: Call-ID and CSeq number.
+	RetryKey string
+}
+
+// Outcome says what Verify found. The zero value never admits anybody.
+type Outcome int
+
+// The outcomes.
+const (
+	Missing     Outcome = iota // no credentials for our realm and algorithms: challenge
+	Stale                      // right password, but the nonce is too old, not ours or used: challenge with stale=true
+	Denied                     // wrong password or unknown user: challenge
+	Malformed                  // credentials that cannot be read or are for another URI: 400
+	Unavailable                // the directory did not answer: 503
+	OK
+)
+
+// Result is the answer of Verify.
+type Result struct {
+	Outcome    Outcome
+	Credential phone.Credential // whose request it is; set only with OK
+	// User and DeviceID are whom the request claims to be from, for logs and
+	// timelines. They prove nothing.
+	User     string
+	DeviceID string
+}
+
+// Verifier makes challenges and checks credentials. It is safe for concurrent use.
+type Verifier struct {
+	opts   Options
+	nonces *nonces
+	used   *record
+	hashes *hashCache
+	dummy  [2]ha1 // by algorithm, for users that do not exist
+	prefix string // of every challenge, up to the nonce
+}
+
+// New returns a Verifier. It fails with phone.ErrInvalid on unusable options.
+func New(opts Options) (*Verifier, error) {
+	switch {
+	case opts.Realm == "":
+		return nil, phone.Invalid("Realm", "is empty")
+	case len(opts.Key) < 16:
+		return nil, phone.Invalid("Key", "is shorter than 16 bytes")
+	case opts.Lookup == nil:
+		return nil, phone.Invalid("Lookup", "is missing")
+	case opts.Lifetime < 0:
+		return nil, phone.Invalid("Lifetime", "is negative")
+	}
+	if opts.Lifetime == 0 {
+		opts.Lifetime = time.Hour
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	// The realm is part of the key, so a nonce of one realm is nothing in another.
+	mac := hmac.New(sha256.New, opts.Key)
+	mac.Write([]byte("dialtone digest nonce\x00" + opts.Realm))
+	v := &Verifier{
+		opts:   opts,
+		nonces: newNonces(mac.Sum(nil)),
+		used:   newRecord(opts.Lifetime, opts.Now()),
+		hashes: newHashCache(),
+		prefix: `Digest realm="` + quote(opts.Realm) + `", nonce="`,
+	}
+	for alg := range v.dummy {
+		v.dummy[alg] = algorithm(alg).ha1("", opts.Realm, string(opts.Key))
+	}
+	return v, nil
+}
+
+// Challenges returns the values of WWW-Authenticate (or Proxy-Authenticate), MD5
+// first since some clients read only the first, with one fresh nonce.
+func (v *Verifier) Challenges(stale bool) []string {
+	nonce := v.nonces.append(nil, v.opts.Now())
+	out := make([]string, 0, len(algorithms))
+	for alg := range algorithms {
+		out = append(out, string(v.appendChallenge(nil, algorithm(alg), nonce, stale)))
+	}
+	return out
+}
+
+// AppendChallenges appends the same challenges as whole header lines with the
+// header name given, each ended by CRLF.
+func (v *Verifier) AppendChallenges(dst []byte, header string, stale bool) []byte {
+	var buf [nonceLen]byte
+	nonce := v.nonces.append(buf[:0], v.opts.Now())
+	for alg := range algorithms {
+		dst = append(dst, header...)
+		dst = append(dst, ": "...)
+		dst = v.appendChallenge(dst, algorithm(alg), nonce, stale)
+		dst = append(dst, '\r', '\n')
+	}
+	return dst
+}
+
+func (v *Verifier) appendChallenge(dst []byte, alg algorithm, nonce []byte, stale bool) []byte {
+	dst = append(dst, v.prefix...)
+	dst = append(dst, nonce...)
+	dst = append(dst, `", algorithm=`...)
+	dst = append(dst, algorithms[alg]...)
+	dst = append(dst, `, qop="auth"`...)
+	if stale {
+		dst = append(dst, `, stale=true`...)
+	}
+	return dst
+}
+
+// Verify checks the credentials of a request. An unknown user costs the same
+// work and has the same outcome as a wrong password.
+func (v *Verifier) Verify(ctx context.Context, r Request) Result {
+	c, outcome := v.pick(r.Authorization)
+	if outcome != OK {
+		return Result{Outcome: outcome}
+	}
+	res := Result{User: c.user()}
+	if !c.complete() || !wire.SameResource(c.uri, r.URI) {
+		res.Outcome = Malformed
+		return res
+	}
+	cred, err := v.opts.Lookup(ctx, res.User)
+	if err != nil && !errors.Is(err, phone.ErrNotFound) {
+		res.Outcome = Unavailable
+		return res
+	}
+	known := err == nil && !cred.Secret.IsZero()
+	if known {
+		res.DeviceID = cred.DeviceID
+	}
+	if right := v.matches(c, cred, known, r.Method); !right || !known {
+		res.Outcome = Denied
+		return res
+	}
+	// RFC 7616 section 3.3: stale only when the digest was right.
+	if !v.fresh(c, r.RetryKey) {
+		res.Outcome = Stale
+		return res
+	}
+	res.Outcome, res.Credential = OK, cred
+	return res
+}
+
+// pick returns the credentials for our realm, in an algorithm that we offer.
+func (v *Verifier) pick(headers []string) (*credentials, Outcome) {
+	outcome := Missing
+	for _, h := range headers {
+		if !isDigest(h) {
+			continue // RFC 4475 regaut01: an unknown scheme is no credentials
+		}
+		c, ok := parseCredentials(h)
+		if !ok {
+			outcome = Malformed
+			continue
+		}
+		if c.realm == v.opts.Realm && c.known {
+			return c, OK
+		}
+	}
+	return nil, outcome
+}
+
+// matches compares the response with the one our secret gives, in constant time.
+func (v *Verifier) matches(c *credentials, cred phone.Credential, known bool, method string) bool {
+	secret := v.dummy[c.alg]
+	if known {
+		secret = v.hashes.get(c, v.opts.Realm, cred.Secret)
+	}
+	right := c.proves(secret, method)
+	if right && known {
+		v.hashes.put(c, cred.Secret, secret)
+	}
+	return right
+}
+
+// fresh reports whether the nonce is ours, young enough and not used before for
+// another request, and records the use.
+func (v *Verifier) fresh(c *credentials, retryKey string) bool {
+	now := v.opts.Now()
+	id, issued, ok := v.nonces.parse(c.nonce)
+	if !ok || now.Sub(issued) > v.opts.Lifetime || issued.Sub(now) > maxSkew {
+		return false
+	}
+	return v.used.admit(use{nonce: id, issued: issued, count: c.count, retry: c.fingerprint(v.used.seed, retryKey)}, now)
+}
