@@ -44,7 +44,7 @@ type modelTable struct {
 func Lookup(vendor, name string) (Model, bool) {
 	t := models()
 	for _, v := range phone.Vendors() {
-		if vendor != "" && canonicalVendor(vendor) != v {
+		if vendor != "" && CanonicalVendor(vendor) != v {
 			continue
 		}
 		if i, ok := t.byKey[string(v)+"/"+modelKey(v, name)]; ok {
@@ -68,7 +68,10 @@ func Models(v phone.Vendor) []Model {
 // SameModel reports whether two spellings name one model of vendor. The table
 // need not know it: letters and digits are compared.
 func SameModel(vendor, a, b string) bool {
-	v := canonicalVendor(vendor)
+	if a == b {
+		return true
+	}
+	v := CanonicalVendor(vendor)
 	ka, kb := modelKey(v, a), modelKey(v, b)
 	if ka == kb {
 		return true
@@ -77,9 +80,10 @@ func SameModel(vendor, a, b string) bool {
 	return v == phone.Yealink && (ka == "T58" || kb == "T58") && strings.HasPrefix(ka, "T58") && strings.HasPrefix(kb, "T58")
 }
 
-// canonicalVendor folds the spellings of a maker into the vendor whose files
-// its phones read.
-func canonicalVendor(s string) phone.Vendor {
+// CanonicalVendor folds the spellings of a maker ("Poly", "Yealink", "Tiptel
+// (Yealink OEM)") into the vendor whose files its phones read; of another maker
+// it is the name in lower case.
+func CanonicalVendor(s string) phone.Vendor {
 	v := phone.Vendor(strings.ToLower(strings.TrimSpace(s)))
 	switch {
 	case v == "poly":
@@ -139,7 +143,7 @@ func parseModels(text string) (*modelTable, error) {
 
 func modelOf(r []string) Model {
 	m := Model{
-		Vendor: canonicalVendor(r[0]), Maker: r[0], Name: r[1], Code: r[1], Family: r[2],
+		Vendor: CanonicalVendor(r[0]), Maker: r[0], Name: r[1], Code: r[1], Family: r[2],
 		Lines: number(r[3]), LineKeys: number(r[4]), Expansion: r[5], ConfigFiles: r[6], YealinkCommon: r[7],
 		PartNumbers: list(r[8]), FirmwareFile: r[10], FirmwareVersion: r[11], FirmwarePrefix: r[12],
 		Unverified: strings.Contains(strings.ToLower(strings.Join(r, " ")), "unverified"), Source: r[13],

@@ -62,14 +62,23 @@ func Parse(ua string, ctx Context) Agent {
 // app keeps its type.
 func ParseContact(ua, transport, contactURI string) Agent {
 	a := Parse(ua, SIP)
-	if (a.Type == "" || a.Type == Softphone) && fromBrowser(transport, contactURI) {
+	if FromBrowser(transport, contactURI) {
+		a = a.InBrowser()
+	}
+	return a
+}
+
+// InBrowser returns a as it is for a contact with the marks of FromBrowser.
+func (a Agent) InBrowser() Agent {
+	if a.Type == "" || a.Type == Softphone {
 		a.Type = WebRTC
 	}
 	return a
 }
 
-// fromBrowser reports whether a contact has the marks of RFC 7118.
-func fromBrowser(transport, uri string) bool {
+// FromBrowser reports whether a contact has the marks of RFC 7118: it came over
+// a WebSocket, says so in its URI, or has a host below ".invalid".
+func FromBrowser(transport, uri string) bool {
 	if strings.EqualFold(transport, "ws") || strings.EqualFold(transport, "wss") {
 		return true
 	}
