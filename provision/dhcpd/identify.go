@@ -1,0 +1,81 @@
+package dhcpd
+
+import (
+	"encoding/binary"
+	"strings"
+
+	"github.com/insomniacslk/dhcp/dhcpv4"
+)
+
+// identity is who a request comes from, as far as DHCP shows.
+type identity struct {
+	row   *row   // nil: not a phone
+	by    string // which sign told
+	class string // option 60 as text; for Polycom's binary form its parts
+}
+
+// notPhones are vendor classes of computers and boot loaders. They are no
+// phones even when their OUI is a phone maker's: f04ea4 is a block of HP that
+// Poly uses too (phone-facts/README.md).
+var notPhones = [...]string{"MSFT ", "PXEClient", "HTTPClient", "AAPLBSDPC"}
+
+// identify finds the row of a request: option 60, then the OUI, and without
+// phonesOnly what is asked for. Option 60 goes first, as OUI blocks are shared
+// between makers (PROVISIONING.md 6, NethServer/dev#7764).
+func (e *engine) identify(r *request) identity {
+	class := r.pkt.Options.Get(dhcpv4.OptionClassIdentifier)
+	id := identity{class: printable(class)}
+	for _, blob := range [][]byte{
+		class,
+		r.pkt.Options.Get(dhcpv4.OptionVendorIdentifyingVendorClass),    // the same form in 124 and 125
+		r.pkt.Options.Get(dhcpv4.OptionVendorIdentifyingVendorSpecific), // is unverified (1.1)
+	} {
+		if info, ok := parsePolycom(blob); ok {
+			id.row, id.by, id.class = e.rowNamed("polycom"), "vendor class", info
+			return id
+		}
+	}
+	for _, prefix := range notPhones {
+		if strings.HasPrefix(id.class, prefix) {
+			return id
+		}
+	}
+	for i := range e.rows {
+		if e.rows[i].class != nil && e.rows[i].class.MatchString(id.class) {
+			id.row, id.by = &e.rows[i], "vendor class"
+			return id
+		}
+	}
+	if vendor, ok := e.opts.VendorOf(r.mac); ok {
+		id.row, id.by = e.rowOf(vendor), "OUI"
+		return id
+	}
+	if !e.opts.PhonesOnly && r.asksFor(66, 150, 160) {
+		id.row, id.by = e.rowNamed("generic"), "options asked for"
+	}
+	return id
+}
+
+// polycomEnterprise is the number that Polycom's option 60 starts with.
+const polycomEnterprise = 13885
+
+// parsePolycom reads Polycom's binary option 60: enterprise number, length,
+// sub-options code/length/data, 255 at the end (request_sequence.md 1.1). The
+// result is company, model, part number and versions, a blank between them.
+func parsePolycom(b []byte) (string, bool) {
+	if len(b) < 5 || binary.BigEndian.Uint32(b) != polycomEnterprise {
+		return "", false
+	}
+	list := b[5:min(len(b), 5+int(b[4]))]
+	var parts []string
+	for len(list) >= 2 && list[0] != 255 && len(list) >= 2+int(list[1]) {
+		code, data := list[0], list[2:2+int(list[1])]
+		if code >= 1 && code <= 5 {
+			if s := printable(data); s != "" {
+				parts = append(parts, s)
+			}
+		}
+		list = list[2+len(data):]
+	}
+	return printable([]byte(strings.Join(parts, " "))), true
+}

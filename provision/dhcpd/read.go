@@ -1,0 +1,93 @@
+package dhcpd
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"time"
+)
+
+const maxBackoff = 5 * time.Second
+
+// readLoop reads one interface until ctx is done, and opens it anew after an
+// error: an interface that went away comes back with another index.
+func (s *Server) readLoop(ctx context.Context, i int) {
+	backoff := s.poll / 20
+	for {
+		l := s.link(i)
+		err := s.crew.readAll(ctx, l)
+		if ctx.Err() != nil {
+			return
+		}
+		if !errors.Is(err, net.ErrClosed) { // that was watch
+			s.engine.opts.Logger.Warn("dhcp socket failed, opening it again", "interface", l.name, "err", err)
+		}
+		_ = l.conn.Close()
+		for s.reopen(ctx, i) != nil {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(backoff):
+				backoff = min(2*backoff, maxBackoff)
+			}
+		}
+		backoff = s.poll / 20
+		s.engine.opts.Logger.Info("dhcp socket opened again", "interface", l.name)
+	}
+}
+
+// reopen replaces link i by the interface of the same name as it is now.
+func (s *Server) reopen(ctx context.Context, i int) error {
+	o := &s.engine.opts
+	l, err := inspect(s.link(i).name, o.ServerIP, o.Range[0])
+	if err != nil {
+		return err
+	}
+	l.inRange = s.engine.network.IsValid() && l.prefix == s.engine.network
+	if err := l.open(ctx, o.Port); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.links[i] = l
+	if ctx.Err() != nil { // stopReading may have come before
+		_ = l.conn.SetReadDeadline(time.Unix(1, 0))
+	}
+	return nil
+}
+
+// watch closes the socket of an interface that was replaced or has another
+// address, as such a socket hears nothing and says nothing. readLoop then opens it.
+func (s *Server) watch(ctx context.Context, i int) {
+	tick := time.NewTicker(s.poll)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		l := s.link(i)
+		now, err := inspect(l.name, s.engine.opts.ServerIP, s.engine.opts.Range[0])
+		if err != nil || !l.same(now) {
+			_ = l.conn.Close()
+		}
+	}
+}
+
+// readAll hands datagrams to the crew until reading fails.
+func (c *crew) readAll(ctx context.Context, l *link) error {
+	for {
+		buf := c.buffers.Get().(*[maxDatagram]byte)
+		n, peer, err := l.conn.ReadFromUDPAddrPort(buf[:])
+		if err != nil {
+			c.buffers.Put(buf)
+			if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil {
+				continue
+			}
+			return err
+		}
+		c.dispatch(packet{buf: buf, n: n, peer: peer, link: l})
+	}
+}

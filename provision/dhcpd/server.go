@@ -1,0 +1,203 @@
+package dhcpd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"time"
+
+	"pbx.dev/dialtone/internal/phone"
+)
+
+const (
+	loadTimeout   = 30 * time.Second
+	pollInterface = 5 * time.Second // how soon a replaced interface is noticed
+)
+
+// Server answers DHCP on its interfaces.
+type Server struct {
+	engine *engine
+	crew   *crew
+	poll   time.Duration
+
+	mu     sync.Mutex
+	links  []*link            // one per interface; replaced when the interface changes
+	stop   context.CancelFunc // ends Serve
+	done   chan struct{}      // closed when Serve has returned
+	closed bool
+}
+
+// New checks the options. It opens nothing.
+func New(o Options) (*Server, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("dhcp: %w", err)
+	}
+	e := &engine{opts: o, rows: rows(), metrics: newMetrics(o.Registerer), logs: newLimitedLogs()}
+	return &Server{engine: e, crew: newCrew(e), poll: pollInterface}, nil
+}
+
+// Listen opens a socket per interface and, in lease mode, reads the stored
+// leases. A port that another server has on such an interface is an error.
+// After an error nothing is left open.
+func (s *Server) Listen() error {
+	ctx, cancel := context.WithTimeout(context.Background(), loadTimeout)
+	defer cancel()
+	links, err := s.inspectAll()
+	if err != nil {
+		return fmt.Errorf("dhcp: %w", err)
+	}
+	if s.engine.opts.Mode == Lease {
+		if err := s.engine.openPool(ctx, links); err != nil {
+			return fmt.Errorf("dhcp: %w", err)
+		}
+	}
+	for i, l := range links {
+		if err := l.open(ctx, s.engine.opts.Port); err != nil {
+			closeLinks(links[:i])
+			return fmt.Errorf("dhcp: %w", err)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.links = links
+	return nil
+}
+
+func (s *Server) inspectAll() ([]*link, error) {
+	o := &s.engine.opts
+	names := o.Interfaces
+	if len(names) == 0 {
+		name, err := interfaceOf(o.ServerIP)
+		if err != nil {
+			return nil, err
+		}
+		names = []string{name}
+	}
+	var links []*link
+	for _, name := range names {
+		l, err := inspect(name, o.ServerIP, o.Range[0])
+		if err != nil {
+			return nil, err
+		}
+		links = append(links, l)
+	}
+	return links, nil
+}
+
+// openPool makes the pool: its network is that of the interface the range is in.
+func (e *engine) openPool(ctx context.Context, links []*link) error {
+	first, last := e.opts.Range[0], e.opts.Range[1]
+	reserved := []netip.Addr{e.opts.Router, e.opts.ServerIP}
+	for _, l := range links {
+		reserved = append(reserved, l.own...)
+		if l.prefix.Contains(first) && l.prefix.Contains(last) {
+			e.network = l.prefix
+		}
+	}
+	if !e.network.IsValid() {
+		return phone.Invalid("dhcp.range", fmt.Sprintf("%s to %s is not inside the network of an interface", first, last))
+	}
+	if e.opts.Router.IsValid() && !e.network.Contains(e.opts.Router) {
+		return phone.Invalid("dhcp.router", "is not in the network of the range")
+	}
+	for _, l := range links {
+		l.inRange = l.prefix == e.network
+	}
+	reserved = append(reserved, e.network.Addr(), lastAddr(e.network))
+	leases, err := e.opts.Leases.Leases(ctx)
+	if err != nil {
+		return fmt.Errorf("read leases: %w", err)
+	}
+	e.pool = newPool(first, last, reserved...)
+	n := e.pool.load(leases)
+	e.opts.Logger.Info("dhcp leases read", "stored", len(leases), "in_range", n)
+	watchPool(e.opts.Registerer, e)
+	return nil
+}
+
+// Addrs lists the local addresses Listen opened, for the listener table.
+func (s *Server) Addrs() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []string
+	for _, l := range s.links {
+		out = append(out, fmt.Sprintf("%s%%%s", l.conn.LocalAddr(), l.name))
+	}
+	return out
+}
+
+// Serve answers until ctx is done or Close is called, and then returns nil.
+// What was read before is still answered. Listen comes first.
+func (s *Server) Serve(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s.mu.Lock()
+	if s.closed || len(s.links) == 0 || s.stop != nil {
+		defer s.mu.Unlock()
+		if s.closed {
+			return nil
+		}
+		return errors.New("dhcp: Serve without Listen, or a second time")
+	}
+	s.stop, s.done = cancel, make(chan struct{})
+	n := len(s.links)
+	s.mu.Unlock()
+	defer close(s.done)
+	defer s.closeSockets()
+
+	// Wakes the readers; the sockets stay open for the replies under way.
+	defer context.AfterFunc(ctx, s.stopReading)()
+	s.crew.start(context.WithoutCancel(ctx))
+	var readers sync.WaitGroup
+	for i := range n {
+		readers.Go(func() { s.readLoop(ctx, i) })
+		readers.Go(func() { s.watch(ctx, i) })
+	}
+	readers.Wait()
+	s.crew.drain()
+	return nil
+}
+
+// Close stops Serve, waits for it and closes the sockets. It may be called at
+// any time and more than once.
+func (s *Server) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	stop, done := s.stop, s.done
+	s.mu.Unlock()
+	if stop != nil {
+		stop()
+		<-done
+	}
+	s.closeSockets()
+	return nil
+}
+
+func (s *Server) closeSockets() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	closeLinks(s.links)
+}
+
+func closeLinks(links []*link) {
+	for _, l := range links {
+		_ = l.conn.Close() // a second close reports only that
+	}
+}
+
+func (s *Server) stopReading() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.links {
+		_ = l.conn.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
+func (s *Server) link(i int) *link {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.links[i]
+}
