@@ -1,0 +1,107 @@
+// Package api is the REST edge of dialtone and the page that is its first
+// client: it authenticates keys, reads requests, calls the inventory and the
+// roster, and writes answers. It decides nothing about phones itself except the
+// one sentence that says where a phone is stuck (status.go). It does not listen:
+// internal/app gives its handler to the server of admin.listen.
+package api
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/mux"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"pbx.dev/dialtone/api/ui"
+	"pbx.dev/dialtone/internal/phone"
+)
+
+// Options is everything the API needs from the rest of dialtone.
+type Options struct {
+	Roster      Roster
+	Devices     Devices
+	Extensions  Extensions
+	Credentials Credentials
+	Keys        Keys
+	Timeline    Timeline
+	Files       Files
+	// VendorOf names the maker that owns a MAC address block.
+	VendorOf func(phone.MAC) (phone.Vendor, bool)
+	// Ready reports what the daemon depends on; nil means always ready.
+	Ready func() []ReadyCheck
+	// MetricsHandler answers GET /metrics; nil leaves the route out.
+	MetricsHandler http.Handler
+
+	Now        func() time.Time      // nil: time.Now
+	Logger     *slog.Logger          // nil: discard
+	Registerer prometheus.Registerer // nil: no metrics of the API itself
+}
+
+// ReadyCheck is one thing that must work before the daemon takes work.
+type ReadyCheck struct {
+	Name   string `json:"name"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail,omitempty"` // a plain sentence, no secrets
+}
+
+// server holds what the handlers share. It has no state of its own but the
+// counters of failed authentications.
+type server struct {
+	Options
+	failures *failureLimiter
+	metrics  *metrics
+}
+
+// New returns the handler of the admin listener.
+func New(o Options) (http.Handler, error) {
+	s, err := newServer(o)
+	if err != nil {
+		return nil, err
+	}
+	return s.around(s.router()), nil
+}
+
+func newServer(o Options) (*server, error) {
+	switch {
+	case o.Roster == nil, o.Devices == nil, o.Extensions == nil, o.Credentials == nil,
+		o.Keys == nil, o.Timeline == nil, o.Files == nil, o.VendorOf == nil:
+		return nil, errors.New("api: every store and VendorOf are required")
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	o.Logger = o.Logger.With("component", "api")
+	m, err := newMetrics(o.Registerer)
+	if err != nil {
+		return nil, err
+	}
+	return &server{Options: o, failures: newFailureLimiter(), metrics: m}, nil
+}
+
+// router builds the mux from the table of routes. Methods are dispatched below
+// the mux, which would neither name the allowed ones in a 405 nor let HEAD
+// follow GET; SkipClean keeps it from redirecting paths that are not clean.
+func (s *server) router() *mux.Router {
+	root := mux.NewRouter().SkipClean(true)
+	root.NotFoundHandler = s.endpoint("", func(http.ResponseWriter, *http.Request) error {
+		return missing("resource")
+	})
+	paths, byPath := groupByPath(s.routes())
+	v1 := root.PathPrefix(base).Subrouter()
+	for _, p := range paths {
+		router, rest := root, p
+		if r, ok := cutBase(p); ok {
+			router, rest = v1, r
+		}
+		router.Handle(rest, s.endpoint(p, s.dispatch(byPath[p])))
+	}
+	page := ui.Handler()
+	root.Handle("/", s.page(page))
+	root.PathPrefix("/static/").Handler(s.page(page))
+	return root
+}

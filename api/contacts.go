@@ -1,0 +1,39 @@
+package api
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/gorilla/mux"
+)
+
+type contactAnswer struct {
+	URI       string    `json:"uri"`
+	Received  string    `json:"received,omitempty"`
+	Transport string    `json:"transport,omitempty"`
+	UserAgent string    `json:"userAgent,omitempty"`
+	ExpiresAt time.Time `json:"expiresAt"`
+	PhoneID   string    `json:"phoneId,omitempty"`
+}
+
+// extensionContacts answers GET /v1/pbx/extensions/{number}/contacts: every live
+// contact, which is what a call would ring.
+func (s *server) extensionContacts(w http.ResponseWriter, r *http.Request) error {
+	if err := noQuery(r); err != nil {
+		return err
+	}
+	e, err := s.Extensions.Extension(r.Context(), mux.Vars(r)["number"])
+	if err != nil {
+		return absent("extension", err)
+	}
+	contacts := s.Roster.Contacts(e.Number)
+	answer := make([]contactAnswer, 0, len(contacts))
+	for _, c := range contacts {
+		b := c.Binding
+		answer = append(answer, contactAnswer{
+			URI: b.Contact, Received: b.Received, Transport: b.Transport,
+			UserAgent: b.UserAgent, ExpiresAt: stamp(b.ExpiresAt), PhoneID: c.PhoneID,
+		})
+	}
+	return writeJSON(w, http.StatusOK, map[string][]contactAnswer{"contacts": answer})
+}

@@ -1,0 +1,164 @@
+package api
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/gorilla/mux"
+
+	"pbx.dev/dialtone/internal/phone"
+)
+
+// phoneInput is what an administrator decides about a phone, and the document
+// that a PATCH is merged into.
+type phoneInput struct {
+	MACAddress   string            `json:"macAddress"`
+	Manufacturer string            `json:"manufacturer"`
+	Model        string            `json:"model"`
+	Name         string            `json:"name"`
+	Site         string            `json:"site"`
+	Lines        []lineInput       `json:"lines"`
+	Settings     map[string]string `json:"settings"`
+}
+
+type lineInput struct {
+	Line            int    `json:"line"`
+	ExtensionNumber string `json:"extensionNumber"`
+	Label           string `json:"label"`
+}
+
+// createPhone answers POST /v1/pbx/phones.
+func (s *server) createPhone(w http.ResponseWriter, r *http.Request) error {
+	if err := noQuery(r); err != nil {
+		return err
+	}
+	in, err := readNew[phoneInput](w, r)
+	if err != nil {
+		return err
+	}
+	var d phone.Device
+	if err := s.newDevice(&d, in); err != nil {
+		return err
+	}
+	d, err = s.Devices.CreateDevice(r.Context(), d)
+	if err != nil {
+		return err
+	}
+	p, _ := s.Roster.Phone(d.ID)
+	return created(w, base+"/phones/"+url.PathEscape(d.ID), deviceAnswer(withDevice(p, d), d, infoOf(r).key))
+}
+
+// patchPhone answers PATCH /v1/pbx/phones/{id}.
+func (s *server) patchPhone(w http.ResponseWriter, r *http.Request) error {
+	if err := noQuery(r); err != nil {
+		return err
+	}
+	patch, err := readObject(w, r, patchType, jsonType)
+	if err != nil {
+		return err
+	}
+	id := mux.Vars(r)["id"]
+	d, err := s.Devices.UpdateDevice(r.Context(), id, func(d *phone.Device) error {
+		in, err := patched(inputOf(*d), patch)
+		if err != nil {
+			return err
+		}
+		return s.change(d, in)
+	})
+	if err != nil {
+		return absent("provisioned phone", err)
+	}
+	p, _ := s.Roster.Phone(id)
+	return writeJSON(w, http.StatusOK, deviceAnswer(withDevice(p, d), d, infoOf(r).key))
+}
+
+// newDevice fills d from in; the maker comes from the MAC address unless given.
+func (s *server) newDevice(d *phone.Device, in phoneInput) error {
+	mac, err := phone.ParseMAC(in.MACAddress)
+	if err != nil || mac.IsZero() {
+		return phone.Invalid("macAddress", "must be a MAC address, twelve hexadecimal digits")
+	}
+	d.MAC = mac
+	vendor, _ := s.VendorOf(mac)
+	return applyInput(d, in, vendor)
+}
+
+// change applies a patched document to a stored device.
+func (s *server) change(d *phone.Device, in phoneInput) error {
+	if mac, err := phone.ParseMAC(in.MACAddress); err != nil || mac != d.MAC {
+		return phone.Invalid("macAddress", "cannot be changed")
+	}
+	vendor, _ := s.VendorOf(d.MAC)
+	return applyInput(d, in, vendor)
+}
+
+// applyInput sets all but the MAC address; fallback is the vendor when in names
+// none.
+func applyInput(d *phone.Device, in phoneInput, fallback phone.Vendor) error {
+	if in.Manufacturer == "" || in.Manufacturer != d.Vendor.DisplayName() {
+		vendor, err := vendorOf(in.Manufacturer, fallback)
+		if err != nil {
+			return err
+		}
+		d.Vendor = vendor
+	}
+	d.Model, d.Name, d.Site, d.Settings = in.Model, in.Name, in.Site, in.Settings
+	d.Lines = linesOf(in.Lines, d.Lines)
+	return nil
+}
+
+// vendorOf reads a manufacturer by its name in any case.
+func vendorOf(name string, fallback phone.Vendor) (phone.Vendor, error) {
+	known := phone.Vendors()
+	if name == "" {
+		if slices.Contains(known, fallback) {
+			return fallback, nil
+		}
+		return "", phone.Invalid("manufacturer", "the MAC address does not tell it; give "+vendorNames())
+	}
+	for _, v := range known {
+		if strings.EqualFold(name, string(v)) || strings.EqualFold(name, v.DisplayName()) {
+			return v, nil
+		}
+	}
+	return "", phone.Invalid("manufacturer", "must be "+vendorNames())
+}
+
+func vendorNames() string {
+	var names []string
+	for _, v := range phone.Vendors() {
+		names = append(names, v.DisplayName())
+	}
+	return strings.Join(names, ", ")
+}
+
+// linesOf makes the lines of a device, which the inventory numbers and checks. A
+// line that stays on its extension keeps its credential; one that moves gets
+// none, and the inventory mints it.
+func linesOf(in []lineInput, old []phone.Line) []phone.Line {
+	lines := make([]phone.Line, 0, len(in))
+	for _, l := range in {
+		line := phone.Line{Number: l.Line, Extension: l.ExtensionNumber, Label: l.Label}
+		for _, o := range old {
+			if o.Number == l.Line && o.Extension == l.ExtensionNumber {
+				line.AuthUser, line.Secret = o.AuthUser, o.Secret
+			}
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// inputOf is the document of a stored device.
+func inputOf(d phone.Device) phoneInput {
+	in := phoneInput{
+		MACAddress: d.MAC.String(), Manufacturer: d.Vendor.DisplayName(), Model: d.Model,
+		Name: d.Name, Site: d.Site, Settings: d.Settings,
+	}
+	for _, l := range d.Lines {
+		in.Lines = append(in.Lines, lineInput{l.Number, l.Extension, l.Label})
+	}
+	return in
+}

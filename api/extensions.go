@@ -1,0 +1,170 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"pbx.dev/dialtone/internal/phone"
+)
+
+// extensionAnswer is an extension. The password is shown by the two calls that
+// make it, and by no other.
+type extensionAnswer struct {
+	Number      string    `json:"number"`
+	Name        string    `json:"name,omitempty"`
+	SIPUsername string    `json:"sipUsername"`
+	SIPPassword string    `json:"sipPassword,omitempty"`
+	CreatedAt   time.Time `json:"createdAt,omitzero"`
+	UpdatedAt   time.Time `json:"updatedAt,omitzero"`
+}
+
+func extensionOf(e phone.Extension) extensionAnswer {
+	return extensionAnswer{
+		Number: e.Number, Name: e.Name, SIPUsername: e.SIPUsername,
+		CreatedAt: stamp(e.CreatedAt), UpdatedAt: stamp(e.UpdatedAt),
+	}
+}
+
+// withPassword is the answer that shows a password just made.
+func withPassword(e phone.Extension) extensionAnswer {
+	a := extensionOf(e)
+	a.SIPPassword = e.Password.Reveal()
+	return a
+}
+
+// newExtension is the body of a POST. Username and password are minted unless
+// given, for moving from another system.
+type newExtension struct {
+	Number      string `json:"number"`
+	Name        string `json:"name"`
+	SIPUsername string `json:"sipUsername"`
+	SIPPassword string `json:"sipPassword"`
+}
+
+// extensionChange is what a PATCH may change, and the number, which it may repeat.
+type extensionChange struct {
+	Number string `json:"number"`
+	Name   string `json:"name"`
+}
+
+// listExtensions answers GET /v1/pbx/extensions.
+func (s *server) listExtensions(w http.ResponseWriter, r *http.Request) error {
+	q, err := newQuery(r)
+	if err != nil {
+		return err
+	}
+	limit, after := q.limit(), q.cursor()
+	if err := q.err(); err != nil {
+		return err
+	}
+	page, next, err := s.extensionPage(r.Context(), after, limit)
+	if err != nil {
+		return err
+	}
+	answer := struct {
+		Extensions []extensionAnswer `json:"extensions"`
+		Next       string            `json:"next,omitempty"`
+	}{make([]extensionAnswer, 0, len(page)), next}
+	for _, e := range page {
+		answer.Extensions = append(answer.Extensions, extensionOf(e))
+	}
+	return writeJSON(w, http.StatusOK, answer)
+}
+
+// extensionPage reads one page; a full one may be the last, so it looks behind it.
+func (s *server) extensionPage(ctx context.Context, after string, limit int) ([]phone.Extension, string, error) {
+	page, err := s.Extensions.Extensions(ctx, after, limit)
+	if err != nil || len(page) < limit {
+		return page, "", err
+	}
+	last := page[len(page)-1].Number
+	behind, err := s.Extensions.Extensions(ctx, last, 1)
+	if err != nil || len(behind) == 0 {
+		return page, "", err
+	}
+	return page, seal(last), nil
+}
+
+// createExtension answers POST /v1/pbx/extensions.
+func (s *server) createExtension(w http.ResponseWriter, r *http.Request) error {
+	if err := noQuery(r); err != nil {
+		return err
+	}
+	in, err := readNew[newExtension](w, r)
+	if err != nil {
+		return err
+	}
+	e, err := s.Extensions.CreateExtension(r.Context(), phone.Extension{
+		Number: in.Number, Name: in.Name, SIPUsername: in.SIPUsername, Password: phone.NewSecret(in.SIPPassword),
+	})
+	if err != nil {
+		return err
+	}
+	return created(w, base+"/extensions/"+url.PathEscape(e.Number), withPassword(e))
+}
+
+// getExtension answers GET /v1/pbx/extensions/{number}.
+func (s *server) getExtension(w http.ResponseWriter, r *http.Request) error {
+	if err := noQuery(r); err != nil {
+		return err
+	}
+	e, err := s.Extensions.Extension(r.Context(), mux.Vars(r)["number"])
+	if err != nil {
+		return absent("extension", err)
+	}
+	return writeJSON(w, http.StatusOK, extensionOf(e))
+}
+
+// patchExtension answers PATCH /v1/pbx/extensions/{number}.
+func (s *server) patchExtension(w http.ResponseWriter, r *http.Request) error {
+	if err := noQuery(r); err != nil {
+		return err
+	}
+	patch, err := readObject(w, r, patchType, jsonType)
+	if err != nil {
+		return err
+	}
+	e, err := s.Extensions.UpdateExtension(r.Context(), mux.Vars(r)["number"], func(e *phone.Extension) error {
+		in, err := patched(extensionChange{e.Number, e.Name}, patch)
+		if err != nil {
+			return err
+		}
+		if in.Number != e.Number {
+			return phone.Invalid("number", "cannot be changed")
+		}
+		e.Name = in.Name
+		return nil
+	})
+	if err != nil {
+		return absent("extension", err)
+	}
+	return writeJSON(w, http.StatusOK, extensionOf(e))
+}
+
+// deleteExtension answers DELETE /v1/pbx/extensions/{number}.
+func (s *server) deleteExtension(w http.ResponseWriter, r *http.Request) error {
+	if err := noQuery(r); err != nil {
+		return err
+	}
+	if err := s.Extensions.DeleteExtension(r.Context(), mux.Vars(r)["number"]); err != nil {
+		return absent("extension", err)
+	}
+	return noContent(w)
+}
+
+// rotateCredentials answers POST /v1/pbx/extensions/{number}/credentials. It has
+// no body; one that is sent is not read.
+func (s *server) rotateCredentials(w http.ResponseWriter, r *http.Request) error {
+	if err := noQuery(r); err != nil {
+		return err
+	}
+	e, err := s.Credentials.RotateCredentials(r.Context(), mux.Vars(r)["number"])
+	if err != nil {
+		return absent("extension", err)
+	}
+	return writeJSON(w, http.StatusOK, withPassword(e))
+}

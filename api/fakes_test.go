@@ -1,0 +1,318 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"pbx.dev/dialtone/internal/phone"
+	"pbx.dev/dialtone/registrar/location"
+)
+
+// The fakes hold a fixed cast; the zero fake is empty; with err set it is
+// broken. Nothing in them validates: what the edge lets through shows.
+
+var (
+	noon    = time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)
+	deskMAC = phone.MAC{0x00, 0x04, 0xf2, 0xab, 0xcd, 0xef}
+)
+
+const (
+	adminKey = "do_live_admin"
+	readKey  = "do_live_reader"
+	oldKey   = "do_live_expired"
+)
+
+type fakeRoster struct {
+	phones    []Phone
+	contacts  []Contact
+	filter    Filter
+	cursor    string
+	limit     int
+	forgotten []string
+	err       error
+}
+
+func (f *fakeRoster) List(filter Filter, cursor string, limit int) ([]Phone, string, error) {
+	f.filter, f.cursor, f.limit = filter, cursor, limit
+	if len(f.phones) > limit {
+		return f.phones[:limit], "more", f.err
+	}
+	return f.phones, "", f.err
+}
+
+func (f *fakeRoster) Stats() Stats {
+	return Stats{Total: 4, Registered: 3, Unregistered: 1, ByType: map[string]int{"hardware": 2, "webrtc": 1, "mobile": 1}}
+}
+
+func (f *fakeRoster) Phone(id string) (Phone, bool) {
+	i := slices.IndexFunc(f.phones, func(p Phone) bool { return p.ID == id })
+	if i < 0 {
+		return Phone{}, false
+	}
+	return f.phones[i], true
+}
+
+func (f *fakeRoster) Contacts(string) []Contact { return f.contacts }
+
+func (f *fakeRoster) Forget(_ context.Context, id string) error {
+	f.forgotten = append(f.forgotten, id)
+	return f.err
+}
+
+type fakeDevices struct {
+	devices map[string]phone.Device
+	err     error
+}
+
+func (f *fakeDevices) CreateDevice(_ context.Context, d phone.Device) (phone.Device, error) {
+	d.ID, d.Revision = "phone_new", 1
+	for i := range d.Lines {
+		d.Lines[i].AuthUser, d.Lines[i].Secret = "minted", phone.NewSecret("hush-line")
+	}
+	return d, f.err
+}
+
+func (f *fakeDevices) Device(_ context.Context, id string) (phone.Device, error) {
+	d, ok := f.devices[id]
+	if !ok && f.err == nil {
+		return d, phone.ErrNotFound
+	}
+	return d.Clone(), f.err
+}
+
+func (f *fakeDevices) UpdateDevice(ctx context.Context, id string, change func(*phone.Device) error) (phone.Device, error) {
+	d, err := f.Device(ctx, id)
+	if err != nil {
+		return d, err
+	}
+	if err := change(&d); err != nil {
+		return phone.Device{}, err
+	}
+	f.devices[id] = d
+	return d, nil
+}
+
+func (f *fakeDevices) DeleteDevice(ctx context.Context, id string) error {
+	_, err := f.Device(ctx, id)
+	delete(f.devices, id)
+	return err
+}
+
+type fakeExtensions struct {
+	extensions []phone.Extension
+	err        error
+}
+
+func (f *fakeExtensions) CreateExtension(_ context.Context, e phone.Extension) (phone.Extension, error) {
+	if e.SIPUsername == "" {
+		e.SIPUsername, e.Password = e.Number+"_a1b2c3", phone.NewSecret("hush-created")
+	}
+	e.CreatedAt, e.UpdatedAt = noon, noon
+	return e, f.err
+}
+
+func (f *fakeExtensions) Extension(_ context.Context, number string) (phone.Extension, error) {
+	for _, e := range f.extensions {
+		if e.Number == number {
+			return e, f.err
+		}
+	}
+	if f.err != nil {
+		return phone.Extension{}, f.err
+	}
+	return phone.Extension{}, phone.ErrNotFound
+}
+
+func (f *fakeExtensions) Extensions(_ context.Context, after string, limit int) ([]phone.Extension, error) {
+	var page []phone.Extension
+	for _, e := range f.extensions {
+		if e.Number > after && len(page) < limit {
+			page = append(page, e)
+		}
+	}
+	return page, f.err
+}
+
+func (f *fakeExtensions) UpdateExtension(ctx context.Context, number string, change func(*phone.Extension) error) (phone.Extension, error) {
+	e, err := f.Extension(ctx, number)
+	if err != nil {
+		return e, err
+	}
+	return e, change(&e)
+}
+
+func (f *fakeExtensions) DeleteExtension(ctx context.Context, number string) error {
+	_, err := f.Extension(ctx, number)
+	return err
+}
+
+func (f *fakeExtensions) RotateCredentials(ctx context.Context, number string) (phone.Extension, error) {
+	e, err := f.Extension(ctx, number)
+	e.SIPUsername, e.Password = number+"_d4e5f6", phone.NewSecret("hush-rotated")
+	return e, err
+}
+
+type fakeKeys struct {
+	keys  []phone.APIKey
+	asked int
+	err   error
+}
+
+func (f *fakeKeys) CreateKey(_ context.Context, name string, scopes []string, expires time.Time) (phone.APIKey, phone.Secret, error) {
+	return phone.APIKey{ID: "key_new", Name: name, Scopes: scopes, CreatedAt: noon, ExpiresAt: expires}, phone.NewSecret("do_live_new"), f.err
+}
+
+func (f *fakeKeys) KeyByText(_ context.Context, text string) (phone.APIKey, error) {
+	f.asked++
+	for _, k := range f.keys {
+		if k.Hash == sha256.Sum256([]byte(text)) {
+			return k, f.err
+		}
+	}
+	if f.err != nil {
+		return phone.APIKey{}, f.err
+	}
+	return phone.APIKey{}, phone.ErrNotFound
+}
+
+func (f *fakeKeys) Keys(context.Context) ([]phone.APIKey, error) { return slices.Clone(f.keys), f.err }
+
+func (f *fakeKeys) RevokeKey(_ context.Context, id string) error {
+	if slices.ContainsFunc(f.keys, func(k phone.APIKey) bool { return k.ID == id }) {
+		return f.err
+	}
+	return phone.ErrNotFound
+}
+
+type fakeTimeline struct {
+	events []phone.Event
+	err    error
+}
+
+func (f *fakeTimeline) Events(_ context.Context, _ string, _ phone.MAC, limit int) ([]phone.Event, error) {
+	return f.events[:min(limit, len(f.events))], f.err
+}
+
+type fakeFiles struct{ err error }
+
+func (fakeFiles) Names(d phone.Device) []string {
+	return []string{d.MAC.Hex() + ".cfg", d.MAC.Hex() + "-account.cfg"}
+}
+
+func (f fakeFiles) Preview(_ context.Context, d phone.Device, file string) ([]byte, string, error) {
+	if f.err == nil && !strings.HasPrefix(file, d.MAC.Hex()) {
+		return nil, "", phone.ErrNotFound
+	}
+	return []byte("<APPLICATION password=\"[redacted]\"/>\n"), "text/xml", f.err
+}
+
+// house is one set of fakes.
+type house struct {
+	roster     *fakeRoster
+	devices    *fakeDevices
+	extensions *fakeExtensions
+	keys       *fakeKeys
+	timeline   *fakeTimeline
+	files      *fakeFiles
+}
+
+// fixed is the house with the cast in it.
+func fixed() *house {
+	return &house{
+		roster:  &fakeRoster{phones: castPhones(), contacts: castContacts()},
+		devices: &fakeDevices{devices: map[string]phone.Device{"phone_desk": castDevice()}},
+		extensions: &fakeExtensions{extensions: []phone.Extension{
+			{Number: "101", Name: "Front Desk", SIPUsername: "101_a1b2c3", Password: phone.NewSecret("hush-101"), CreatedAt: noon, UpdatedAt: noon},
+			{Number: "102", SIPUsername: "102_b2c3d4", Password: phone.NewSecret("hush-102"), CreatedAt: noon, UpdatedAt: noon},
+			{Number: "*9#", Name: "Door", SIPUsername: "door_c3d4e5", Password: phone.NewSecret("hush-door"), CreatedAt: noon, UpdatedAt: noon},
+		}},
+		keys: &fakeKeys{keys: castKeys()},
+		timeline: &fakeTimeline{events: []phone.Event{
+			{ID: 3, At: noon.Add(time.Minute), Kind: phone.EventRegister, MAC: deskMAC, DeviceID: "phone_desk", Proto: "udp", Outcome: "ok", Status: 200, Source: "192.0.2.10:5060"},
+			{ID: 2, At: noon, Kind: phone.EventFile, MAC: deskMAC, DeviceID: "phone_desk", Proto: "http", Path: "/0004f2abcdef.cfg", Outcome: "ok", Status: 200, Bytes: 512, Millis: 3, Revision: 7},
+		}},
+		files: &fakeFiles{},
+	}
+}
+
+// empty is the house with nothing but the keys.
+func empty() *house {
+	return &house{
+		roster: &fakeRoster{}, devices: &fakeDevices{}, extensions: &fakeExtensions{},
+		keys: &fakeKeys{keys: castKeys()}, timeline: &fakeTimeline{}, files: &fakeFiles{},
+	}
+}
+
+// broken is the house whose stores all fail, but for the keys.
+func broken() *house {
+	h, err := fixed(), errors.New("dial tcp 10.0.0.5:5432: secret driver text")
+	h.roster.err, h.devices.err, h.extensions.err, h.timeline.err, h.files.err = err, err, err, err, err
+	return h
+}
+
+func (h *house) options() Options {
+	return Options{
+		Roster: h.roster, Devices: h.devices, Extensions: h.extensions, Credentials: h.extensions,
+		Keys: h.keys, Timeline: h.timeline, Files: h.files, VendorOf: vendorOfTest,
+		Now: func() time.Time { return noon },
+	}
+}
+
+func vendorOfTest(m phone.MAC) (phone.Vendor, bool) {
+	switch [3]byte(m[:3]) {
+	case [3]byte{0x00, 0x04, 0xf2}:
+		return phone.Polycom, true
+	case [3]byte{0x80, 0x5e, 0xc0}:
+		return phone.Yealink, true
+	case [3]byte{0x00, 0x04, 0x13}:
+		return "snom", true
+	}
+	return "", false
+}
+
+func castPhones() []Phone {
+	return []Phone{
+		{
+			ID: "phone_desk", Provisioned: true, Extension: "101", ExtensionName: "Front Desk", DeviceType: "hardware",
+			Manufacturer: "Polycom", Model: "VVX 450", MAC: deskMAC, IPAddress: "192.0.2.10", Registered: true,
+			LastRegistered: noon.Add(1234567 * time.Nanosecond), UserAgent: "PolycomVVX-VVX_450-UA/5.9.7.4477",
+			Firmware: "5.9.7.4477", State: "registered",
+			Lines:     []Line{{Line: 1, ExtensionNumber: "101", Registered: true, AuthUser: "desk_1"}},
+			MatchedBy: "credential", Drift: []string{"model"}, LastProvisioned: noon,
+		},
+		{ID: "phone_seen", Extension: "102", DeviceType: "webrtc", State: "unregistered", UserAgent: "JsSIP 3.10.0"},
+	}
+}
+
+func castContacts() []Contact {
+	return []Contact{{
+		PhoneID: "phone_desk",
+		Binding: location.Binding{
+			Contact: "sip:101@192.0.2.10:5060;transport=udp", Received: "192.0.2.10:5060", Transport: "udp",
+			UserAgent: "PolycomVVX-VVX_450-UA/5.9.7.4477", ExpiresAt: noon.Add(time.Hour),
+		},
+	}}
+}
+
+func castDevice() phone.Device {
+	return phone.Device{
+		ID: "phone_desk", MAC: deskMAC, Vendor: phone.Polycom, Model: "VVX 450", Name: "Reception", Site: "Ground floor",
+		Lines: []phone.Line{{
+			Number: 1, Extension: "101", AuthUser: "desk_1", Secret: phone.NewSecret("hush-desk"),
+			DisplayName: "Front Desk", Label: "Desk",
+		}},
+		Settings: map[string]string{"device.auth.localAdminPassword": "hush-setting", "up.oneTouchVoiceMail": "1"}, Revision: 7,
+	}
+}
+
+func castKeys() []phone.APIKey {
+	return []phone.APIKey{
+		{ID: "key_admin", Name: "admin", Hash: sha256.Sum256([]byte(adminKey)), Scopes: Scopes(), CreatedAt: noon},
+		{ID: "key_reader", Name: "reader", Hash: sha256.Sum256([]byte(readKey)), Scopes: []string{phonesRead}, CreatedAt: noon, LastUsed: noon},
+		{ID: "key_expired", Hash: sha256.Sum256([]byte(oldKey)), Scopes: Scopes(), CreatedAt: noon.Add(-time.Hour), ExpiresAt: noon},
+	}
+}

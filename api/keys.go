@@ -1,0 +1,122 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"pbx.dev/dialtone/internal/phone"
+)
+
+// keyAnswer is a key without its text, which only createKey shows.
+type keyAnswer struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name,omitempty"`
+	Scopes    []string  `json:"scopes"`
+	Key       string    `json:"key,omitempty"`
+	CreatedAt time.Time `json:"createdAt,omitzero"`
+	ExpiresAt time.Time `json:"expiresAt,omitzero"`
+	LastUsed  time.Time `json:"lastUsed,omitzero"`
+}
+
+func keyOf(k phone.APIKey) keyAnswer {
+	return keyAnswer{
+		ID: k.ID, Name: k.Name, Scopes: append([]string{}, k.Scopes...),
+		CreatedAt: stamp(k.CreatedAt), ExpiresAt: stamp(k.ExpiresAt), LastUsed: stamp(k.LastUsed),
+	}
+}
+
+type newKey struct {
+	Name      string    `json:"name"`
+	Scopes    []string  `json:"scopes"`
+	ExpiresAt time.Time `json:"expiresAt,omitzero"`
+}
+
+// listKeys answers GET /v1/pbx/keys. Keys are few: the page is cut here.
+func (s *server) listKeys(w http.ResponseWriter, r *http.Request) error {
+	q, err := newQuery(r)
+	if err != nil {
+		return err
+	}
+	limit, after := q.limit(), q.cursor()
+	if err := q.err(); err != nil {
+		return err
+	}
+	keys, err := s.Keys.Keys(r.Context())
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(keys, func(a, b phone.APIKey) int { return strings.Compare(a.ID, b.ID) })
+	keys = slices.DeleteFunc(keys, func(k phone.APIKey) bool { return k.ID <= after })
+	answer := struct {
+		Keys []keyAnswer `json:"keys"`
+		Next string      `json:"next,omitempty"`
+	}{Keys: make([]keyAnswer, 0, min(limit, len(keys)))}
+	for _, k := range keys[:min(limit, len(keys))] {
+		answer.Keys = append(answer.Keys, keyOf(k))
+	}
+	if len(keys) > limit {
+		answer.Next = seal(keys[limit-1].ID)
+	}
+	return writeJSON(w, http.StatusOK, answer)
+}
+
+// createKey answers POST /v1/pbx/keys. A key can give only scopes it has, or
+// pbx:keys:write alone would be every scope.
+func (s *server) createKey(w http.ResponseWriter, r *http.Request) error {
+	if err := noQuery(r); err != nil {
+		return err
+	}
+	in, err := readNew[newKey](w, r)
+	if err != nil {
+		return err
+	}
+	if err := s.checkKey(in); err != nil {
+		return err
+	}
+	for _, scope := range in.Scopes {
+		if !slices.Contains(infoOf(r).key.Scopes, scope) {
+			return refuse(http.StatusForbidden, "The key does not have the scope "+scope+" and cannot give it.")
+		}
+	}
+	k, text, err := s.Keys.CreateKey(r.Context(), in.Name, in.Scopes, in.ExpiresAt)
+	if err != nil {
+		return err
+	}
+	a := keyOf(k)
+	a.Key = text.Reveal()
+	return created(w, base+"/keys/"+url.PathEscape(k.ID), a)
+}
+
+func (s *server) checkKey(in newKey) error {
+	var errs []error
+	if len(in.Scopes) == 0 {
+		errs = append(errs, phone.Invalid("scopes", "must name at least one scope"))
+	}
+	for i, scope := range in.Scopes {
+		if !slices.Contains(Scopes(), scope) {
+			errs = append(errs, phone.Invalid(fmt.Sprintf("scopes[%d]", i), "is not a scope; there are "+strings.Join(Scopes(), ", ")))
+		}
+	}
+	if !in.ExpiresAt.IsZero() && !in.ExpiresAt.After(s.Now()) {
+		errs = append(errs, phone.Invalid("expiresAt", "must be in the future"))
+	}
+	return errors.Join(bounded(errs)...)
+}
+
+// revokeKey answers DELETE /v1/pbx/keys/{id}.
+func (s *server) revokeKey(w http.ResponseWriter, r *http.Request) error {
+	if err := noQuery(r); err != nil {
+		return err
+	}
+	if err := s.Keys.RevokeKey(r.Context(), mux.Vars(r)["id"]); err != nil {
+		return absent("key", err)
+	}
+	return noContent(w)
+}

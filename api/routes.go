@@ -1,0 +1,119 @@
+package api
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// base is the path before every call that needs a key.
+const base = "/v1/pbx"
+
+// The scopes of this API. None implies another: a key has what it lists.
+const (
+	phonesRead      = "pbx:phones:read"
+	phonesWrite     = "pbx:phones:write"
+	extensionsRead  = "pbx:extensions:read"
+	extensionsWrite = "pbx:extensions:write"
+	keysWrite       = "pbx:keys:write"
+)
+
+// Scopes lists every scope a key can have, those of the calls of this API and
+// those of templates and firmware.
+func Scopes() []string {
+	return []string{
+		phonesRead, phonesWrite, extensionsRead, extensionsWrite,
+		"pbx:templates:read", "pbx:templates:write", "pbx:firmware:read", "pbx:firmware:write", keysWrite,
+	}
+}
+
+// handler answers one call. An error is answered by problemOf.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+// route is one call. An empty scope needs no key.
+type route struct {
+	method string
+	path   string
+	scope  string
+	handle handler
+}
+
+// routes is the table of all calls, in the order they are matched.
+func (s *server) routes() []route {
+	table := []route{
+		{"GET", "/healthz", "", s.healthz},
+		{"GET", "/readyz", "", s.readyz},
+		{"GET", "/openapi.json", "", s.openapi},
+
+		{"GET", base + "/phones", phonesRead, s.listPhones},
+		{"POST", base + "/phones", phonesWrite, s.createPhone},
+		{"GET", base + "/phones/stats", phonesRead, s.phoneStats},
+		{"GET", base + "/phones/{id}", phonesRead, s.getPhone},
+		{"PATCH", base + "/phones/{id}", phonesWrite, s.patchPhone},
+		{"DELETE", base + "/phones/{id}", phonesWrite, s.deletePhone},
+		{"GET", base + "/phones/{id}/config", phonesRead, s.phoneConfig},
+		{"GET", base + "/phones/{id}/timeline", phonesRead, s.phoneTimeline},
+
+		{"GET", base + "/extensions", extensionsRead, s.listExtensions},
+		{"POST", base + "/extensions", extensionsWrite, s.createExtension},
+		{"GET", base + "/extensions/{number}", extensionsRead, s.getExtension},
+		{"PATCH", base + "/extensions/{number}", extensionsWrite, s.patchExtension},
+		{"DELETE", base + "/extensions/{number}", extensionsWrite, s.deleteExtension},
+		{"POST", base + "/extensions/{number}/credentials", extensionsWrite, s.rotateCredentials},
+		{"GET", base + "/extensions/{number}/contacts", extensionsRead, s.extensionContacts},
+
+		{"GET", base + "/keys", keysWrite, s.listKeys},
+		{"POST", base + "/keys", keysWrite, s.createKey},
+		{"DELETE", base + "/keys/{id}", keysWrite, s.revokeKey},
+	}
+	if s.MetricsHandler != nil {
+		table = append(table, route{"GET", "/metrics", "", s.prometheus})
+	}
+	return table
+}
+
+// groupByPath keeps the order of the first route of each path.
+func groupByPath(table []route) (paths []string, byPath map[string][]route) {
+	byPath = make(map[string][]route)
+	for _, r := range table {
+		if byPath[r.path] == nil {
+			paths = append(paths, r.path)
+		}
+		byPath[r.path] = append(byPath[r.path], r)
+	}
+	return paths, byPath
+}
+
+func cutBase(path string) (string, bool) { return strings.CutPrefix(path, base) }
+
+// dispatch picks the route of the request's method. HEAD follows GET (RFC 9110
+// section 9.3.2; net/http drops the body), and a 405 names what is allowed
+// (section 15.5.6).
+func (s *server) dispatch(routes []route) handler {
+	var allow []string
+	for _, r := range routes {
+		allow = append(allow, r.method)
+		if r.method == http.MethodGet {
+			allow = append(allow, http.MethodHead)
+		}
+	}
+	slices.Sort(allow)
+	allowed := strings.Join(allow, ", ")
+	return func(w http.ResponseWriter, r *http.Request) error {
+		method := r.Method
+		if method == http.MethodHead {
+			method = http.MethodGet
+		}
+		i := slices.IndexFunc(routes, func(c route) bool { return c.method == method })
+		if i < 0 {
+			w.Header().Set("Allow", allowed)
+			return refuse(http.StatusMethodNotAllowed, "Allowed here: "+allowed+".")
+		}
+		if routes[i].scope != "" {
+			if err := s.authorize(w, r, routes[i].scope); err != nil {
+				return err
+			}
+		}
+		return routes[i].handle(w, r)
+	}
+}

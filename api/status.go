@@ -1,0 +1,116 @@
+package api
+
+import (
+	"fmt"
+	"path"
+	"strings"
+	"time"
+
+	"pbx.dev/dialtone/internal/phone"
+)
+
+// stuckAt says in one plain sentence why a phone is not registered, or "" when
+// it is. It looks at nothing but its arguments; events are newest first. The
+// newest event that explains something wins: a wrong password from before the
+// phone fetched its configuration again is no longer the reason.
+func stuckAt(p Phone, events []phone.Event) string {
+	if p.Registered {
+		return ""
+	}
+	if p.State == "pending" {
+		return "It is not provisioned: adopt it to give it an extension."
+	}
+	for _, e := range events {
+		if sentence := explain(p, e); sentence != "" {
+			return sentence
+		}
+	}
+	return neverConfigured(p, events)
+}
+
+// explain is what one event says about a phone that is not registered.
+func explain(p Phone, e phone.Event) string {
+	at := when(e.At)
+	switch e.Kind {
+	case phone.EventAuthFailed:
+		if p.Provisioned {
+			return fmt.Sprintf("Its registration was refused at %s: wrong password. Restart it so that it fetches its configuration again.", at)
+		}
+		return fmt.Sprintf("Its registration was refused at %s: wrong password. Enter the current password of its extension.", at)
+	case phone.EventExpired:
+		return fmt.Sprintf("Its registration ran out at %s and it did not renew it: it is off, or the network to it is broken.", at)
+	case phone.EventUnregister:
+		return fmt.Sprintf("It removed its registration itself at %s and has not come back.", at)
+	case phone.EventFile:
+		return explainFile(p, e)
+	}
+	return ""
+}
+
+func explainFile(p Phone, e phone.Event) string {
+	at, name := when(e.At), path.Base(e.Path)
+	own := isOwnConfig(p, e.Path)
+	switch {
+	case e.Outcome == "denied":
+		reason := "its proof of identity is not enough"
+		if e.Detail != "" {
+			reason = strings.TrimSuffix(e.Detail, ".")
+		}
+		return fmt.Sprintf("Its request for %s was refused at %s: %s.", name, at, reason)
+	case e.Outcome == "error":
+		return fmt.Sprintf("Sending it %s failed at %s, on the side of dialtone; see the log.", name, at)
+	case own && e.Outcome == "not-found":
+		return fmt.Sprintf("It asked for %s at %s and there is no such file for it.", name, at)
+	case own && e.Outcome == "ok":
+		return fmt.Sprintf("It fetched its configuration %s at %s but has not registered since: check that it can reach the SIP server.", name, at)
+	}
+	return ""
+}
+
+// neverConfigured is the reason when no event explains it: how far the phone
+// came before its configuration.
+func neverConfigured(p Phone, events []phone.Event) string {
+	for _, e := range events {
+		if e.Kind == phone.EventFile && e.Outcome == "ok" {
+			return fmt.Sprintf("It fetched %s at %s but never its own configuration file.", path.Base(e.Path), when(e.At))
+		}
+	}
+	for _, e := range events {
+		if e.Kind == phone.EventDHCP {
+			return fmt.Sprintf("It asked DHCP at %s but never fetched a file: check that it uses option 66 or 160 and can reach the address in it.", when(e.At))
+		}
+	}
+	if !p.LastRegistered.IsZero() {
+		return fmt.Sprintf("It last registered at %s and nothing has been heard of it since.", when(p.LastRegistered))
+	}
+	return "It has never contacted dialtone: check power, network and the provisioning address (DHCP option 66 or 160)."
+}
+
+// notConfig are the endings of files that carry the MAC address in their name
+// but not the account: boot files, overrides and logs of the phone itself
+// (phone-facts/request_sequence.md 1.2 and 2.3).
+var notConfig = []string{
+	".boot", ".log", "-phone.cfg", "-web.cfg", "-license.cfg", "-local.cfg", "-directory.xml",
+	"-calls.xml", "-contact.xml", "-calllog.xml",
+}
+
+// isOwnConfig reports whether a path names a file with the account of this very
+// phone. A Polycom's <mac>.cfg is only the master that names such files
+// (phone-facts/request_sequence.md 1.2).
+func isOwnConfig(p Phone, file string) bool {
+	if p.MAC.IsZero() {
+		return false
+	}
+	name, hex := strings.ToLower(path.Base(file)), p.MAC.Hex()
+	if p.Manufacturer == phone.Polycom.DisplayName() && name == hex+".cfg" {
+		return false
+	}
+	for _, end := range notConfig {
+		if strings.HasSuffix(name, end) {
+			return false
+		}
+	}
+	return strings.Contains(name, hex)
+}
+
+func when(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }

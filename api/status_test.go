@@ -1,0 +1,79 @@
+package api
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"pbx.dev/dialtone/internal/phone"
+)
+
+// TestStuckAt lists the events newest first, as the timeline does.
+func TestStuckAt(t *testing.T) {
+	t.Parallel()
+	yealink := Phone{Provisioned: true, Manufacturer: "Yealink", MAC: phone.MAC{0x80, 0x5e, 0xc0, 1, 2, 3}, State: "contacted"}
+	polycom := Phone{Provisioned: true, Manufacturer: "Polycom", MAC: deskMAC, State: "contacted"}
+	soft := Phone{DeviceType: "softphone", State: "unregistered"}
+	live := yealink
+	live.Registered = true
+	unknown := Phone{State: "pending", MAC: deskMAC}
+	lapsed := yealink
+	lapsed.LastRegistered = noon
+
+	file := func(path, outcome string) phone.Event {
+		return phone.Event{At: noon, Kind: phone.EventFile, Path: path, Outcome: outcome}
+	}
+	kind := func(k phone.EventKind) phone.Event { return phone.Event{At: noon, Kind: k, Outcome: "ok"} }
+	const config, boot, common = "/p/805ec0010203.cfg", "/805ec0010203.boot", "/y000000000044.cfg"
+
+	tests := []struct {
+		name   string
+		phone  Phone
+		events []phone.Event
+		want   string // part of the sentence
+	}{
+		{"registered", live, []phone.Event{kind(phone.EventAuthFailed)}, ""},
+		{"pending", unknown, []phone.Event{file("/0004f2abcdef.cfg", "denied")}, "not provisioned"},
+		{"never contacted us", yealink, nil, "never contacted"},
+		{"only administered", yealink, []phone.Event{kind(phone.EventAdmin)}, "never contacted"},
+		{"only DHCP", yealink, []phone.Event{kind(phone.EventDHCP)}, "never fetched a file"},
+		{"boot file only", yealink, []phone.Event{file(boot, "ok"), kind(phone.EventDHCP)}, "fetched 805ec0010203.boot"},
+		{"common file only", yealink, []phone.Event{file(common, "ok"), file(boot, "not-found")}, "fetched y000000000044.cfg"},
+		{"overrides are not its configuration", yealink, []phone.Event{file("/805ec0010203-local.cfg", "ok")}, "never its own"},
+		{"the master of a Polycom is not its configuration", polycom, []phone.Event{file("/0004f2abcdef.cfg", "ok")}, "never its own"},
+		{"the file a Polycom's master names", polycom, []phone.Event{file("/0004f2abcdef-account.cfg", "ok"), file("/0004f2abcdef.cfg", "ok")}, "0004f2abcdef-account.cfg"},
+		{"configured, not registered", yealink, []phone.Event{file(config, "ok"), file(common, "ok")}, "has not registered since"},
+		{"upper case", yealink, []phone.Event{file("/805EC0010203.CFG", "ok")}, "has not registered since"},
+		{"no file for it", yealink, []phone.Event{file(config, "not-found"), file(common, "ok")}, "no such file for it"},
+		{"refused", yealink, []phone.Event{file(config, "denied"), file(boot, "ok")}, "was refused"},
+		{"refused with a reason", yealink, []phone.Event{{At: noon, Kind: phone.EventFile, Path: config, Outcome: "denied", Detail: "The source is not in provision.lan."}}, "UTC: The source is not in provision.lan."},
+		{"our fault", yealink, []phone.Event{file(config, "error")}, "on the side of dialtone"},
+		{"wrong password", yealink, []phone.Event{kind(phone.EventAuthFailed), file(config, "ok")}, "wrong password. Restart"},
+		{"wrong password before the new configuration", yealink, []phone.Event{file(config, "ok"), kind(phone.EventAuthFailed)}, "has not registered since"},
+		{"wrong password of a softphone", soft, []phone.Event{kind(phone.EventAuthFailed)}, "wrong password. Enter"},
+		{"ran out", yealink, []phone.Event{kind(phone.EventExpired), kind(phone.EventRegister)}, "ran out"},
+		{"left", soft, []phone.Event{kind(phone.EventUnregister)}, "removed its registration"},
+		{"nothing since", lapsed, nil, "last registered"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got := stuckAt(tt.phone, tt.events)
+			if !strings.Contains(got, tt.want) || (tt.want == "") != (got == "") {
+				t.Errorf("%q, want %q in it", got, tt.want)
+			}
+			if got != "" && (!strings.HasSuffix(got, ".") || strings.Contains(got, "..")) {
+				t.Errorf("not a plain sentence: %q", got)
+			}
+		})
+	}
+}
+
+func TestStuckAtNamesTheTimeInUTC(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 9, 1, 14, 0, 0, 0, time.FixedZone("CEST", 7200))
+	got := stuckAt(Phone{Provisioned: true}, []phone.Event{{At: at, Kind: phone.EventExpired}})
+	if !strings.Contains(got, "2026-09-01 12:00:00 UTC") {
+		t.Error(got)
+	}
+}
