@@ -1,0 +1,283 @@
+// Package wire reads SIP messages where they lie: a Message is a view of a byte
+// slice, and parsing allocates nothing. It is for the part of SIP that dialtone
+// answers without transactions (REGISTER, malformed requests, framing); calls are
+// parsed again by sipgo. It opens no sockets and keeps no state.
+package wire
+
+import (
+	"bytes"
+	"errors"
+	"iter"
+	"strings"
+	"unsafe"
+)
+
+// ErrNotSIP: the bytes do not start like a SIP message and deserve no answer.
+var ErrNotSIP = errors.New("not a sip message")
+
+// maxHeaders bounds the header lines that are looked at.
+const maxHeaders = 256
+
+// Message is a view of one SIP message. Every string it returns shares memory
+// with the bytes given to Parse: strings.Clone what outlives them.
+type Message struct {
+	buf     []byte
+	method  span
+	uri     span
+	version span
+	status  int // 0 for a request
+	body    int // where the body begins
+	fields  []field
+	fault   Fault // the first thing found wrong while parsing
+}
+
+type span struct{ from, to int32 }
+
+type field struct {
+	name  Name
+	label span // the name as written
+	value span
+}
+
+// Parse reads the start line and finds the headers of b, which it keeps and
+// changes: line folding and control bytes inside headers become spaces. A message
+// that is wrong but recognisable is no error; see Check. Storage of an earlier
+// Parse is used again.
+func (m *Message) Parse(b []byte) error {
+	*m = Message{buf: b, fields: m.fields[:0]}
+	at := 0
+	for at+1 < len(b) && b[at] == '\r' && b[at+1] == '\n' {
+		at += 2 // RFC 3261 section 7.5
+	}
+	end := bytes.IndexByte(b[at:], '\n')
+	if end < 1 || b[at+end-1] != '\r' {
+		return ErrNotSIP
+	}
+	if err := m.startLine(at, at+end-1); err != nil {
+		return err
+	}
+	m.headers(at + end + 1)
+	return nil
+}
+
+// startLine reads b[from:to]. What stands before the version tells requests from
+// anything else; how it is written is left to Check.
+func (m *Message) startLine(from, to int) error {
+	line := m.text(span{int32(from), int32(to)})
+	if len(line) > 4 && strings.EqualFold(line[:4], "SIP/") {
+		return m.statusLine(line, from)
+	}
+	v := strings.LastIndex(line, " SIP/")
+	if v < 0 {
+		v = strings.LastIndex(line, " sip/")
+	}
+	sp := strings.IndexByte(line, ' ')
+	if v < 0 || sp < 1 || !token(line[:sp]) {
+		return ErrNotSIP
+	}
+	m.method = span{int32(from), int32(from + sp)}
+	m.version = span{int32(from + v + 1), int32(to)}
+	m.uri = m.method
+	if sp < v {
+		m.uri = span{int32(from + sp + 1), int32(from + v)}
+	}
+	if uri := m.URI(); sp >= v || uri == "" || !printable(uri) || strings.IndexAny(uri, " <>\"") >= 0 {
+		m.wrong(400, "Bad Request-URI")
+	}
+	return nil
+}
+
+func (m *Message) statusLine(line string, from int) error {
+	sp := strings.IndexByte(line, ' ')
+	if sp < 0 || len(line) < sp+4 {
+		return ErrNotSIP
+	}
+	m.version = span{int32(from), int32(from + sp)}
+	for _, c := range []byte(line[sp+1 : sp+4]) {
+		if c < '0' || c > '9' {
+			return ErrNotSIP
+		}
+		m.status = m.status*10 + int(c-'0')
+	}
+	if m.status < 100 || m.status > 699 || len(line) > sp+4 && line[sp+4] != ' ' {
+		return ErrNotSIP
+	}
+	return nil
+}
+
+// headers finds the header lines from at on and where the body begins.
+func (m *Message) headers(at int) {
+	for at < len(m.buf) {
+		end := bytes.IndexByte(m.buf[at:], '\n')
+		if end < 0 {
+			break
+		}
+		line := m.buf[at : at+end]
+		if len(line) == 1 && line[0] == '\r' {
+			m.body = at + end + 1
+			return
+		}
+		to := at + end
+		if n := len(line); n > 0 && line[n-1] == '\r' {
+			to--
+		} else {
+			m.wrong(400, "Bad Line End")
+		}
+		m.headerLine(at, to)
+		at += end + 1
+	}
+	m.wrong(400, "Incomplete Message")
+	m.body = len(m.buf)
+}
+
+// headerLine records one line without its end. A line that begins with white
+// space continues the one before (RFC 3261 section 7.3.1).
+func (m *Message) headerLine(from, to int) {
+	m.blank(from, to)
+	if from < to && isSpace(m.buf[from]) {
+		if len(m.fields) == 0 {
+			m.wrong(400, "Bad Header Line")
+			return
+		}
+		last := &m.fields[len(m.fields)-1]
+		for i := last.value.to; i < int32(from); i++ {
+			m.buf[i] = ' '
+		}
+		last.value.to = int32(to)
+		return
+	}
+	colon := bytes.IndexByte(m.buf[from:to], ':')
+	if colon < 1 || len(m.fields) == maxHeaders {
+		m.wrong(400, "Bad Header Line")
+		return
+	}
+	label := span{int32(from), int32(from + colon)}
+	for label.to > label.from && isSpace(m.buf[label.to-1]) {
+		label.to--
+	}
+	name := m.text(label)
+	if !token(name) {
+		m.wrong(400, "Bad Header Name")
+		return
+	}
+	m.fields = append(m.fields, field{nameOf(name), label, span{int32(from + colon + 1), int32(to)}})
+}
+
+// blank makes the line safe to copy into an answer: a control byte is a fault.
+func (m *Message) blank(from, to int) {
+	line := m.buf[from:to]
+	for i, c := range line {
+		if c < 0x20 && c != '\t' || c == 0x7f {
+			line[i] = ' '
+			m.wrong(400, "Control Byte In Header")
+		}
+	}
+}
+
+func (m *Message) wrong(code int, reason string) {
+	if m.fault.Code == 0 {
+		m.fault = Fault{code, reason}
+	}
+}
+
+// text is a string over the buffer.
+func (m *Message) text(s span) string {
+	return unsafe.String(unsafe.SliceData(m.buf[s.from:s.to]), int(s.to-s.from))
+}
+
+// IsRequest reports whether the message is a request.
+func (m *Message) IsRequest() bool { return m.status == 0 }
+
+// Method is the method of a request, in the letters of the sender.
+func (m *Message) Method() string { return m.text(m.method) }
+
+// URI is the Request-URI, not yet looked into.
+func (m *Message) URI() string { return m.text(m.uri) }
+
+// Status is the code of a response, 0 for a request.
+func (m *Message) Status() int { return m.status }
+
+// Get returns the first value of a header, trimmed; "" when it is absent.
+func (m *Message) Get(name Name) string {
+	for i := range m.fields {
+		if m.fields[i].name == name {
+			return trim(m.text(m.fields[i].value))
+		}
+	}
+	return ""
+}
+
+// Has reports whether the header is there at all.
+func (m *Message) Has(name Name) bool { return m.count(name) > 0 }
+
+// Lines yields the value of each line of that header, in order.
+func (m *Message) Lines(name Name) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for i := range m.fields {
+			if m.fields[i].name == name && !yield(trim(m.text(m.fields[i].value))) {
+				return
+			}
+		}
+	}
+}
+
+// List yields each comma-separated element of all lines of that header.
+func (m *Message) List(name Name) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for line := range m.Lines(name) {
+			for line != "" {
+				var v string
+				if v, line = CutList(line); v != "" && !yield(v) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Bytes is the message without what followed it in the datagram.
+func (m *Message) Bytes() []byte {
+	if n, ok := m.ContentLength(); ok && n >= 0 && n < len(m.buf)-m.body {
+		return m.buf[:m.body+n]
+	}
+	return m.buf
+}
+
+// HeadLen is the length of the start line and the headers with the empty line.
+func (m *Message) HeadLen() int { return m.body }
+
+// Move copies the message into dst's storage and makes that the view's memory.
+func (m *Message) Move(dst []byte) []byte {
+	m.buf = append(dst[:0], m.buf...)
+	return m.buf
+}
+
+func (m *Message) count(name Name) int {
+	n := 0
+	for i := range m.fields {
+		if m.fields[i].name == name {
+			n++
+		}
+	}
+	return n
+}
+
+// token reports whether s is a token of RFC 3261 section 25.1.
+func token(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; !isAlnum(c) && strings.IndexByte("-.!%*_+`'~", c) < 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// printable reports whether s has no control bytes.
+func printable(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] < 0x20 || s[i] == 0x7f {
+			return false
+		}
+	}
+	return true
+}
