@@ -114,9 +114,11 @@ type Store interface {
 	// a stable order; next is "" at the end.
 	List(ctx context.Context, cursor string, limit int) (page []Binding, next string, err error)
 	// Watch calls fn for each change, from one goroutine, until ctx ends. What
-	// was there before is not reported: List first, Watch reports the rest. A
-	// change may be reported twice, never lost without fn(Change{}) (Kind "")
-	// saying so: the caller then reads everything again.
+	// was there before is not reported. A change may be reported twice, never
+	// lost without fn(Change{}) (Kind "") saying so: the caller then reads
+	// everything again. The first call is always fn(Change{}), when the watch
+	// stands: what the caller lists from then on, Watch brings up to date. An
+	// Expired change may carry AOR, ID and ExpiresAt only.
 	Watch(ctx context.Context, fn func(Change)) error
 	// Ping reports whether the store can be written right now.
 	Ping(ctx context.Context) error

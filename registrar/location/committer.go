@@ -1,0 +1,250 @@
+package location
+
+import (
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"strings"
+	"time"
+)
+
+// committer is the state of the goroutine that makes all changes of a Memory.
+type committer struct {
+	journal  *journal // nil without a directory
+	expiries expiries
+	batch    []*request
+	record   []byte   // what goes to the journal
+	changes  []Change // what goes to the watchers
+	touched  []*entry
+	written  int64 // unix ms of the last write that went well
+	failed   bool  // the last write did not, and was logged
+
+	compactAfter int64 // unix ms; not before, because it failed
+}
+
+// sweepAtMost bounds how many AORs one sweep holds up the updates for.
+const sweepAtMost = 2000
+
+func (m *Memory) run() {
+	defer close(m.closed)
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		due := false
+		select {
+		case <-m.queue.wake:
+		case <-tick.C:
+			due = true
+		}
+		for busy := true; busy; {
+			var closed bool
+			m.committer.batch, closed = m.queue.takeAll(m.committer.batch)
+			busy = len(m.committer.batch) > 0
+			if busy {
+				m.commit(m.committer.batch)
+			} else if closed {
+				return
+			}
+			due = due && m.sweep()
+			busy = busy || due
+		}
+	}
+}
+
+// commit applies a batch, writes it with one write and one sync, and only then
+// shows and answers it.
+func (m *Memory) commit(batch []*request) {
+	c := &m.committer
+	now := toMillis(m.now())
+	n := 0
+	for _, r := range batch {
+		if !r.take() {
+			m.release(r)
+			continue
+		}
+		r.now = now
+		batch[n] = r
+		n++
+		m.prepare(r)
+	}
+	err := m.write(now)
+	for _, e := range c.touched {
+		m.settle(e, err == nil)
+	}
+	if err == nil {
+		m.watchers.push(c.changes)
+	}
+	for _, r := range batch[:n] {
+		if err != nil {
+			r.err = err
+		}
+		r.done <- struct{}{}
+	}
+	m.metrics.batch.Observe(float64(n))
+	c.reset()
+	m.compactIfDue(now)
+}
+
+// reset drops what the batch refers to and keeps the space, save that of an
+// exceptional batch.
+func (c *committer) reset() {
+	clear(c.changes)
+	clear(c.touched)
+	c.changes, c.touched, c.record = c.changes[:0], c.touched[:0], c.record[:0]
+	if cap(c.record) > 4<<20 {
+		c.changes, c.touched, c.record = nil, nil, nil
+	}
+}
+
+// prepare works out one request on top of those before it in the batch.
+func (m *Memory) prepare(r *request) {
+	c := &m.committer
+	mark := len(c.changes)
+	defer func() {
+		if p := recover(); p != nil {
+			m.metrics.panics.Inc()
+			m.log.Error("panic in update", slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+			c.changes = c.changes[:mark]
+			r.err = fmt.Errorf("%w: internal error", ErrUnavailable)
+		}
+	}()
+	if r.ping {
+		if r.now-c.written > pingAge.Milliseconds() || c.failed {
+			c.record = appendNothing(c.record)
+		}
+		return
+	}
+	m.update(r, &r.update)
+}
+
+func (m *Memory) update(r *request, u *Update) {
+	c := &m.committer
+	mark := len(c.changes)
+	e := m.find(u.AOR)
+	var stored []Binding
+	if e != nil {
+		stored = e.current()
+	}
+	next, changes, err := decide(c.changes, stored, u, r.now)
+	if err != nil {
+		r.err = fmt.Errorf("apply to %s: %w", u.AOR, err)
+		return
+	}
+	r.bindings = next
+	c.changes = changes
+	if len(changes) == mark {
+		return
+	}
+	if e == nil {
+		e = m.insert(AOR(strings.Clone(string(u.AOR))))
+	}
+	if !e.pending {
+		e.pending = true
+		c.touched = append(c.touched, e)
+	}
+	e.next = next
+	if c.journal != nil {
+		c.record = appendChanges(c.record, e.aor, changes[mark:])
+	}
+}
+
+// current is the state the next update of the batch starts from.
+func (e *entry) current() []Binding {
+	if e.pending {
+		return e.next
+	}
+	return e.bindings
+}
+
+// find and insert need no lock against writers: the committer is the only one.
+func (m *Memory) find(aor AOR) *entry { return m.shard(aor).m[aor] }
+
+func (m *Memory) insert(aor AOR) *entry {
+	e := &entry{aor: aor, pos: -1}
+	s := m.shard(aor)
+	s.mu.Lock()
+	s.m[aor] = e
+	s.mu.Unlock()
+	return e
+}
+
+// settle shows the new state of e, or forgets it.
+func (m *Memory) settle(e *entry, durable bool) {
+	next := e.bindings
+	if durable {
+		next = e.next
+	}
+	e.next, e.pending = nil, false
+	m.publish(e, next)
+}
+
+// publish makes next what readers see of e, and takes an empty e away.
+func (m *Memory) publish(e *entry, next []Binding) {
+	m.metrics.live.Add(float64(len(next) - len(e.bindings)))
+	s := m.shard(e.aor)
+	s.mu.Lock()
+	e.bindings = next
+	if len(next) == 0 {
+		delete(s.m, e.aor)
+	}
+	s.mu.Unlock()
+	if len(next) == 0 {
+		m.committer.expiries.remove(e)
+	} else {
+		m.committer.expiries.put(e, e.firstExpiry())
+	}
+}
+
+// write makes the batch durable.
+func (m *Memory) write(now int64) error {
+	c := &m.committer
+	if c.journal == nil || len(c.record) == 0 {
+		return nil
+	}
+	start := time.Now()
+	err := c.journal.append(c.record)
+	m.metrics.commit.Observe(time.Since(start).Seconds())
+	if err != nil {
+		if !c.failed {
+			m.log.Error("cannot write registrations", slog.String("dir", m.opts.Dir), slog.Any("error", err))
+		}
+		c.failed = true
+		return fmt.Errorf("%w: write journal: %v", ErrUnavailable, err)
+	}
+	if c.failed {
+		m.log.Info("registrations can be written again", slog.String("dir", m.opts.Dir))
+	}
+	c.failed, c.written = false, now
+	return nil
+}
+
+// sweep takes out and reports what has run out, and says whether there is more.
+// Readers do not see it anyway.
+func (m *Memory) sweep() (more bool) {
+	c := &m.committer
+	now := toMillis(m.now())
+	for range sweepAtMost {
+		e := c.expiries.first(now)
+		if e == nil {
+			break
+		}
+		kept := liveOf(e.bindings, now)
+		if len(kept) == len(e.bindings) {
+			c.expiries.delay(e, e.firstExpiry())
+			continue
+		}
+		for i := range e.bindings {
+			if !e.bindings[i].live(now) {
+				c.changes = append(c.changes, Change{Expired, e.bindings[i]})
+				m.metrics.expired.Inc()
+			}
+		}
+		m.publish(e, kept)
+		if e.pos >= 0 {
+			c.expiries.delay(e, e.firstExpiry())
+		}
+	}
+	m.watchers.push(c.changes)
+	c.reset()
+	return c.expiries.first(now) != nil
+}

@@ -1,0 +1,214 @@
+package location
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// The directory of a Memory holds "lock", and per generation n "journal-n" and
+// "snapshot-n", the state when journal-n was begun. To load is to read the
+// newest snapshot and every journal from its generation on.
+const (
+	fileMagic      = "DTLOC01\n"
+	journalPrefix  = "journal-"
+	snapshotPrefix = "snapshot-"
+)
+
+// journal is the file that is appended to. Only the committer uses it.
+type journal struct {
+	dir  string
+	sync bool
+	file *os.File
+	gen  uint64
+	size int64
+	// bad: the last write or sync failed, so that nothing is known of the file
+	// beyond size; the next append begins a new one.
+	bad bool
+	// suspect: an earlier file was left behind bad. A snapshot must replace it,
+	// because what it holds beyond size was answered with an error.
+	suspect bool
+}
+
+// append makes p durable or returns an error, after which p counts as not
+// written.
+func (j *journal) append(p []byte) error {
+	if j.bad || j.file == nil {
+		if err := j.rotate(); err != nil {
+			return err
+		}
+	}
+	if err := j.write(p); err != nil {
+		j.bad, j.suspect = true, true
+		// Best effort: the snapshot that follows replaces the file.
+		_ = j.file.Truncate(j.size)
+		return err
+	}
+	j.size += int64(len(p))
+	return nil
+}
+
+func (j *journal) write(p []byte) error {
+	if _, err := j.file.WriteAt(p, j.size); err != nil {
+		return err
+	}
+	if !j.sync {
+		return nil
+	}
+	return fdatasync(j.file)
+}
+
+// rotate goes on in a new file of the next generation.
+func (j *journal) rotate() error {
+	f, err := os.OpenFile(journalPath(j.dir, j.gen+1), os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	if err = startFile(f, j.dir, j.sync); err != nil {
+		f.Close()
+		return err
+	}
+	if j.file != nil {
+		j.file.Close()
+	}
+	j.file, j.gen, j.size, j.bad = f, j.gen+1, int64(len(fileMagic)), false
+	return nil
+}
+
+func startFile(f *os.File, dir string, sync bool) error {
+	if _, err := f.WriteAt([]byte(fileMagic), 0); err != nil || !sync {
+		return err
+	}
+	if err := fdatasync(f); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+func (j *journal) close() error {
+	if j.file == nil {
+		return nil
+	}
+	return j.file.Close()
+}
+
+func journalPath(dir string, gen uint64) string  { return filePath(dir, journalPrefix, gen) }
+func snapshotPath(dir string, gen uint64) string { return filePath(dir, snapshotPrefix, gen) }
+
+func filePath(dir, prefix string, gen uint64) string {
+	return filepath.Join(dir, fmt.Sprintf("%s%016d", prefix, gen))
+}
+
+// generations lists the generations that have a file of that prefix, ascending.
+func generations(dir, prefix string) ([]uint64, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var gens []uint64
+	for _, e := range entries {
+		digits, ok := strings.CutPrefix(e.Name(), prefix)
+		if !ok {
+			continue
+		}
+		if gen, err := strconv.ParseUint(digits, 10, 64); err == nil {
+			gens = append(gens, gen)
+		}
+	}
+	slices.Sort(gens)
+	return gens, nil
+}
+
+// readRecords calls fn with each payload of a file and returns how much of the
+// file is sound. An error beyond that is errRecord: a torn or damaged record,
+// after which nothing can be told apart.
+func readRecords(path string, fn func(payload string) error) (sound int64, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	in := bufio.NewReaderSize(f, 1<<20)
+	head := make([]byte, len(fileMagic))
+	if _, err := io.ReadFull(in, head); err != nil || string(head) != fileMagic {
+		return 0, errRecord
+	}
+	sound = int64(len(fileMagic))
+	for {
+		payload, err := readRecord(in)
+		if errors.Is(err, io.EOF) {
+			return sound, nil
+		}
+		if err != nil {
+			return sound, err
+		}
+		if err := fn(payload); err != nil {
+			return sound, err
+		}
+		sound += recordHeader + int64(len(payload))
+	}
+}
+
+func readRecord(in *bufio.Reader) (string, error) {
+	var head [recordHeader]byte
+	switch _, err := io.ReadFull(in, head[:]); {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "", errRecord
+	case err != nil:
+		return "", err
+	}
+	n := binary.LittleEndian.Uint32(head[:])
+	if n == 0 || n > maxRecord {
+		return "", errRecord
+	}
+	payload := make([]byte, n)
+	if _, err := io.ReadFull(in, payload); err != nil {
+		return "", errRecord
+	}
+	if crc32.Checksum(payload, castagnoli) != binary.LittleEndian.Uint32(head[4:]) {
+		return "", errRecord
+	}
+	return string(payload), nil
+}
+
+func fdatasync(f *os.File) error {
+	for {
+		err := unix.Fdatasync(int(f.Fd()))
+		if !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
+// syncDir makes a new or renamed file of dir durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+// lockDir keeps a second process, and a second Memory of this one, out of dir.
+func lockDir(dir string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("%s is in use by another process", dir)
+	}
+	return f, nil
+}
