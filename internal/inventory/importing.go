@@ -1,0 +1,62 @@
+package inventory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"pbx.dev/dialtone/internal/phone"
+)
+
+// RowError says what is wrong with one row of an import.
+type RowError struct {
+	Row int // from 0
+	Err error
+}
+
+// CreateExtensions is CreateExtension for many, all or nothing: with any bad row
+// nothing is stored and all bad rows are returned. dryRun stores nothing either
+// way. What is returned is in the order of rows.
+func (s *Store) CreateExtensions(ctx context.Context, rows []phone.Extension, dryRun bool) ([]phone.Extension, []RowError, error) {
+	return importRows(ctx, s, rows, dryRun, (*unit).createExtension)
+}
+
+// CreateDevices is CreateDevice for many; see CreateExtensions.
+func (s *Store) CreateDevices(ctx context.Context, rows []phone.Device, dryRun bool) ([]phone.Device, []RowError, error) {
+	return importRows(ctx, s, rows, dryRun, (*unit).createDevice)
+}
+
+// errUndo makes a transaction undo what was tried.
+var errUndo = errors.New("undone")
+
+func importRows[T any](ctx context.Context, s *Store, rows []T, dryRun bool, create func(*unit, T) (T, error)) ([]T, []RowError, error) {
+	var (
+		made []T
+		bad  []RowError
+	)
+	err := s.write(ctx, func(u *unit) error {
+		made, bad = make([]T, 0, len(rows)), nil // the transaction may be run again
+		for i, row := range rows {
+			out, err := create(u, row)
+			switch {
+			case err == nil:
+				made = append(made, out)
+			case errors.Is(err, phone.ErrInvalid) || errors.Is(err, phone.ErrConflict):
+				bad = append(bad, RowError{Row: i, Err: err})
+			default:
+				return fmt.Errorf("import row %d: %w", i+1, err)
+			}
+		}
+		if dryRun || len(bad) > 0 {
+			return errUndo
+		}
+		return nil
+	})
+	switch {
+	case err != nil && !errors.Is(err, errUndo):
+		return nil, nil, err
+	case len(bad) > 0:
+		return nil, bad, nil
+	}
+	return made, nil, nil
+}

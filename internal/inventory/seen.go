@@ -1,0 +1,109 @@
+package inventory
+
+import (
+	"context"
+	"fmt"
+
+	"pbx.dev/dialtone/internal/inventory/engine"
+	"pbx.dev/dialtone/internal/phone"
+)
+
+// SaveSeen stores a phone that is known by its registration only, over what was
+// stored under its ID. phone.ErrConflict when another ID has its Key: another
+// node saw it first.
+func (s *Store) SaveSeen(ctx context.Context, p phone.Seen) error {
+	return s.write(ctx, func(u *unit) error {
+		err := u.exec(`INSERT INTO seen (id, key, extension, user_agent, ip_address, contact, transport,
+				last_registered, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+			ON CONFLICT (id) DO UPDATE SET key = excluded.key, extension = excluded.extension,
+				user_agent = excluded.user_agent, ip_address = excluded.ip_address, contact = excluded.contact,
+				transport = excluded.transport, last_registered = excluded.last_registered`,
+			p.ID, clip(p.Key, 2*maxWire), clip(p.Extension, maxText), clip(p.UserAgent, maxWire),
+			clip(p.IPAddress, maxText), clip(p.Contact, 2*maxWire), clip(p.Transport, maxText),
+			toMillis(p.LastRegistered), toMillis(p.CreatedAt))
+		if engine.IsKind(err, engine.Unique) {
+			return fmt.Errorf("another phone is recognised by the same key: %w", phone.ErrConflict)
+		}
+		if err != nil {
+			return fmt.Errorf("save the seen phone %s: %w", p.ID, err)
+		}
+		return nil
+	})
+}
+
+// AllSeen returns all phones known by their registration only, in the order of
+// their ids.
+func (s *Store) AllSeen(ctx context.Context) ([]phone.Seen, error) {
+	list, err := engine.All(s.db.Reader(ctx), func(row engine.Row) (phone.Seen, error) {
+		var (
+			p                phone.Seen
+			created, refresh int64
+		)
+		err := row.Scan(&p.ID, &p.Key, &p.Extension, &p.UserAgent, &p.IPAddress, &p.Contact, &p.Transport,
+			&refresh, &created)
+		p.LastRegistered, p.CreatedAt = fromMillis(refresh), fromMillis(created)
+		return p, err
+	}, `SELECT id, key, extension, user_agent, ip_address, contact, transport, last_registered, created_at
+		FROM seen ORDER BY id`)
+	if err != nil {
+		return nil, fmt.Errorf("list seen phones: %w", err)
+	}
+	return list, nil
+}
+
+// DeleteSeen forgets such a phone; phone.ErrNotFound when it is not there.
+func (s *Store) DeleteSeen(ctx context.Context, id string) error {
+	return s.write(ctx, func(u *unit) error {
+		n, err := u.Exec(`DELETE FROM seen WHERE id = $1`, clip(id, maxText))
+		if err != nil {
+			return fmt.Errorf("delete the seen phone %s: %w", id, err)
+		}
+		if n == 0 {
+			return phone.ErrNotFound
+		}
+		return nil
+	})
+}
+
+// SaveDeviceState stores what was last seen of a device, whole, over what was
+// stored; phone.ErrNotFound when there is no such device.
+func (s *Store) SaveDeviceState(ctx context.Context, d phone.DeviceState) error {
+	return s.write(ctx, func(u *unit) error {
+		err := u.exec(`INSERT INTO device_state (device_id, last_registered, user_agent, ip_address, contact,
+				transport, last_provisioned, provisioned_revision) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+			ON CONFLICT (device_id) DO UPDATE SET last_registered = excluded.last_registered,
+				user_agent = excluded.user_agent, ip_address = excluded.ip_address, contact = excluded.contact,
+				transport = excluded.transport, last_provisioned = excluded.last_provisioned,
+				provisioned_revision = excluded.provisioned_revision`,
+			clip(d.DeviceID, maxText), toMillis(d.LastRegistered), clip(d.UserAgent, maxWire),
+			clip(d.IPAddress, maxText), clip(d.Contact, 2*maxWire), clip(d.Transport, maxText),
+			toMillis(d.LastProvisioned), d.ProvisionedRevision)
+		if engine.IsKind(err, engine.ForeignKey) {
+			return phone.ErrNotFound
+		}
+		if err != nil {
+			return fmt.Errorf("save what was seen of phone %s: %w", d.DeviceID, err)
+		}
+		return nil
+	})
+}
+
+// DeviceStates returns what was last seen of every device, in the order of their
+// ids; a device never seen has none.
+func (s *Store) DeviceStates(ctx context.Context) ([]phone.DeviceState, error) {
+	list, err := engine.All(s.db.Reader(ctx), func(row engine.Row) (phone.DeviceState, error) {
+		var (
+			d                       phone.DeviceState
+			registered, provisioned int64
+		)
+		err := row.Scan(&d.DeviceID, &registered, &d.UserAgent, &d.IPAddress, &d.Contact, &d.Transport,
+			&provisioned, &d.ProvisionedRevision)
+		d.LastRegistered, d.LastProvisioned = fromMillis(registered), fromMillis(provisioned)
+		return d, err
+	}, `SELECT device_id, last_registered, user_agent, ip_address, contact, transport, last_provisioned,
+		provisioned_revision FROM device_state ORDER BY device_id`)
+	if err != nil {
+		return nil, fmt.Errorf("list what was seen of phones: %w", err)
+	}
+	return list, nil
+}
