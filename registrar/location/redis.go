@@ -1,0 +1,203 @@
+package location
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+)
+
+var _ Store = (*Redis)(nil)
+
+// RedisOptions are the settings of a Redis store. Client is required.
+type RedisOptions struct {
+	// Client comes from OpenRedis. It stays the caller's to close, after the
+	// store.
+	Client redis.UniversalClient
+	// Prefix begins every key: "dialtone", which is the default, or "dialtone:"
+	// and more.
+	Prefix string
+	// Shards is how many hash slots the bindings are spread over, 1 to 1024, 0 is
+	// 64. It is fixed with the first start and stored beside the bindings.
+	Shards int
+	// Node and Boot say who writes: Ping leaves Boot under the key of Node for
+	// 15 seconds, as the sign of life of this node.
+	Node, Boot string
+	// Now measures durations; bindings go by the clock of Redis. nil is time.Now.
+	Now        func() time.Time
+	Logger     *slog.Logger          // nil discards
+	Registerer prometheus.Registerer // nil keeps no metrics
+	// StreamLen is how many changes each shard keeps for watchers that are
+	// behind, 0 is 2000.
+	StreamLen int
+}
+
+// Redis is the store that several nodes share. Every Update is one script, so
+// one round trip; what happens at the same time travels together. Nothing is
+// answered that Redis has not acknowledged.
+//
+// Keys, with the shard in a hash tag so that all of an AOR is in one slot:
+//
+//	dialtone:{sNN}:contact:AOR:ID  string  the binding, record.go; its TTL is the granted Expires
+//	dialtone:{sNN}:a:AOR           zset    ID by expiry
+//	dialtone:{sNN}:x               zset    AOR|ID by expiry, all of the shard
+//	dialtone:{sNN}:ev              stream  changes other than plain refreshes
+//	dialtone:meta                  string  layout and number of shards
+//	dialtone:node:NODE             string  boot id, for 15 s
+type Redis struct {
+	opts     RedisOptions
+	client   redis.UniversalClient
+	pipe     *redis.AutoPipeliner
+	now      func() time.Time
+	log      *slog.Logger
+	metrics  *metrics
+	outcomes outcomes
+	scripts  scripts
+	shards   []redisShard
+
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+}
+
+// redisShard is the keys of a shard.
+type redisShard struct {
+	index, stream, aors, contacts string
+}
+
+// startTimeout bounds what NewRedis asks of the server.
+const startTimeout = 5 * time.Second
+
+// NewRedis makes a store of a client. It fails with ErrUnavailable when Redis
+// does not answer, and when the bindings there were laid out otherwise. A
+// maxmemory-policy that may drop bindings is logged.
+func NewRedis(opts RedisOptions) (*Redis, error) {
+	r, err := newRedis(opts)
+	if err != nil {
+		return nil, fmt.Errorf("open location store: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(r.ctx, startTimeout)
+	defer cancel()
+	if err := r.checkLayout(ctx); err != nil {
+		r.cancel()
+		return nil, fmt.Errorf("open location store: %w", err)
+	}
+	r.checkPolicy(ctx)
+	r.work.Go(r.sweepLoop)
+	return r, nil
+}
+
+func newRedis(opts RedisOptions) (*Redis, error) {
+	if opts.Prefix == "" {
+		opts.Prefix = "dialtone"
+	}
+	if opts.Shards == 0 {
+		opts.Shards = 64
+	}
+	if opts.StreamLen == 0 {
+		opts.StreamLen = 2000
+	}
+	switch {
+	case opts.Client == nil:
+		return nil, errors.New("no redis client")
+	case opts.Prefix != "dialtone" && !strings.HasPrefix(opts.Prefix, "dialtone:"), strings.ContainsAny(opts.Prefix, "{}*?[]\\ "):
+		return nil, fmt.Errorf("prefix %q does not begin with dialtone:", opts.Prefix)
+	case opts.Shards < 1 || opts.Shards > 1024:
+		return nil, fmt.Errorf("%d shards, want 1 to 1024", opts.Shards)
+	}
+	pipe, err := opts.Client.AutoPipeline()
+	if err != nil {
+		return nil, fmt.Errorf("batch commands: %v", err)
+	}
+	r := &Redis{opts: opts, client: opts.Client, pipe: pipe, now: orNow(opts.Now), log: opts.Logger}
+	if r.log == nil {
+		r.log = slog.New(slog.DiscardHandler)
+	}
+	r.metrics = newMetrics(opts.Registerer, "redis")
+	r.outcomes = newOutcomes(r.metrics)
+	r.scripts = newScripts()
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	for i := range opts.Shards {
+		base := fmt.Sprintf("%s:{s%02d}:", opts.Prefix, i)
+		r.shards = append(r.shards, redisShard{index: base + "x", stream: base + "ev", aors: base + "a:", contacts: base + "contact:"})
+	}
+	return r, nil
+}
+
+// checkLayout stores the number of shards, or compares it with the stored one.
+func (r *Redis) checkLayout(ctx context.Context) error {
+	key, want := r.opts.Prefix+":meta", `{"layout":1,"shards":`+strconv.Itoa(r.opts.Shards)+`}`
+	if err := r.client.SetNX(ctx, key, want, 0).Err(); err != nil {
+		return unavailable("write "+key, err)
+	}
+	got, err := r.client.Get(ctx, key).Result()
+	if err != nil {
+		return unavailable("read "+key, err)
+	}
+	if got != want {
+		return fmt.Errorf("%s holds %.100q, this program needs %q", key, got, want)
+	}
+	return nil
+}
+
+// checkPolicy warns of a server that drops keys when memory is short: each
+// binding has a TTL, so registered phones would vanish.
+func (r *Redis) checkPolicy(ctx context.Context) {
+	got, err := r.client.ConfigGet(ctx, "maxmemory-policy").Result()
+	if err != nil {
+		r.log.Info("cannot see the maxmemory-policy of redis, it must be noeviction", slog.Any("error", err))
+		return
+	}
+	if policy := got["maxmemory-policy"]; policy != "noeviction" {
+		r.log.Warn("redis may drop registrations when its memory is full: set maxmemory-policy noeviction",
+			slog.String("policy", policy))
+	}
+}
+
+// unavailable hides the driver's error behind ErrUnavailable; why a context
+// ended stays visible.
+func unavailable(doing string, err error) error {
+	for _, cause := range []error{context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(err, cause) {
+			return fmt.Errorf("%s: %w: %w", doing, ErrUnavailable, cause)
+		}
+	}
+	return fmt.Errorf("%s: %w: %v", doing, ErrUnavailable, err)
+}
+
+// heartbeat is how long the sign of life of a node lasts.
+const heartbeat = 15 * time.Second
+
+// Ping implements Store: it writes the sign of life of this node. In a Cluster
+// every master must answer, too.
+func (r *Redis) Ping(ctx context.Context) error {
+	key := r.opts.Prefix + ":node:" + escape(r.opts.Node)
+	if err := r.client.Set(ctx, key, r.opts.Boot, heartbeat).Err(); err != nil {
+		return unavailable("write "+key, err)
+	}
+	cluster, ok := r.client.(*redis.ClusterClient)
+	if !ok {
+		return nil
+	}
+	err := cluster.ForEachMaster(ctx, func(ctx context.Context, c *redis.Client) error { return c.Ping(ctx).Err() })
+	if err != nil {
+		return unavailable("ping masters", err)
+	}
+	return nil
+}
+
+// Close implements Store. It leaves the client open.
+func (r *Redis) Close() error {
+	r.cancel()
+	r.work.Wait()
+	return nil
+}
+
+func (r *Redis) shard(aor AOR) *redisShard { return &r.shards[shardOf(aor, len(r.shards))] }

@@ -1,0 +1,217 @@
+package location
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// redisTimeout bounds each step of a command. A REGISTER is repeated by the
+// phone after 500 ms (RFC 3261 section 17.1.2.2, T1): to wait longer is of no
+// use to it.
+const redisTimeout = 500 * time.Millisecond
+
+// OpenRedis connects to the Redis or Valkey that rawURL names and asks it for a
+// sign of life. The forms are:
+//
+//	redis://[user:password@]host[:6379][/db]
+//	rediss://...                                          the same over TLS
+//	unix://[user:password@]/path/redis.sock[?db=n]
+//	redis://[user:password@]host[:26379][,host...][/db]?master_name=NAME       Sentinel
+//	redis+sentinel://[user:password@]host[:26379][,host...]/NAME[/db]          the same
+//	redis://[user:password@]host[:6379],host...           Cluster
+//	redis+cluster://[user:password@]host[:6379][,host...] Cluster, one host will do
+//
+// rediss also stands before +sentinel and +cluster. User and password are always
+// those of Redis; Sentinels have the parameters sentinel_username and
+// sentinel_password. Further parameters are those of go-redis: skip_verify,
+// read_timeout, pool_size and so on. Unless the URL says otherwise every step of a
+// command is given up after 500 ms and nothing is tried twice.
+//
+// The error wraps ErrUnavailable when the server does not answer. It never
+// contains the password.
+func OpenRedis(ctx context.Context, rawURL string) (redis.UniversalClient, error) {
+	client, err := redisClient(rawURL)
+	if err != nil {
+		return nil, fmt.Errorf("redis url: %w", err)
+	}
+	if err := client.Ping(ctx).Err(); err != nil {
+		client.Close()
+		return nil, unavailable("connect to redis", err)
+	}
+	return client, nil
+}
+
+// redisURL is a URL whose authority may name several hosts, which url.Parse
+// refuses.
+type redisURL struct {
+	tls   bool
+	mode  string   // "", "unix", "sentinel" or "cluster"
+	hosts []string // at least one
+	url   url.URL  // with the first host
+}
+
+var errURL = errors.New("not one of redis://, rediss://, unix://, redis+sentinel://, redis+cluster://")
+
+func splitRedisURL(raw string) (redisURL, error) {
+	scheme, rest, ok := strings.Cut(raw, "://")
+	base, mode, _ := strings.Cut(scheme, "+")
+	if !ok || base != "redis" && base != "rediss" && base != "unix" || mode != "" && mode != "sentinel" && mode != "cluster" {
+		return redisURL{}, errURL
+	}
+	if base == "unix" {
+		if mode != "" {
+			return redisURL{}, errURL
+		}
+		return redisURL{mode: "unix"}, nil
+	}
+	end := strings.IndexAny(rest, "/?#")
+	if end < 0 {
+		end = len(rest)
+	}
+	authority, tail := rest[:end], rest[end:]
+	user := ""
+	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
+		user, authority = authority[:at+1], authority[at+1:]
+	}
+	u := redisURL{tls: base == "rediss", mode: mode, hosts: strings.Split(authority, ",")}
+	parsed, err := url.Parse(base + "://" + user + u.hosts[0] + tail)
+	if err != nil {
+		return redisURL{}, withoutURL(err)
+	}
+	u.url = *parsed
+	return u, u.settle()
+}
+
+// settle finds the mode of a plain redis:// and moves the name of a Sentinel
+// master to where go-redis looks for it.
+func (u *redisURL) settle() error {
+	q := u.url.Query()
+	if u.mode == "" && q.Get("master_name") != "" {
+		u.mode = "sentinel"
+	}
+	if u.mode == "" && (len(u.hosts) > 1 || q.Has("addr")) {
+		u.mode = "cluster"
+	}
+	if u.mode == "sentinel" && q.Get("master_name") == "" {
+		name, db, _ := strings.Cut(strings.TrimPrefix(u.url.Path, "/"), "/")
+		if name == "" {
+			return errors.New("sentinel without the name of its master")
+		}
+		q.Set("master_name", name)
+		u.url.Path = "/" + db
+	}
+	port := ":6379"
+	if u.mode == "sentinel" {
+		port = ":26379"
+	}
+	for i, host := range u.hosts {
+		if host == "" {
+			return errors.New("empty host")
+		}
+		if strings.LastIndexByte(host, ':') <= strings.LastIndexByte(host, ']') {
+			u.hosts[i] = host + port
+		}
+	}
+	u.url.Host = u.hosts[0]
+	for _, host := range u.hosts[1:] {
+		q.Add("addr", host)
+	}
+	u.url.RawQuery = q.Encode()
+	return nil
+}
+
+// withoutURL is the reason of a url.Error, whose text would show the password.
+func withoutURL(err error) error {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		return errors.New("cannot be parsed")
+	}
+	return err
+}
+
+func redisClient(raw string) (redis.UniversalClient, error) {
+	u, err := splitRedisURL(raw)
+	if err != nil {
+		return nil, err
+	}
+	switch u.mode {
+	case "sentinel":
+		return sentinelClient(u.url)
+	case "cluster":
+		return clusterClient(u.url.String())
+	case "unix":
+		return plainClient(raw)
+	}
+	return plainClient(u.url.String())
+}
+
+func plainClient(text string) (redis.UniversalClient, error) {
+	o, err := redis.ParseURL(text)
+	if err != nil {
+		return nil, withoutURL(err)
+	}
+	steps{&o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout, &o.PoolTimeout, &o.MaxRetries, &o.DialerRetries}.set()
+	o.ContextTimeoutEnabled = true
+	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	return redis.NewClient(o), nil
+}
+
+func clusterClient(text string) (redis.UniversalClient, error) {
+	o, err := redis.ParseClusterURL(text)
+	if err != nil {
+		return nil, withoutURL(err)
+	}
+	steps{&o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout, &o.PoolTimeout, &o.MaxRetries, &o.DialerRetries}.set()
+	o.ContextTimeoutEnabled = true
+	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	return redis.NewClusterClient(o), nil
+}
+
+// sentinelClient reads user and password as those of Redis, where go-redis takes
+// them for the Sentinels'.
+func sentinelClient(u url.URL) (redis.UniversalClient, error) {
+	q, user := u.Query(), u.User
+	name, password := q.Get("sentinel_username"), q.Get("sentinel_password")
+	q.Del("sentinel_username")
+	q.Del("sentinel_password")
+	u.User, u.RawQuery = nil, q.Encode()
+	o, err := redis.ParseFailoverURL(u.String())
+	if err != nil {
+		return nil, withoutURL(err)
+	}
+	if user != nil {
+		o.Username = user.Username()
+		o.Password, _ = user.Password()
+	}
+	o.SentinelUsername, o.SentinelPassword = name, password
+	steps{&o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout, &o.PoolTimeout, &o.MaxRetries, &o.DialerRetries}.set()
+	o.ContextTimeoutEnabled = true
+	return redis.NewFailoverClient(o), nil
+}
+
+// steps are the options that decide how long a command may take, which the three
+// kinds of clients have in common.
+type steps struct {
+	dial, read, write, pool *time.Duration
+	retries, dials          *int
+}
+
+// set leaves alone what the URL has set.
+func (s steps) set() {
+	for _, d := range []*time.Duration{s.dial, s.read, s.write, s.pool} {
+		if *d == 0 {
+			*d = redisTimeout
+		}
+	}
+	if *s.retries == 0 {
+		*s.retries = -1
+	}
+	*s.dials = 1
+}
