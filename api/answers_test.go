@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pbx.dev/dialtone/internal/phone"
+	"pbx.dev/dialtone/internal/roster"
 )
 
 const newPhone = `{"macAddress":"0004f2-00.00 01","model":"VVX 450","name":"Hall",
@@ -126,9 +127,9 @@ func TestListFilters(t *testing.T) {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
 	no := false
-	want := Filter{
+	want := roster.Filter{
 		Registered: &no, DeviceType: "webrtc", Manufacturer: "Polycom", Model: "VVX 450", Extension: "101",
-		MAC: deskMAC, State: "expected", Drift: "model", Q: "desk",
+		MAC: &deskMAC, State: "expected", DriftKind: "model", Q: "desk",
 	}
 	if diff := cmp.Diff(want, h.roster.filter); diff != "" {
 		t.Errorf("filter (-want +got):\n%s", diff)
@@ -156,22 +157,6 @@ func TestPagesMeet(t *testing.T) {
 				t.Errorf("%s by %s (-want +got):\n%s", list.path, limit, diff)
 			}
 		}
-	}
-}
-
-func TestPatchKeepsCredentials(t *testing.T) {
-	t.Parallel()
-	h := fixed()
-	body := `{"lines":[{"line":1,"extensionNumber":"101","label":"Front"},{"line":2,"extensionNumber":"102"}]}`
-	if w := send(t, h.handler(t), request{call: "PATCH /v1/pbx/phones/phone_desk", body: body}); w.Code != 200 {
-		t.Fatalf("%d %s", w.Code, w.Body)
-	}
-	lines := h.devices.devices["phone_desk"].Lines
-	if len(lines) != 2 || lines[0].AuthUser != "desk_1" || lines[0].Secret.IsZero() || lines[0].Label != "Front" {
-		t.Errorf("line 1 lost its credential: %+v", lines)
-	}
-	if lines[1].Number != 2 || lines[1].AuthUser != "" {
-		t.Errorf("line 2 has a credential of another: %+v", lines)
 	}
 }
 

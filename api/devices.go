@@ -8,6 +8,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"pbx.dev/dialtone/internal/catalog"
 	"pbx.dev/dialtone/internal/phone"
 )
 
@@ -105,11 +106,11 @@ func applyInput(d *phone.Device, in phoneInput, fallback phone.Vendor) error {
 		d.Vendor = vendor
 	}
 	d.Model, d.Name, d.Site, d.Settings = in.Model, in.Name, in.Site, in.Settings
-	d.Lines = linesOf(in.Lines, d.Lines)
+	d.Lines = linesOf(in.Lines)
 	return nil
 }
 
-// vendorOf reads a manufacturer by its name in any case.
+// vendorOf reads a manufacturer by any of its names, in any case.
 func vendorOf(name string, fallback phone.Vendor) (phone.Vendor, error) {
 	known := phone.Vendors()
 	if name == "" {
@@ -118,10 +119,8 @@ func vendorOf(name string, fallback phone.Vendor) (phone.Vendor, error) {
 		}
 		return "", phone.Invalid("manufacturer", "the MAC address does not tell it; give "+vendorNames())
 	}
-	for _, v := range known {
-		if strings.EqualFold(name, string(v)) || strings.EqualFold(name, v.DisplayName()) {
-			return v, nil
-		}
+	if v := catalog.CanonicalVendor(name); slices.Contains(known, v) {
+		return v, nil
 	}
 	return "", phone.Invalid("manufacturer", "must be "+vendorNames())
 }
@@ -134,19 +133,12 @@ func vendorNames() string {
 	return strings.Join(names, ", ")
 }
 
-// linesOf makes the lines of a device, which the inventory numbers and checks. A
-// line that stays on its extension keeps its credential; one that moves gets
-// none, and the inventory mints it.
-func linesOf(in []lineInput, old []phone.Line) []phone.Line {
+// linesOf makes the lines of a device. The inventory numbers and checks them, and
+// a line that stays on its extension keeps its credential there.
+func linesOf(in []lineInput) []phone.Line {
 	lines := make([]phone.Line, 0, len(in))
 	for _, l := range in {
-		line := phone.Line{Number: l.Line, Extension: l.ExtensionNumber, Label: l.Label}
-		for _, o := range old {
-			if o.Number == l.Line && o.Extension == l.ExtensionNumber {
-				line.AuthUser, line.Secret = o.AuthUser, o.Secret
-			}
-		}
-		lines = append(lines, line)
+		lines = append(lines, phone.Line{Number: l.Line, Extension: l.ExtensionNumber, Label: l.Label})
 	}
 	return lines
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pbx.dev/dialtone/internal/phone"
+	"pbx.dev/dialtone/internal/roster"
 	"pbx.dev/dialtone/registrar/location"
 )
 
@@ -27,16 +28,16 @@ const (
 )
 
 type fakeRoster struct {
-	phones    []Phone
-	contacts  []Contact
-	filter    Filter
+	phones    []roster.Phone
+	contacts  []roster.Contact
+	filter    roster.Filter
 	cursor    string
 	limit     int
 	forgotten []string
 	err       error
 }
 
-func (f *fakeRoster) List(filter Filter, cursor string, limit int) ([]Phone, string, error) {
+func (f *fakeRoster) List(filter roster.Filter, cursor string, limit int) ([]roster.Phone, string, error) {
 	f.filter, f.cursor, f.limit = filter, cursor, limit
 	if len(f.phones) > limit {
 		return f.phones[:limit], "more", f.err
@@ -44,19 +45,19 @@ func (f *fakeRoster) List(filter Filter, cursor string, limit int) ([]Phone, str
 	return f.phones, "", f.err
 }
 
-func (f *fakeRoster) Stats() Stats {
-	return Stats{Total: 4, Registered: 3, Unregistered: 1, ByType: map[string]int{"hardware": 2, "webrtc": 1, "mobile": 1}}
+func (f *fakeRoster) Stats() roster.Stats {
+	return roster.Stats{Total: 4, Registered: 3, Unregistered: 1, ByType: roster.ByType{Hardware: 2, WebRTC: 1, Mobile: 1}}
 }
 
-func (f *fakeRoster) Phone(id string) (Phone, bool) {
-	i := slices.IndexFunc(f.phones, func(p Phone) bool { return p.ID == id })
+func (f *fakeRoster) Phone(id string) (roster.Phone, bool) {
+	i := slices.IndexFunc(f.phones, func(p roster.Phone) bool { return p.ID == id })
 	if i < 0 {
-		return Phone{}, false
+		return roster.Phone{}, false
 	}
 	return f.phones[i], true
 }
 
-func (f *fakeRoster) Contacts(string) []Contact { return f.contacts }
+func (f *fakeRoster) Contacts(string) []roster.Contact { return f.contacts }
 
 func (f *fakeRoster) Forget(_ context.Context, id string) error {
 	f.forgotten = append(f.forgotten, id)
@@ -274,22 +275,22 @@ func vendorOfTest(m phone.MAC) (phone.Vendor, bool) {
 	return "", false
 }
 
-func castPhones() []Phone {
-	return []Phone{
+func castPhones() []roster.Phone {
+	return []roster.Phone{
 		{
 			ID: "phone_desk", Provisioned: true, Extension: "101", ExtensionName: "Front Desk", DeviceType: "hardware",
 			Manufacturer: "Polycom", Model: "VVX 450", MAC: deskMAC, IPAddress: "192.0.2.10", Registered: true,
 			LastRegistered: noon.Add(1234567 * time.Nanosecond), UserAgent: "PolycomVVX-VVX_450-UA/5.9.7.4477",
 			Firmware: "5.9.7.4477", State: "registered",
-			Lines:     []Line{{Line: 1, ExtensionNumber: "101", Registered: true, AuthUser: "desk_1"}},
-			MatchedBy: "credential", Drift: []string{"model"}, LastProvisioned: noon,
+			Lines:     []roster.Line{{Line: 1, ExtensionNumber: "101", Registered: true, AuthUser: "desk_1"}},
+			MatchedBy: "credential", Drift: []string{"model: the phone reports VVX 411, it is provisioned as VVX 450"}, LastProvisioned: noon,
 		},
 		{ID: "phone_seen", Extension: "102", DeviceType: "webrtc", State: "unregistered", UserAgent: "JsSIP 3.10.0"},
 	}
 }
 
-func castContacts() []Contact {
-	return []Contact{{
+func castContacts() []roster.Contact {
+	return []roster.Contact{{
 		PhoneID: "phone_desk",
 		Binding: location.Binding{
 			Contact: "sip:101@192.0.2.10:5060;transport=udp", Received: "192.0.2.10:5060", Transport: "udp",

@@ -163,7 +163,7 @@ func TestAccessLog(t *testing.T) {
 	}
 	want := map[string]any{
 		"msg": "request", "component": "api", "request_id": "test", "method": "GET", "route": "/v1/pbx/phones/{id}",
-		"status": 422.0, "ms": 0.0, "client": "192.0.2.1:1234", "key": "key_admin",
+		"status": 404.0, "ms": 0.0, "client": "192.0.2.1:1234", "key": "key_admin",
 	}
 	if diff := cmp.Diff(want, line); diff != "" {
 		t.Errorf("line (-want +got):\n%s", diff)

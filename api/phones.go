@@ -9,6 +9,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"pbx.dev/dialtone/internal/phone"
+	"pbx.dev/dialtone/internal/roster"
 )
 
 // phoneAnswer is a phone as CONTRACT.md "REST" names its fields; what is not
@@ -44,7 +45,7 @@ type lineAnswer struct {
 	AuthUser        string `json:"authUser,omitempty"`
 }
 
-func answerOf(p Phone) phoneAnswer {
+func answerOf(p roster.Phone) phoneAnswer {
 	a := phoneAnswer{
 		ID: p.ID, ExtensionNumber: p.Extension, ExtensionName: p.ExtensionName,
 		DeviceType: p.DeviceType, Manufacturer: p.Manufacturer, Model: p.Model,
@@ -59,70 +60,6 @@ func answerOf(p Phone) phoneAnswer {
 		})
 	}
 	return a
-}
-
-// listPhones answers GET /v1/pbx/phones.
-func (s *server) listPhones(w http.ResponseWriter, r *http.Request) error {
-	q, err := newQuery(r)
-	if err != nil {
-		return err
-	}
-	f := Filter{
-		Registered:   q.truth("registered"),
-		DeviceType:   q.choice("deviceType", "hardware", "softphone", "webrtc", "mobile"),
-		Manufacturer: q.text("manufacturer"),
-		Model:        q.text("model"),
-		Extension:    q.text("extensionNumber"),
-		MAC:          q.mac("macAddress"),
-		State:        q.choice("state", "pending", "expected", "contacted", "configured", "registered", "unregistered"),
-		Drift:        q.text("drift"),
-		Q:            q.text("q"),
-	}
-	limit, cursor := q.limit(), q.text("cursor")
-	if err := q.err(); err != nil {
-		return err
-	}
-	page, next, err := s.Roster.List(f, cursor, limit)
-	if err != nil {
-		return err
-	}
-	answer := struct {
-		Phones []phoneAnswer `json:"phones"`
-		Next   string        `json:"next,omitempty"`
-	}{make([]phoneAnswer, 0, len(page)), next}
-	for _, p := range page {
-		answer.Phones = append(answer.Phones, answerOf(p))
-	}
-	return writeJSON(w, http.StatusOK, answer)
-}
-
-type statsAnswer struct {
-	TotalPhones  int          `json:"totalPhones"`
-	Registered   int          `json:"registered"`
-	Unregistered int          `json:"unregistered"`
-	ByType       byTypeAnswer `json:"byType"`
-}
-
-type byTypeAnswer struct {
-	Hardware  int `json:"hardware"`
-	Softphone int `json:"softphone"`
-	WebRTC    int `json:"webrtc"`
-	Mobile    int `json:"mobile"`
-}
-
-// phoneStats answers GET /v1/pbx/phones/stats.
-func (s *server) phoneStats(w http.ResponseWriter, r *http.Request) error {
-	if err := noQuery(r); err != nil {
-		return err
-	}
-	st := s.Roster.Stats()
-	return writeJSON(w, http.StatusOK, map[string]statsAnswer{"stats": {
-		TotalPhones: st.Total, Registered: st.Registered, Unregistered: st.Unregistered,
-		ByType: byTypeAnswer{
-			Hardware: st.ByType["hardware"], Softphone: st.ByType["softphone"],
-			WebRTC: st.ByType["webrtc"], Mobile: st.ByType["mobile"],
-		},
-	}})
 }
 
 // getPhone answers GET /v1/pbx/phones/{id}.
@@ -151,16 +88,16 @@ func (s *server) onePhone(r *http.Request, id string) (phoneAnswer, error) {
 
 // find returns the phone as the roster knows it and, if it is provisioned, its
 // device. The inventory decides: the roster follows it a moment later.
-func (s *server) find(ctx context.Context, id string) (Phone, *phone.Device, error) {
+func (s *server) find(ctx context.Context, id string) (roster.Phone, *phone.Device, error) {
 	p, listed := s.Roster.Phone(id)
 	d, err := s.Devices.Device(ctx, id)
 	switch {
 	case err == nil:
 		return withDevice(p, d), &d, nil
 	case !errors.Is(err, phone.ErrNotFound):
-		return Phone{}, nil, err
+		return roster.Phone{}, nil, err
 	case !listed || p.Provisioned:
-		return Phone{}, nil, missing("phone")
+		return roster.Phone{}, nil, missing("phone")
 	}
 	return p, nil, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"pbx.dev/dialtone/internal/phone"
 )
@@ -68,7 +69,7 @@ func problemOf(err error) problem {
 	case errors.As(err, &tooBig):
 		return newProblem(http.StatusRequestEntityTooLarge, fmt.Sprintf("The body is larger than %d bytes.", tooBig.Limit), nil)
 	case errors.Is(err, phone.ErrConflict):
-		return newProblem(http.StatusConflict, "It exists already, or something still uses it.", fields)
+		return newProblem(http.StatusConflict, conflictDetail(err), fields)
 	case len(fields) > 0:
 		return newProblem(http.StatusUnprocessableEntity, "A field is wrong; see errors.", fields)
 	case errors.Is(err, phone.ErrInvalid):
@@ -83,6 +84,16 @@ func problemOf(err error) problem {
 
 func newProblem(status int, detail string, fields []fieldProblem) problem {
 	return problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail, Errors: fields}
+}
+
+// conflictDetail is the text of a conflict, which stores write for people: what
+// exists already, what still uses the thing.
+func conflictDetail(err error) string {
+	text := strings.TrimSuffix(err.Error(), ": "+phone.ErrConflict.Error())
+	if text == phone.ErrConflict.Error() {
+		return "It exists already, or something still uses it."
+	}
+	return strings.ToUpper(text[:1]) + text[1:] + "."
 }
 
 // fieldProblems collects every phone.FieldError in the tree of err, in order.

@@ -66,6 +66,17 @@ func (q *query) choice(name string, allowed ...string) string {
 	return v
 }
 
+// drift is a filter by any drift ("true", "false") or by its kind.
+func (q *query) drift(name string) (has *bool, kind string) {
+	v := q.choice(name, append([]string{"true", "false"}, driftKinds()...)...)
+	switch v {
+	case "true", "false":
+		yes := v == "true"
+		return &yes, ""
+	}
+	return nil, v
+}
+
 // truth is a three-valued flag: nil when absent.
 func (q *query) truth(name string) *bool {
 	v := q.choice(name, "true", "false")
@@ -76,16 +87,16 @@ func (q *query) truth(name string) *bool {
 	return &yes
 }
 
-func (q *query) mac(name string) phone.MAC {
+func (q *query) mac(name string) *phone.MAC {
 	v := q.text(name)
 	if v == "" {
-		return phone.MAC{}
+		return nil
 	}
 	m, err := phone.ParseMAC(v)
 	if err != nil {
 		q.fail(name, "must be a MAC address, twelve hexadecimal digits")
 	}
-	return m
+	return &m
 }
 
 func (q *query) limit() int {

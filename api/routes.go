@@ -4,10 +4,16 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"unicode"
+
+	"github.com/gorilla/mux"
 )
 
 // base is the path before every call that needs a key.
 const base = "/v1/pbx"
+
+// maxPathVar is the longest name of a thing in a path, in bytes.
+const maxPathVar = 128
 
 // The scopes of this API. None implies another: a key has what it lists.
 const (
@@ -112,6 +118,11 @@ func (s *server) dispatch(routes []route) handler {
 		if routes[i].scope != "" {
 			if err := s.authorize(w, r, routes[i].scope); err != nil {
 				return err
+			}
+		}
+		for _, v := range mux.Vars(r) {
+			if len(v) > maxPathVar || strings.ContainsFunc(v, unicode.IsControl) {
+				return missing("resource") // nothing has such a name, and no store need be asked
 			}
 		}
 		return routes[i].handle(w, r)

@@ -7,17 +7,21 @@ import (
 	"time"
 
 	"pbx.dev/dialtone/internal/phone"
+	"pbx.dev/dialtone/internal/roster"
 )
 
 // stuckAt says in one plain sentence why a phone is not registered, or "" when
 // it is. It looks at nothing but its arguments; events are newest first. The
 // newest event that explains something wins: a wrong password from before the
 // phone fetched its configuration again is no longer the reason.
-func stuckAt(p Phone, events []phone.Event) string {
+func stuckAt(p roster.Phone, events []phone.Event) string {
 	if p.Registered {
 		return ""
 	}
-	if p.State == "pending" {
+	if p.State == roster.StatePending && p.Provisioned {
+		return "It has no line: give it an extension."
+	}
+	if p.State == roster.StatePending {
 		return "It is not provisioned: adopt it to give it an extension."
 	}
 	for _, e := range events {
@@ -29,7 +33,7 @@ func stuckAt(p Phone, events []phone.Event) string {
 }
 
 // explain is what one event says about a phone that is not registered.
-func explain(p Phone, e phone.Event) string {
+func explain(p roster.Phone, e phone.Event) string {
 	at := when(e.At)
 	switch e.Kind {
 	case phone.EventAuthFailed:
@@ -47,7 +51,7 @@ func explain(p Phone, e phone.Event) string {
 	return ""
 }
 
-func explainFile(p Phone, e phone.Event) string {
+func explainFile(p roster.Phone, e phone.Event) string {
 	at, name := when(e.At), path.Base(e.Path)
 	own := isOwnConfig(p, e.Path)
 	switch {
@@ -69,7 +73,7 @@ func explainFile(p Phone, e phone.Event) string {
 
 // neverConfigured is the reason when no event explains it: how far the phone
 // came before its configuration.
-func neverConfigured(p Phone, events []phone.Event) string {
+func neverConfigured(p roster.Phone, events []phone.Event) string {
 	for _, e := range events {
 		if e.Kind == phone.EventFile && e.Outcome == "ok" {
 			return fmt.Sprintf("It fetched %s at %s but never its own configuration file.", path.Base(e.Path), when(e.At))
@@ -97,7 +101,7 @@ var notConfig = []string{
 // isOwnConfig reports whether a path names a file with the account of this very
 // phone. A Polycom's <mac>.cfg is only the master that names such files
 // (phone-facts/request_sequence.md 1.2).
-func isOwnConfig(p Phone, file string) bool {
+func isOwnConfig(p roster.Phone, file string) bool {
 	if p.MAC.IsZero() {
 		return false
 	}

@@ -6,17 +6,19 @@ import (
 	"time"
 
 	"pbx.dev/dialtone/internal/phone"
+	"pbx.dev/dialtone/internal/roster"
 )
 
 // TestStuckAt lists the events newest first, as the timeline does.
 func TestStuckAt(t *testing.T) {
 	t.Parallel()
-	yealink := Phone{Provisioned: true, Manufacturer: "Yealink", MAC: phone.MAC{0x80, 0x5e, 0xc0, 1, 2, 3}, State: "contacted"}
-	polycom := Phone{Provisioned: true, Manufacturer: "Polycom", MAC: deskMAC, State: "contacted"}
-	soft := Phone{DeviceType: "softphone", State: "unregistered"}
+	yealink := roster.Phone{Provisioned: true, Manufacturer: "Yealink", MAC: phone.MAC{0x80, 0x5e, 0xc0, 1, 2, 3}, State: "contacted"}
+	polycom := roster.Phone{Provisioned: true, Manufacturer: "Polycom", MAC: deskMAC, State: "contacted"}
+	soft := roster.Phone{DeviceType: "softphone", State: "unregistered"}
 	live := yealink
 	live.Registered = true
-	unknown := Phone{State: "pending", MAC: deskMAC}
+	unknown := roster.Phone{State: "pending", MAC: deskMAC}
+	bare := roster.Phone{Provisioned: true, State: "pending"}
 	lapsed := yealink
 	lapsed.LastRegistered = noon
 
@@ -28,12 +30,13 @@ func TestStuckAt(t *testing.T) {
 
 	tests := []struct {
 		name   string
-		phone  Phone
+		phone  roster.Phone
 		events []phone.Event
 		want   string // part of the sentence
 	}{
 		{"registered", live, []phone.Event{kind(phone.EventAuthFailed)}, ""},
 		{"pending", unknown, []phone.Event{file("/0004f2abcdef.cfg", "denied")}, "not provisioned"},
+		{"no line", bare, nil, "has no line"},
 		{"never contacted us", yealink, nil, "never contacted"},
 		{"only administered", yealink, []phone.Event{kind(phone.EventAdmin)}, "never contacted"},
 		{"only DHCP", yealink, []phone.Event{kind(phone.EventDHCP)}, "never fetched a file"},
@@ -72,7 +75,7 @@ func TestStuckAt(t *testing.T) {
 func TestStuckAtNamesTheTimeInUTC(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 9, 1, 14, 0, 0, 0, time.FixedZone("CEST", 7200))
-	got := stuckAt(Phone{Provisioned: true}, []phone.Event{{At: at, Kind: phone.EventExpired}})
+	got := stuckAt(roster.Phone{Provisioned: true}, []phone.Event{{At: at, Kind: phone.EventExpired}})
 	if !strings.Contains(got, "2026-09-01 12:00:00 UTC") {
 		t.Error(got)
 	}

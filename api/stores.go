@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"pbx.dev/dialtone/internal/phone"
+	"pbx.dev/dialtone/internal/roster"
 )
 
 // Roster is the correlated list of phones: what is provisioned, what is
@@ -12,13 +13,14 @@ import (
 type Roster interface {
 	// List returns up to limit phones that pass f after cursor ("" is the start);
 	// next is "" at the end. A cursor it did not make is phone.ErrInvalid.
-	List(f Filter, cursor string, limit int) (page []Phone, next string, err error)
-	Stats() Stats
+	List(f roster.Filter, cursor string, limit int) (page []roster.Phone, next string, err error)
+	Stats() roster.Stats
 	// Phone returns one phone by id.
-	Phone(id string) (Phone, bool)
+	Phone(id string) (roster.Phone, bool)
 	// Contacts returns the live contacts of an extension, as a fork would ring them.
-	Contacts(extension string) []Contact
-	// Forget removes a phone that is listed only because it was seen.
+	Contacts(extension string) []roster.Contact
+	// Forget removes a phone that is listed only because it was seen; one that is
+	// registered is phone.ErrConflict.
 	Forget(ctx context.Context, id string) error
 }
 
@@ -28,7 +30,8 @@ type Devices interface {
 	CreateDevice(ctx context.Context, d phone.Device) (phone.Device, error)
 	Device(ctx context.Context, id string) (phone.Device, error)
 	// UpdateDevice calls change with the stored device and stores the result in
-	// one transaction; an error of change is returned and nothing is stored.
+	// one transaction; an error of change is returned and nothing is stored. A
+	// line that stays on its extension keeps its credential.
 	UpdateDevice(ctx context.Context, id string, change func(*phone.Device) error) (phone.Device, error)
 	DeleteDevice(ctx context.Context, id string) error
 }
@@ -46,8 +49,8 @@ type Extensions interface {
 
 // Credentials makes new digest passwords.
 type Credentials interface {
-	// RotateCredentials gives the extension a new digest user and password and
-	// returns it with both.
+	// RotateCredentials gives the extension's own digest user a new password and
+	// returns it with that.
 	RotateCredentials(ctx context.Context, number string) (phone.Extension, error)
 }
 
