@@ -1,0 +1,495 @@
+package proxy
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+	"github.com/google/go-cmp/cmp"
+	"pbx.dev/dialtone/internal/phone"
+	"pbx.dev/dialtone/registrar/fork"
+	"pbx.dev/dialtone/registrar/location"
+)
+
+func TestTwoRingOneAnswers(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	caller, desk, soft := newUDP(t, s), newUDP(t, s), newTCP(t, s.tcp, "tcp")
+	s.bind("102", desk, nil)
+	s.bind("102", soft, nil)
+	c := caller.invite("101", "102", "")
+	atDesk, atSoft := desk.request(sip.INVITE), soft.request(sip.INVITE)
+	desk.respond(atDesk, 180)
+	if got := tagOf(caller.response(180).To().Params); got != desk.tag(atDesk) {
+		t.Errorf("To tag of the 180 is %q", got)
+	}
+	soft.respond(atSoft, 180)
+	caller.response(180)
+	soft.respond(atSoft, 200)
+	c.answered(caller.response(200))
+	cancel := desk.request(sip.CANCEL)
+	if got := cancel.GetHeader("Reason").Value(); got != fork.CompletedElsewhere {
+		t.Errorf("Reason of the CANCEL: %q", got)
+	}
+	if d := cmp.Diff(atDesk.Via().String(), cancel.Via().String()); d != "" || len(cancel.GetHeaders("Via")) != 1 {
+		t.Error("Via of the CANCEL", d)
+	}
+	if cancel.Recipient.String() != atDesk.Recipient.String() {
+		t.Errorf("CANCEL for %s", cancel.Recipient.String())
+	}
+	desk.respond(cancel, 200)
+	desk.respond(atDesk, 487)
+	desk.request(sip.ACK)
+	soft.request(sip.ACK)
+	c.send("BYE")
+	soft.respond(soft.request(sip.BYE), 200)
+	caller.response(200)
+	caller.silent()
+}
+
+func TestRequestThatArrives(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	caller, a, b := newUDP(t, s), newUDP(t, s), newUDP(t, s)
+	s.bind("102", a, func(b *location.Binding) {
+		b.Path = []string{"<sip:edge1.example;lr>", "<sip:edge2.example;lr>"}
+		b.Contact += ";method=INVITE?X-A=b"
+	})
+	s.bind("102", b, nil)
+	caller.invite("101", "102", auth("101")+"P-Asserted-Identity: <sip:boss@pbx.test>\r\nRemote-Party-ID: <sip:boss@pbx.test>\r\n"+
+		"Diversion: <sip:boss@pbx.test>\r\nX-Odd:  kept , as it is \r\nSupported: 100rel\r\n"+
+		`Proxy-Authorization: Digest username="x", realm="elsewhere"`+"\r\n")
+	atA, atB := a.request(sip.INVITE), b.request(sip.INVITE)
+	for name, want := range map[string]string{
+		"P-Asserted-Identity": `"Ext 101" <sip:101@pbx.test>`,
+		"X-Odd":               "kept , as it is",
+		"Max-Forwards":        "69",
+		"Max-Breadth":         "30",
+		"Proxy-Authorization": `Digest username="x", realm="elsewhere"`,
+		"Remote-Party-ID":     "",
+		"Diversion":           "",
+		"Supported":           "100rel",
+	} {
+		for _, req := range []*sip.Request{atA, atB} {
+			if d := cmp.Diff(want, strings.Join(values(req, name), "|")); d != "" {
+				t.Errorf("%s: %s", name, d)
+			}
+		}
+	}
+	if got := atA.Recipient.String(); got != a.contact("102") {
+		t.Errorf("Request-URI %s", got)
+	}
+	if d := cmp.Diff([]string{"<sip:edge1.example;lr>", "<sip:edge2.example;lr>"}, values(atA, "Route")); d != "" {
+		t.Error("Route", d)
+	}
+	if string(atA.Body()) != "v=0\r\n" {
+		t.Errorf("body %q", atA.Body())
+	}
+	if atA.Via().Params.GetOr("branch", "") == atB.Via().Params.GetOr("branch", "") {
+		t.Error("both branches have one Via branch")
+	}
+	second := atA.GetHeaders("Via")[1].(*sip.ViaHeader)
+	if second.Params.GetOr("received", "") != "127.0.0.1" || second.Params.GetOr("rport", "") == "" {
+		t.Errorf("the caller's Via: %s", second.String())
+	}
+}
+
+func TestFinalResponses(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		name   string
+		codes  []int // one phone each
+		ignore bool
+		want   int
+	}{
+		{"busy", []int{486}, false, 486},
+		{"both busy", []int{486, 486}, false, 486},
+		{"declined by one", []int{603, 486}, false, 603},
+		{"phone overloaded", []int{503}, false, 500},
+		{"not acceptable and busy", []int{488, 486}, false, 488},
+		{"moved", []int{302, 486}, false, 302},
+	}
+	for _, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, func(o *Options) { o.Fork.IgnoreDecline = tc.ignore })
+			caller := newUDP(t, s)
+			var phones []*ua
+			for range tc.codes {
+				phones = append(phones, newUDP(t, s))
+				s.bind("102", phones[len(phones)-1], nil)
+			}
+			c := caller.invite("101", "102", "")
+			for i, u := range phones {
+				u.respond(u.request(sip.INVITE), tc.codes[i])
+				u.request(sip.ACK)
+			}
+			res := caller.response(tc.want)
+			c.toTag = tagOf(res.To().Params)
+			caller.sendWith(c.branch, "ACK sip:102@%s SIP/2.0\r\n%s", testDomain, c.headers("ACK"))
+		})
+	}
+}
+
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	phone := newUDP(t, s)
+	s.bind("102", phone, nil)
+	cases := []struct {
+		name, line, headers string
+		want                int
+	}{
+		{"no digest", "INVITE sip:102@pbx.test", "", 407},
+		{"digest of nobody", "INVITE sip:102@pbx.test", "Proxy-Authorization: Digest username=\"nobody\"\r\n", 407},
+		{"unreadable digest", "INVITE sip:102@pbx.test", "Proxy-Authorization: garbage\r\n", 400},
+		{"somebody else's name", "INVITE sip:102@pbx.test", auth("103"), 403},
+		{"unknown extension", "INVITE sip:999@pbx.test", auth("101"), 404},
+		{"no user", "INVITE sip:pbx.test", auth("101"), 404},
+		{"nobody registered", "INVITE sip:103@pbx.test", auth("101"), 480},
+		{"foreign domain", "INVITE sip:102@example.com", auth("101"), 403},
+		{"foreign route", "INVITE sip:102@pbx.test", auth("101") + "Route: <sip:192.0.2.1;lr>\r\n", 403},
+		{"forged flow token", "INVITE sip:102@pbx.test", auth("101") + "Route: <sip:AQBBBB@127.0.0.1;lr>\r\n", 403},
+		{"no hops left", "INVITE sip:102@pbx.test", auth("101") + "Max-Forwards: 0\r\n", 483},
+		{"unknown extension required", "INVITE sip:102@pbx.test", "Proxy-Require: teleport\r\n", 420},
+		{"telephone number", "INVITE tel:102", auth("101"), 416},
+		{"breadth used up", "INVITE sip:102@pbx.test", auth("101") + "Max-Breadth: 0\r\n", 440},
+		{"unknown method", "DANCE sip:102@pbx.test", "", 405},
+		{"BYE outside a dialog", "BYE sip:102@pbx.test", "", 481},
+		{"CANCEL of nothing", "CANCEL sip:102@pbx.test", "", 481},
+		{"MESSAGE without digest", "MESSAGE sip:102@pbx.test", "", 407},
+		{"subscription to registrations", "SUBSCRIBE sip:102@pbx.test", auth("101") + "Event: reg\r\n", 489},
+		{"restart of another's phone", "NOTIFY sip:102@pbx.test", auth("101") + "Event: check-sync;reboot=true\r\n", 403},
+		{"malformed header", "INVITE sip:102@pbx.test", auth("101") + "Max-Forwards: many\r\n", 400},
+		{"two of one kind", "INVITE sip:102@pbx.test", "Call-ID: second\r\n", 400},
+		{"REGISTER is not for us", "REGISTER sip:pbx.test", "", 405},
+		{"OPTIONS to the server", "OPTIONS sip:pbx.test", "", 200},
+		{"OPTIONS to the server's address", "OPTIONS sip:127.0.0.1:5060", "", 200},
+	}
+	for i, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			u := newUDP(t, s)
+			method, _, _ := strings.Cut(tc.line, " ")
+			c := &call{u: u, from: "101", to: "102", id: "refused" + u.addr(), seq: i + 1}
+			u.send("%s SIP/2.0\r\n%s%s", tc.line, c.headers(method), tc.headers)
+			res := u.response(tc.want)
+			switch tc.want {
+			case 405, 200:
+				if v := values(res, "Allow"); len(v) != 1 || !strings.Contains(v[0], "INVITE") {
+					t.Errorf("Allow %q", v)
+				}
+			case 407:
+				if v := values(res, "Proxy-Authenticate"); len(v) != 1 {
+					t.Errorf("Proxy-Authenticate %q", v)
+				}
+			case 420:
+				if v := values(res, "Unsupported"); len(v) != 1 || v[0] != "teleport" {
+					t.Errorf("Unsupported %q", v)
+				}
+			}
+		})
+	}
+	t.Cleanup(phone.silent)
+}
+
+func TestNamesThatReachAnExtension(t *testing.T) {
+	t.Parallel()
+	for _, user := range []string{"102", "102_a", "line102", "%31%302"} {
+		t.Run(user, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, nil)
+			caller, callee := newUDP(t, s), newUDP(t, s)
+			s.bind("102", callee, nil)
+			caller.invite("101", user, "")
+			callee.respond(callee.request(sip.INVITE), 486)
+			caller.response(486)
+		})
+	}
+}
+
+func TestCallerHangsUp(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	caller, callee := newUDP(t, s), newUDP(t, s)
+	s.bind("102", callee, nil)
+	c := caller.invite("101", "102", "")
+	req := callee.request(sip.INVITE)
+	callee.respond(req, 180)
+	caller.response(180)
+	c.cancel()
+	if got := caller.response(200).CSeq().MethodName; got != sip.CANCEL {
+		t.Fatalf("200 for %s", got)
+	}
+	cancel := callee.request(sip.CANCEL)
+	callee.respond(cancel, 200)
+	callee.respond(req, 487)
+	caller.response(487)
+	callee.request(sip.ACK)
+}
+
+// TestCancelBehindInvite sends CANCEL in the segment of its INVITE: handled in
+// any order, the call must end and no phone ring on.
+func TestCancelBehindInvite(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	caller, callee := newTCP(t, s.tcp, "tcp"), newUDP(t, s)
+	s.bind("102", callee, nil)
+	both, write := []byte(nil), caller.write
+	caller.write = func(b []byte) error { both = append(both, b...); return nil }
+	c := caller.invite("101", "102", "")
+	c.cancel()
+	if err := write(both); err != nil {
+		t.Fatal(err)
+	}
+	// The 200 of the CANCEL and the 487 of the INVITE, in any order.
+	codes := map[int]bool{}
+	for len(codes) < 2 {
+		if res := caller.next().(*sip.Response); res.StatusCode > 100 {
+			codes[res.StatusCode] = true
+		}
+	}
+	if !codes[200] || !codes[487] {
+		t.Errorf("answers %v", codes)
+	}
+}
+
+func TestAnswerCrossesCancel(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	caller, callee := newUDP(t, s), newUDP(t, s)
+	s.bind("102", callee, nil)
+	c := caller.invite("101", "102", "")
+	req := callee.request(sip.INVITE)
+	callee.respond(req, 180)
+	caller.response(180)
+	c.cancel()
+	caller.response(200)
+	callee.respond(callee.request(sip.CANCEL), 481)
+	callee.respond(req, 200) // the user was faster
+	if got := caller.response(200).CSeq().MethodName; got != sip.INVITE {
+		t.Fatalf("200 for %s", got)
+	}
+}
+
+func TestBothAnswer(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	caller, first, second := newUDP(t, s), newUDP(t, s), newTCP(t, s.tcp, "tcp")
+	s.bind("102", first, nil)
+	s.bind("102", second, nil)
+	c := caller.invite("101", "102", "")
+	atFirst, atSecond := first.request(sip.INVITE), second.request(sip.INVITE)
+	first.respond(atFirst, 200)
+	res := caller.response(200)
+	second.respond(atSecond, 200)
+	ack := second.request(sip.ACK)
+	if ack.Recipient.String() != second.contact("dialog") || tagOf(ack.To().Params) != second.tag(atSecond) {
+		t.Errorf("ACK %s", ack)
+	}
+	bye := second.request(sip.BYE)
+	if bye.CSeq().SeqNo != 2 || bye.CallID().Value() != c.id || fromTag(bye) != "from1" {
+		t.Errorf("BYE %s", bye)
+	}
+	second.respond(bye, 200)
+	c.answered(res)
+	first.request(sip.ACK)
+	first.respond(atFirst, 200) // as if the ACK had been lost
+	caller.response(200)
+	caller.silent()
+}
+
+func TestDeadConnectionDoesNotDelayOthers(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	caller, gone, alive := newUDP(t, s), newTCP(t, s.tcp, "tcp"), newUDP(t, s)
+	s.bind("102", gone, func(b *location.Binding) { b.Received = "127.0.0.1:1" })
+	s.bind("102", alive, nil)
+	caller.invite("101", "102", "")
+	alive.respond(alive.request(sip.INVITE), 486)
+	caller.response(486)
+}
+
+func TestNobodyReachable(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(o *Options) { o.Alive = func(b location.Binding) bool { return b.Flow != "old" } })
+	caller, a, b := newUDP(t, s), newTCP(t, s.tcp, "tcp"), newTCP(t, s.tcp, "tcp")
+	s.bind("102", a, func(b *location.Binding) { b.Received = "127.0.0.1:1" })
+	s.bind("102", b, func(b *location.Binding) { b.Flow = "old" })
+	caller.invite("101", "102", "")
+	caller.response(480)
+	b.silent()
+}
+
+func TestSecondFlowOfAPhone(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	caller, callee := newUDP(t, s), newTCP(t, s.tcp, "tcp")
+	same := func(b *location.Binding) { b.Instance = "urn:uuid:1" }
+	s.bind("102", callee, func(b *location.Binding) { same(b); b.Received = "127.0.0.1:1"; b.RegID = 2 })
+	s.bind("102", callee, same)
+	caller.invite("101", "102", "")
+	callee.respond(callee.request(sip.INVITE), 486)
+	caller.response(486)
+	callee.request(sip.ACK)
+	callee.silent()
+}
+
+func TestOwnPhoneIsNotRung(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	desk, soft := newUDP(t, s), newUDP(t, s)
+	s.bind("102", desk, nil)
+	s.bind("102", soft, nil)
+	desk.invite("102", "102", "")
+	soft.respond(soft.request(sip.INVITE), 486)
+	desk.response(486)
+}
+
+func TestPhoneLosesItsConnectionWhileItRings(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	caller, callee := newUDP(t, s), newTCP(t, s.tcp, "tcp")
+	s.bind("102", callee, nil)
+	caller.invite("101", "102", "")
+	callee.respond(callee.request(sip.INVITE), 180)
+	caller.response(180)
+	if err := callee.close(); err != nil {
+		t.Fatal(err)
+	}
+	caller.response(480)
+}
+
+func TestCallerLosesItsConnection(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	caller, callee := newTCP(t, s.tcp, "tcp"), newUDP(t, s)
+	s.bind("102", callee, nil)
+	caller.invite("101", "102", "")
+	req := callee.request(sip.INVITE)
+	callee.respond(req, 180)
+	caller.response(180)
+	if err := caller.close(); err != nil {
+		t.Fatal(err)
+	}
+	callee.respond(callee.request(sip.CANCEL), 200)
+	callee.respond(req, 487)
+	callee.request(sip.ACK)
+}
+
+func TestSilentPhone(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(o *Options) { o.Fork.NoResponse = 50 * time.Millisecond })
+	caller, callee := newUDP(t, s), newUDP(t, s)
+	s.bind("102", callee, nil)
+	caller.invite("101", "102", "")
+	caller.response(408)
+	callee.request(sip.INVITE)
+}
+
+// TestLoop is an edge proxy that sends a request back to us as it was.
+func TestLoop(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	caller, edge := newUDP(t, s), newUDP(t, s)
+	s.bind("102", edge, nil)
+	c := caller.invite("101", "102", "")
+	branch := edge.request(sip.INVITE).Via()
+	edge.send("INVITE sip:102@%s SIP/2.0\r\n%s%s%s\r\n", testDomain, branch.String()+"\r\n", c.headers("INVITE"), c.extra)
+	edge.response(482)
+	edge.send("INVITE sip:103@%s SIP/2.0\r\n%s%s%s\r\n", testDomain, branch.String()+"\r\n", c.headers("INVITE"), c.extra)
+	edge.response(480) // with another Request-URI it is a spiral
+}
+
+func TestEvents(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	caller, callee := newUDP(t, s), newUDP(t, s)
+	s.bind("102", callee, nil)
+	caller.invite("101", "102", "")
+	req := callee.request(sip.INVITE)
+	callee.respond(req, 180)
+	caller.response(180)
+	callee.respond(req, 200)
+	caller.response(200)
+	var got []string
+	for range 3 {
+		e := <-s.events
+		if e.Kind != phone.EventCall || e.At.IsZero() {
+			t.Errorf("event %+v", e)
+		}
+		got = append(got, strings.Join([]string{e.Outcome, e.DeviceID, e.Source, e.Detail}, " "))
+	}
+	want := []string{
+		"started phone_of101 " + caller.addr() + " 101 calls 102, 1 contact",
+		"ringing phone_of102 " + callee.addr() + " 101 calls 102",
+		"answered phone_of102 " + callee.addr() + " 101 calls 102",
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestOverload(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(o *Options) { o.MaxCalls = 1 })
+	caller, callee := newUDP(t, s), newUDP(t, s)
+	s.bind("102", callee, nil)
+	caller.invite("101", "102", "")
+	req := callee.request(sip.INVITE)
+	other := newUDP(t, s)
+	other.invite("101", "102", "")
+	if v := values(other.response(503), "Retry-After"); len(v) != 1 {
+		t.Errorf("Retry-After %q", v)
+	}
+	callee.respond(req, 486) // makes room
+	caller.response(486)
+	callee.request(sip.ACK)
+	third := newUDP(t, s)
+	third.invite("101", "102", "")
+	callee.request(sip.INVITE)
+}
+
+func TestShutdown(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	caller, callee := newUDP(t, s), newUDP(t, s)
+	s.bind("102", callee, nil)
+	caller.invite("101", "102", "")
+	req := callee.request(sip.INVITE)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- s.proxy.Shutdown(ctx) }()
+	other := newUDP(t, s)
+	for other.invite("101", "102", ""); ; other.invite("101", "102", "") {
+		res, ok := other.next().(*sip.Response)
+		if ok && res.StatusCode == 503 {
+			break // from now on new calls are refused
+		}
+	}
+	callee.respond(req, 200)
+	caller.response(200)
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestShutdownDoesNotWaitForEver(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	caller, callee := newUDP(t, s), newUDP(t, s)
+	s.bind("102", callee, nil)
+	caller.invite("101", "102", "")
+	callee.respond(callee.request(sip.INVITE), 180)
+	caller.response(180)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := s.proxy.Shutdown(ctx); err == nil {
+		t.Error("no error though a call was cut off")
+	}
+	caller.response(503)
+	callee.request(sip.CANCEL)
+}

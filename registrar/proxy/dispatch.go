@@ -1,0 +1,211 @@
+package proxy
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+	"pbx.dev/dialtone/internal/phone"
+	"pbx.dev/dialtone/registrar/location"
+)
+
+// allow are the methods that are forwarded, as Allow lists them.
+const allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, PRACK, INFO, REFER, NOTIFY, SUBSCRIBE, MESSAGE"
+
+// retryAfter is the number of seconds after which a 503 may be tried again.
+const retryAfter = "5"
+
+// refusal is an answer that is not 2xx, as an error.
+type refusal struct {
+	code    int
+	headers []sip.Header
+}
+
+// Error implements error.
+func (r *refusal) Error() string { return strconv.Itoa(r.code) + " " + reasonPhrase(r.code) }
+
+func refuse(code int, headers ...sip.Header) error { return &refusal{code: code, headers: headers} }
+
+// handle is sipgo's handler of all requests; it runs in a goroutine of its own.
+func (p *Proxy) handle(s *stack, req *sip.Request, tx *sip.ServerTx) {
+	if !p.work.enter() {
+		tx.Terminate() // the client repeats it
+		return
+	}
+	defer p.work.leave()
+	if req.Method == sip.ACK || req.Method == methodCancel {
+		defer tx.Terminate() // has no final response that would end it
+	}
+	var in *inbound
+	defer func() {
+		if v := recover(); v != nil {
+			p.panicked(v)
+			if in != nil && req.Method != sip.ACK {
+				in.reply(sip.StatusInternalServerError)
+			}
+		}
+	}()
+	in, err := p.newInbound(s, req, tx)
+	if err != nil {
+		p.log.Warn("request without a usable source", "error", err, "proto", s.transport)
+		tx.Terminate()
+		return
+	}
+	if err := validate(req); err != nil {
+		p.answer(in, err)
+		return
+	}
+	p.dispatch(in)
+}
+
+func (p *Proxy) dispatch(in *inbound) {
+	switch in.req.Method {
+	case sip.INVITE:
+		p.invite(in)
+	case sip.ACK:
+		p.ack(in, in.req)
+	case methodCancel:
+		p.cancel(in)
+	case sip.OPTIONS:
+		p.options(in)
+	case sip.BYE, sip.UPDATE, sip.PRACK, sip.INFO, sip.REFER, sip.NOTIFY, sip.SUBSCRIBE, sip.MESSAGE:
+		p.request(in)
+	default:
+		p.answer(in, refuse(sip.StatusMethodNotAllowed, sip.NewHeader("Allow", allow)))
+	}
+}
+
+// options answers a keepalive to the server itself; to an extension OPTIONS is
+// a request as any other.
+func (p *Proxy) options(in *inbound) {
+	to := in.req.Recipient
+	if to.User != "" || !p.isLocal(to.Host) || toTag(in.req) != "" {
+		p.request(in)
+		return
+	}
+	in.reply(sip.StatusOK, sip.NewHeader("Allow", allow), sip.NewHeader("Accept", "application/sdp"),
+		sip.NewHeader("Supported", "path, outbound"))
+	p.metrics.request(in.req.Method, sip.StatusOK)
+}
+
+// request forwards what is neither INVITE nor ACK nor CANCEL.
+func (p *Proxy) request(in *inbound) {
+	plan, err := p.plan(in)
+	if err != nil {
+		p.answer(in, err)
+		return
+	}
+	newRelay(p, in, plan, nil).run()
+}
+
+// answer turns an error into the response of this edge; nil is no response.
+func (p *Proxy) answer(in *inbound, err error) {
+	var r *refusal
+	code, headers := sip.StatusInternalServerError, []sip.Header(nil)
+	switch {
+	case errors.As(err, &r):
+		code, headers = r.code, r.headers
+	case errors.Is(err, phone.ErrNotFound):
+		code = sip.StatusNotFound
+	case errors.Is(err, phone.ErrInvalid):
+		code = sip.StatusBadRequest
+	case errors.Is(err, location.ErrUnavailable):
+		code, headers = sip.StatusServiceUnavailable, []sip.Header{sip.NewHeader("Retry-After", retryAfter)}
+	default:
+		p.log.Error("request failed", "error", err, "method", string(in.req.Method), "call_id", callID(in.req))
+	}
+	p.metrics.request(in.req.Method, code)
+	if in.req.Method == sip.ACK {
+		return // is never answered
+	}
+	in.reply(code, headers...)
+}
+
+// validate checks what sipgo's parser lets through (RFC 3261 section 16.3 step 1).
+func validate(req *sip.Request) error {
+	if req.Via() == nil || req.From() == nil || req.To() == nil || req.CallID() == nil || req.CSeq() == nil {
+		return refuse(sip.StatusBadRequest)
+	}
+	if req.SipVersion != "SIP/2.0" {
+		return refuse(sip.StatusVersionNotSupported)
+	}
+	method := req.Method
+	if method == methodCancel {
+		method = sip.CANCEL
+	}
+	if req.CSeq().MethodName != method {
+		return refuse(sip.StatusBadRequest)
+	}
+	for _, name := range []string{"From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Length"} {
+		if len(req.GetHeaders(name)) > 1 {
+			return refuse(sip.StatusBadRequest)
+		}
+	}
+	for _, h := range req.Headers() {
+		if len(h.Name()) > len(badHeader) && is(h.Name()[:len(badHeader)], badHeader) {
+			return refuse(sip.StatusBadRequest)
+		}
+	}
+	return nil
+}
+
+// isLocal reports whether a host of a URI means this server.
+func (p *Proxy) isLocal(host string) bool {
+	if p.opt.IsLocal(host) {
+		return true
+	}
+	for _, t := range transports {
+		if h, _ := p.opt.Advertise(t); h != "" && sameHost(h, host) {
+			return true
+		}
+	}
+	return false
+}
+
+// spawn runs fn beside; the caller runs itself.
+func (p *Proxy) spawn(fn func()) {
+	p.work.add()
+	go func() {
+		defer p.work.leave()
+		defer func() {
+			if v := recover(); v != nil {
+				p.panicked(v)
+			}
+		}()
+		fn()
+	}()
+}
+
+func (p *Proxy) panicked(v any) {
+	p.metrics.panics.Inc()
+	p.log.Error("panic while handling a request", "panic", v, "stack", string(debug.Stack()))
+}
+
+// listener is the UDP socket that a request to f has to leave through: the one
+// the phone sent to, else one that can reach it.
+func (p *Proxy) listener(f flow) net.Addr {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var usable net.Addr
+	for _, c := range p.packets {
+		a, err := addrPort(c.LocalAddr().String())
+		switch {
+		case err != nil:
+		case a == f.local:
+			return c.LocalAddr()
+		case usable == nil && (a.Addr().Is4() == f.remote.Addr().Is4() || a.Addr().IsUnspecified()):
+			usable = c.LocalAddr()
+		}
+	}
+	return usable
+}
+
+const lookupTimeout = 5 * time.Second
+
+func (p *Proxy) component(in *inbound) *slog.Logger {
+	return p.log.With("call_id", callID(in.req), "client", in.from.remote.String(), "proto", in.from.transport)
+}

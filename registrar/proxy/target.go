@@ -1,0 +1,170 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/emiago/sipgo/sip"
+	"pbx.dev/dialtone/internal/phone"
+	"pbx.dev/dialtone/registrar/location"
+)
+
+// maxTargets bounds the branches of a request whatever the store says.
+const maxTargets = 60
+
+// target is one place a request is forwarded to.
+type target struct {
+	flow    flow
+	uri     *sip.Uri // Request-URI
+	path    []string // Route to write, top first
+	group   string   // see fork.Target
+	breadth int      // Max-Breadth of the branch; 0 is none to write
+	dead    bool     // its connection is known to be gone
+	binding location.Binding
+}
+
+// plan is what is done with a request.
+type plan struct {
+	targets     []target
+	dialog      bool // the request is part of a dialog
+	caller      phone.Credential
+	callee      string // extension number; "" in a dialog
+	asserted    string // P-Asserted-Identity to write
+	recordRoute bool
+}
+
+// plan decides where a request goes, in the order of RFC 3261 section 16.3 to
+// 16.5. An error is the answer.
+func (p *Proxy) plan(in *inbound) (plan, error) {
+	ctx, cancel := context.WithTimeout(p.ctx, lookupTimeout)
+	defer cancel()
+	if err := p.checkHeaders(in); err != nil {
+		return plan{}, err
+	}
+	r, err := p.readRoute(in)
+	if err != nil {
+		return plan{}, err
+	}
+	if r.dialog != nil {
+		return p.planDialog(ctx, in, r)
+	}
+	switch in.req.Method {
+	case sip.BYE, sip.UPDATE, sip.PRACK:
+		return plan{}, refuse(sip.StatusCallTransactionDoesNotExists)
+	}
+	if toTag(in.req) != "" {
+		return plan{}, refuse(sip.StatusCallTransactionDoesNotExists)
+	}
+	return p.planNew(ctx, in, r)
+}
+
+// planNew is for requests outside a dialog: they need a digest, and go to all
+// contacts of an extension.
+func (p *Proxy) planNew(ctx context.Context, in *inbound, r routed) (plan, error) {
+	caller, err := p.identify(ctx, in)
+	if err != nil {
+		return plan{}, err
+	}
+	if err := checkEvent(in.req); err != nil {
+		return plan{}, err
+	}
+	if !p.isLocal(r.recipient.Host) {
+		return plan{}, refuse(sip.StatusForbidden) // no relay for the world
+	}
+	callee, err := p.resolve(ctx, unescape(r.recipient.User))
+	if err != nil {
+		return plan{}, err
+	}
+	targets, err := p.contacts(ctx, in, caller, callee)
+	if err != nil {
+		return plan{}, err
+	}
+	pl := plan{targets: targets, caller: caller, callee: callee, asserted: p.asserted(in, caller)}
+	switch in.req.Method {
+	case sip.INVITE, sip.SUBSCRIBE, sip.REFER:
+		pl.recordRoute = true
+	}
+	return pl, pl.share(in)
+}
+
+// resolve turns a dialled user into the number of an extension.
+func (p *Proxy) resolve(ctx context.Context, user string) (string, error) {
+	if user == "" {
+		return "", refuse(sip.StatusNotFound)
+	}
+	ext, err := p.opt.Directory.Extension(ctx, user)
+	if err == nil {
+		return ext.Number, nil
+	}
+	if !errors.Is(err, phone.ErrNotFound) {
+		return "", fmt.Errorf("look up extension: %w", err)
+	}
+	cred, err := p.opt.Directory.Credential(ctx, user)
+	if err != nil {
+		return "", fmt.Errorf("look up digest user: %w", err)
+	}
+	return cred.Extension, nil
+}
+
+func (p *Proxy) aor(extension string) location.AOR {
+	return location.AOR(extension + "@" + strings.ToLower(p.opt.Domain))
+}
+
+// contacts are the targets of an extension: every live binding but the caller's
+// own. None is 480 (RFC 3261 section 16.5).
+func (p *Proxy) contacts(ctx context.Context, in *inbound, caller phone.Credential, callee string) ([]target, error) {
+	bindings, err := p.opt.Lookup.Lookup(ctx, p.aor(callee))
+	if err != nil {
+		return nil, fmt.Errorf("look up contacts of %s: %w", callee, err)
+	}
+	var ts []target
+	for _, b := range bindings {
+		t, err := p.contact(b)
+		if err != nil {
+			p.component(in).Warn("contact cannot be used", "error", err, "aor", string(b.AOR))
+			continue
+		}
+		if caller.Extension == callee && sameFlow(t.flow, in.from) {
+			continue
+		}
+		if ts = append(ts, t); len(ts) == maxTargets {
+			break
+		}
+	}
+	if len(ts) == 0 {
+		return nil, refuse(sip.StatusTemporarilyUnavailable)
+	}
+	return ts, nil
+}
+
+// contact makes a target of a binding. The phone is reached over the flow it
+// registered on and never where its contact points: behind NAT, or in a browser
+// (".invalid"), that is nowhere.
+func (p *Proxy) contact(b location.Binding) (target, error) {
+	t := target{binding: b, path: b.Path, group: b.Instance, uri: &sip.Uri{}}
+	if err := sip.ParseUri(b.Contact, t.uri); err != nil {
+		return t, fmt.Errorf("parse contact %.100q: %w", b.Contact, err)
+	}
+	// RFC 3261 section 19.1.5 and 16.6 step 2: neither belongs in a Request-URI.
+	t.uri.Headers = nil
+	t.uri.UriParams.Remove("method")
+	s := p.stacks[b.Transport]
+	if s == nil {
+		return t, fmt.Errorf("transport %q is unknown", b.Transport)
+	}
+	var err error
+	t.flow.transport = b.Transport
+	if t.flow.remote, err = addrPort(b.Received); err != nil {
+		return t, err
+	}
+	if !s.reliable() {
+		t.flow.local, _ = addrPort(b.Socket) // without it any socket of ours will do
+	} else {
+		t.dead = !p.opt.Alive(b)
+	}
+	return t, nil
+}
+
+func sameFlow(a, b flow) bool { return a.transport == b.transport && a.remote == b.remote }
