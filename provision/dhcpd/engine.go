@@ -58,8 +58,8 @@ func (e *engine) answer(ctx context.Context, b []byte, peer netip.AddrPort, lk *
 	}
 	now := e.opts.Now()
 	res := result{req: r, id: e.identify(r)}
-	if res.id.row == nil && e.opts.Mode == Lease && !e.opts.PhonesOnly {
-		res.id.row = e.rowNamed("none")
+	if res.id.row == nil && e.opts.Mode == Lease {
+		e.admit(&res)
 	}
 	switch {
 	case res.id.row == nil:
@@ -73,6 +73,18 @@ func (e *engine) answer(ctx context.Context, b []byte, peer netip.AddrPort, lk *
 		e.reply(&res, lk, now)
 	}
 	return res, nil
+}
+
+// admit lets in who is no phone by any sign, in lease mode: who holds an address
+// of ours, as DECLINE and RELEASE carry no option 60, and everybody where the
+// server is not for phones only.
+func (e *engine) admit(res *result) {
+	switch {
+	case e.pool.knows(res.req.mac):
+		res.id.row, res.id.by = e.rowNamed("other"), "its lease"
+	case !e.opts.PhonesOnly:
+		res.id.row = e.rowNamed("none")
+	}
 }
 
 // reply composes the answer of a plan that has one.

@@ -1,6 +1,7 @@
 package dhcpd
 
 import (
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -40,10 +41,13 @@ func event(res *result, took time.Duration, now time.Time) phone.Event {
 	ev := phone.Event{
 		At: now, Kind: phone.EventDHCP, MAC: res.req.mac, Proto: "dhcp", Path: res.req.typ.String(),
 		Outcome: res.plan.outcome, Bytes: int64(len(res.reply)), Millis: took.Milliseconds(), UserAgent: res.id.class,
-		Source: res.req.peer.Addr().String(), Detail: detail(res),
+		Detail: detail(res),
 	}
-	if res.req.ciaddr.IsValid() {
-		ev.Source = res.req.ciaddr.String()
+	for _, a := range []netip.Addr{res.req.ciaddr, res.plan.yiaddr, res.req.peer.Addr()} { // the phone's address, else the relay's
+		if a.IsValid() && !a.IsUnspecified() {
+			ev.Source = a.String()
+			break
+		}
 	}
 	return ev
 }
