@@ -138,13 +138,13 @@ func newSite(t *testing.T, change func(*Options)) *site {
 		_ = s.proxy.Shutdown(ctx) // calls may still be up
 		served.Wait()
 	})
-	s.awaitUDP()
+	newUDP(t, s).greet()
 	return s
 }
 
-// awaitUDP returns when sipgo's reader has its socket.
-func (s *site) awaitUDP() {
-	u := newUDP(s.t, s)
+// greet returns when the proxy reads from this phone.
+func (u *ua) greet() {
+	u.t.Helper()
 	u.send("OPTIONS sip:%s SIP/2.0\r\nFrom: <sip:x@y>;tag=1\r\nTo: <sip:%s>\r\nCall-ID: up%s\r\nCSeq: 1 OPTIONS\r\n", testDomain, testDomain, u.addr())
 	u.response(200)
 }
@@ -215,6 +215,7 @@ func newTCP(t *testing.T, addr, transport string) *ua {
 		}
 	}()
 	t.Cleanup(func() { _ = c.Close() })
+	u.greet() // the connection is accepted
 	return u
 }
 

@@ -25,7 +25,7 @@ type relay struct {
 	events   chan func(now time.Time) []fork.Action
 	canceled <-chan *sip.Request // the caller's CANCEL; nil for other requests
 	done     chan struct{}       // closed when run returns
-	settled  func()              // called once, when the caller has its final response
+	settled  func()              // called once, when the caller gets its final response
 	final    int                 // status code of that response; 0 before
 }
 
@@ -147,6 +147,8 @@ func (r *relay) forwardUp(a fork.Action) {
 	case a.Code < 200:
 		r.log.rung(a)
 	case r.final == 0: // a 2xx comes again and again
+		r.final = a.Code
+		r.settled() // before the answer is out: the caller's next call finds room
 		r.p.metrics.request(r.in.req.Method, a.Code)
 		r.log.ended(a)
 	}
@@ -160,10 +162,6 @@ func (r *relay) forwardUp(a fork.Action) {
 		r.in.reply(a.Code, sip.NewHeader("Retry-After", retryAfter))
 	default:
 		r.in.reply(a.Code)
-	}
-	if a.Code >= 200 && r.final == 0 {
-		r.final = a.Code
-		r.settled()
 	}
 }
 
