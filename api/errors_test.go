@@ -40,7 +40,7 @@ func TestErrors(t *testing.T) {
 		{name: "limit text", req: request{call: "GET /v1/pbx/keys?limit=many"}, status: 422, fields: "limit"},
 		{name: "bad cursor", req: request{call: "GET /v1/pbx/extensions?cursor=%21"}, status: 422, fields: "cursor"},
 		{name: "bad filters", req: request{call: "GET /v1/pbx/phones?registered=maybe&deviceType=fax&state=odd&macAddress=1&drift=odd"}, status: 422, fields: "drift registered deviceType macAddress state"},
-		{name: "unknown parameter", req: request{call: "GET /v1/pbx/phones?manufacturor=Polycom"}, status: 422, fields: "manufacturor"},
+		{name: "unknown parameter", req: request{call: "GET /v1/pbx/phones?maker=Polycom"}, status: 422, fields: "maker"},
 		{name: "parameter twice", req: request{call: "GET /v1/pbx/phones?q=a&q=b"}, status: 422, fields: "q"},
 		{name: "unknown parameter of a POST", req: request{call: phones + "?dryRun=1", body: `{}`}, status: 422, fields: "dryRun"},
 		{name: "broken query", req: request{call: "GET /v1/pbx/phones?q=%zz"}, status: 400},

@@ -114,6 +114,7 @@ function enter() {
   $('enter').hidden = true;
   $('view').hidden = false;
   $('leave').hidden = false;
+  $('q').focus();
   pages = 1;
   refresh();
 }
