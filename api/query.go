@@ -133,8 +133,9 @@ func (q *query) err() error {
 // cursor reads a cursor that seal made: the key of the last item of the page
 // before, which clients must not build themselves.
 func (q *query) cursor() string {
-	v, err := base64.RawURLEncoding.DecodeString(q.text("cursor"))
-	if err != nil {
+	text := q.text("cursor")
+	v, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || seal(string(v)) != text { // the decoder skips line ends
 		q.fail("cursor", "is not a cursor of this list")
 	}
 	return string(v)
