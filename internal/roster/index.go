@@ -1,0 +1,112 @@
+package roster
+
+import (
+	"slices"
+	"strings"
+)
+
+// insert puts a row into the list. Its facts must be complete enough for
+// classify; refresh follows later changes.
+func (s *state) insert(r *row) {
+	if n := len(s.free); n > 0 {
+		r.slot, s.free = s.free[n-1], s.free[:n-1]
+		s.rows[r.slot] = r
+	} else {
+		r.slot = uint32(len(s.rows))
+		s.rows = append(s.rows, r)
+		s.hot = append(s.hot, hot{})
+		s.text = append(s.text, "")
+	}
+	s.byID[r.id] = r
+	if s.bulk {
+		s.batch = append(s.batch, r)
+	} else {
+		s.order = slices.Insert(s.order, s.position(r.id), r.slot)
+	}
+	s.describe(r)
+}
+
+// remove takes a row out of the list; its contacts must be gone.
+func (s *state) remove(r *row) {
+	s.count(s.hot[r.slot], -1)
+	if i := s.position(r.id); i < len(s.order) && s.order[i] == r.slot {
+		s.order = slices.Delete(s.order, i, i+1)
+	} else {
+		s.batch = slices.DeleteFunc(s.batch, func(o *row) bool { return o == r })
+	}
+	s.rows[r.slot], s.hot[r.slot], s.text[r.slot] = nil, hot{}, ""
+	s.free = append(s.free, r.slot)
+	delete(s.byID, r.id)
+	delete(s.dirty.rows, r)
+}
+
+// position is where id is or belongs in the order.
+func (s *state) position(id string) int {
+	i, _ := slices.BinarySearchFunc(s.order, id, func(slot uint32, id string) int {
+		return strings.Compare(s.rows[slot].id, id)
+	})
+	return i
+}
+
+// inBulk runs fn, which inserts many rows, and merges them into the order at the
+// end instead of one by one.
+func (s *state) inBulk(fn func()) {
+	s.bulk = true
+	fn()
+	s.bulk = false
+	slices.SortFunc(s.batch, func(a, b *row) int { return strings.Compare(a.id, b.id) })
+	old := len(s.order)
+	s.order = append(s.order, make([]uint32, len(s.batch))...)
+	// Merge from the end, where there is room.
+	for i, to := old-1, len(s.order)-1; len(s.batch) > 0; to-- {
+		last := s.batch[len(s.batch)-1]
+		if i >= 0 && s.rows[s.order[i]].id > last.id {
+			s.order[to] = s.order[i]
+			i--
+			continue
+		}
+		s.order[to] = last.slot
+		s.batch = s.batch[:len(s.batch)-1]
+	}
+}
+
+// addToExtension lists r under an extension, once.
+func (s *state) addToExtension(number string, r *row) {
+	if e := s.extension(number); !slices.Contains(e.rows, r) {
+		e.rows = append(e.rows, r)
+	}
+}
+
+func (s *state) dropFromExtension(number string, r *row) {
+	if e := s.exts[number]; e != nil {
+		e.rows = without(e.rows, r)
+		s.tidy(number)
+	}
+}
+
+// addTo and dropFrom keep the indexes that have few rows under one key.
+func addTo[K comparable](m map[K][]*row, key K, r *row) { m[key] = append(m[key], r) }
+
+func dropFrom[K comparable](m map[K][]*row, key K, r *row) {
+	if rest := without(m[key], r); len(rest) > 0 {
+		m[key] = rest
+	} else {
+		delete(m, key)
+	}
+}
+
+// without removes v from list, which keeps no order.
+func without[T comparable](list []T, v T) []T {
+	i := slices.Index(list, v)
+	if i < 0 {
+		return list
+	}
+	last := len(list) - 1
+	list[i] = list[last]
+	var zero T
+	list[last] = zero
+	if last == 0 {
+		return nil
+	}
+	return list[:last]
+}

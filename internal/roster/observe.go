@@ -1,0 +1,116 @@
+package roster
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"pbx.dev/dialtone/internal/catalog"
+	"pbx.dev/dialtone/internal/phone"
+	"pbx.dev/dialtone/internal/useragent"
+)
+
+// Observe follows an event of provisioning: what a device asked for, from where
+// and as what. Events of other kinds are ignored.
+func (r *Roster) Observe(e phone.Event) {
+	if e.Kind != phone.EventFile && e.Kind != phone.EventDHCP && e.Kind != phone.EventUpload {
+		return
+	}
+	now := r.now()
+	r.change(func(s *state) {
+		row := s.byID[e.DeviceID]
+		if row == nil {
+			row = s.macs[e.MAC]
+		}
+		switch {
+		case row != nil && row.dev != nil:
+			s.observe(row, &e, now)
+		case row == nil && r.opts.ShowUnknown && renders(e.MAC):
+			s.unknown(&e, now)
+		}
+	})
+}
+
+// observe notes what a device did. Only what it was given counts as its address
+// and as its configuration: anybody can ask.
+func (s *state) observe(r *row, e *phone.Event, now time.Time) {
+	d, at := r.dev, e.At
+	if at.IsZero() {
+		at = now
+	}
+	before := *d
+	d.contacted = true
+	if e.Outcome == outcomeOK {
+		if ip := hostOf(e.Source); ip != "" {
+			d.sourceIP = ip
+			if !r.live() {
+				r.ip = ip
+			}
+		}
+		if e.UserAgent != "" && e.Kind != phone.EventDHCP { // there it is the vendor class
+			d.fetched = s.agentOf(agentKey{ua: useragent.Clean(e.UserAgent), ctx: useragent.HTTP})
+			d.updater = strings.HasSuffix(e.UserAgent, "Type/Updater")
+		}
+		if e.Kind == phone.EventFile && e.Revision > 0 {
+			d.hasRevision = max(d.hasRevision, e.Revision)
+			d.provisioned = at
+		}
+	}
+	s.describe(r)
+	if before.sourceIP != d.sourceIP {
+		s.rematch(s.unmatchedOn(r))
+	}
+	if before.sourceIP != d.sourceIP || before.hasRevision != d.hasRevision || !before.contacted ||
+		d.provisioned.Sub(before.provisioned) >= refreshSaveEvery {
+		s.mark(r)
+	}
+}
+
+// outcomeOK is what phone.Event.Outcome says of a request that was answered.
+const outcomeOK = "ok"
+
+// unmatchedOn are the contacts on the device's extensions that have no device.
+func (s *state) unmatchedOn(r *row) []*contact {
+	return slices.DeleteFunc(unique(s.contactsNear(r)), func(c *contact) bool { return c.row.dev != nil })
+}
+
+// renders reports whether a MAC belongs to a vendor that dialtone has files for.
+func renders(mac phone.MAC) bool {
+	_, v, ok := catalog.VendorOf(mac)
+	return ok && slices.Contains(phone.Vendors(), v)
+}
+
+// unknown lists a phone that nobody provisioned and that asked for a file or an
+// address, so that it can be adopted.
+func (s *state) unknown(e *phone.Event, now time.Time) {
+	for _, r := range s.claims[e.MAC] {
+		if r.registered.IsZero() {
+			r.heard(s, e)
+		}
+		return
+	}
+	r := &row{id: s.mint(keyMAC + e.MAC.Hex()), seen: &seen{created: now}, mac: e.MAC}
+	s.key(r)
+	s.insert(r)
+	r.heard(s, e)
+	s.pending = append(s.pending, r.id)
+	for len(s.pending) > maxPending {
+		if old := s.byID[s.pending[0]]; old != nil && old.seen != nil && old.registered.IsZero() && len(old.contacts) == 0 {
+			s.forget(old)
+		}
+		s.pending = s.pending[1:]
+	}
+}
+
+// heard notes where a waiting phone is and what it calls itself.
+func (r *row) heard(s *state, e *phone.Event) {
+	if e.UserAgent != "" && e.Kind != phone.EventDHCP {
+		r.userAgent = useragent.Clean(e.UserAgent)
+		r.agent = s.agentOf(agentKey{ua: r.userAgent, ctx: useragent.HTTP})
+	}
+	if ip := hostOf(e.Source); ip != "" {
+		r.ip = ip
+	}
+	s.describe(r)
+	s.mark(r)
+}
