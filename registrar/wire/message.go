@@ -208,7 +208,7 @@ func (m *Message) Get(name Name) string {
 }
 
 // Has reports whether the header is there at all.
-func (m *Message) Has(name Name) bool { return m.count(name) > 0 }
+func (m *Message) Has(name Name) bool { return m.Count(name) > 0 }
 
 // Lines yields the value of each line of that header, in order.
 func (m *Message) Lines(name Name) iter.Seq[string] {
@@ -252,7 +252,8 @@ func (m *Message) Move(dst []byte) []byte {
 	return m.buf
 }
 
-func (m *Message) count(name Name) int {
+// Count returns how many lines of that header there are.
+func (m *Message) Count(name Name) int {
 	n := 0
 	for i := range m.fields {
 		if m.fields[i].name == name {
@@ -281,3 +282,6 @@ func printable(s string) bool {
 	}
 	return true
 }
+
+// Forget drops the bytes of the message and keeps the storage of the view.
+func (m *Message) Forget() { *m = Message{fields: m.fields[:0]} }

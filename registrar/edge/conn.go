@@ -1,0 +1,175 @@
+package edge
+
+import (
+	"net"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// conn is one connection with a phone. One goroutine reads it; anybody writes.
+type conn struct {
+	server *Server
+	socket *streamSocket
+	real   net.Conn
+	flow   Flow
+	opened time.Time
+	spoke  atomic.Bool  // a complete message has come
+	held   atomic.Int64 // unix ms until which it may be idle
+	settle sync.Once    // when it is vouched for the first time
+	frames framer       // only the reader's
+
+	writeMu sync.Mutex
+
+	mu       sync.Mutex
+	virtual  *virtualConn // nil while Rest has nothing to do with it
+	draining bool
+	closed   bool
+}
+
+// newConn returns nil for a peer without an IP address.
+func newConn(t *streamSocket, real net.Conn) *conn {
+	remote, ok := real.RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return nil
+	}
+	s := t.server
+	c := &conn{server: s, socket: t, real: real, opened: time.Now()}
+	c.flow = Flow{
+		ID: strconv.FormatUint(s.flows.Add(1), 36), Transport: t.transport,
+		Remote: unmap(remote.AddrPort()), Socket: real.LocalAddr().String(),
+	}
+	return c
+}
+
+// run reads until the connection ends.
+func (c *conn) run() {
+	defer c.end()
+	c.server.guard(c.read)
+}
+
+func (c *conn) end() {
+	c.close()
+	c.server.conns.remove(c)
+	c.server.metrics.connections.Dec()
+	c.server.guard(func() { c.server.opts.Closed(c.flow) })
+}
+
+// close ends the connection and the part of it that Rest has. The reader notices.
+func (c *conn) close() {
+	c.mu.Lock()
+	virtual := c.virtual
+	c.virtual, c.closed = nil, true
+	c.mu.Unlock()
+	c.real.Close()
+	if virtual != nil {
+		virtual.Close()
+	}
+}
+
+// stopReading makes the reader end after the message it is at.
+func (c *conn) stopReading() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.draining = true
+	_ = c.real.SetReadDeadline(past()) // fails only when it is closed, which ends the reader too
+}
+
+// deadline sets until when the reader waits; false when it is to end.
+func (c *conn) deadline(at time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.draining && !c.closed && c.real.SetReadDeadline(at) == nil
+}
+
+// hold vouches for the connection: it may be idle for d and belongs to Rest too.
+func (c *conn) hold(d time.Duration) {
+	until := time.Now().Add(d).UnixMilli()
+	for {
+		old := c.held.Load()
+		if old >= until || c.held.CompareAndSwap(old, until) {
+			break
+		}
+	}
+	c.settle.Do(func() { c.server.conns.settled(c) })
+	c.attach()
+}
+
+// write sends one message. A peer that does not read loses its connection.
+func (c *conn) write(b []byte) error {
+	c.writeMu.Lock()
+	defer c.writeMu.Unlock()
+	err := c.real.SetWriteDeadline(time.Now().Add(c.server.opts.WriteTimeout))
+	if err == nil {
+		_, err = c.real.Write(b)
+	}
+	if err != nil {
+		c.close()
+	}
+	return err
+}
+
+// attachTimeout bounds the wait for Rest to take a connection into service.
+const attachTimeout = time.Second
+
+// attach gives Rest its part of the connection and returns it; nil when there is
+// no Rest or the connection is closed. It returns when Rest has it in service, so
+// that a call right after the REGISTER finds it.
+func (c *conn) attach() *virtualConn {
+	listener := c.socket.virtual
+	if listener == nil {
+		return nil
+	}
+	c.mu.Lock()
+	if c.virtual != nil || c.closed {
+		v := c.virtual
+		c.mu.Unlock()
+		return v
+	}
+	v := newVirtualConn(c)
+	c.virtual = v
+	c.mu.Unlock()
+
+	timeout := time.NewTimer(attachTimeout)
+	defer timeout.Stop()
+	select {
+	case listener.accepts <- v:
+	case <-listener.closed:
+	case <-timeout.C:
+		v.Close()
+		return nil
+	}
+	select {
+	case <-v.ready:
+	case <-listener.closed:
+	case <-timeout.C:
+	}
+	return v
+}
+
+// detach forgets the part that Rest has closed.
+func (c *conn) detach(v *virtualConn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.virtual == v {
+		c.virtual = nil
+	}
+}
+
+// forward gives a message to Rest and waits while it has enough of them.
+func (c *conn) forward(data []byte) {
+	v := c.attach()
+	if v == nil {
+		c.server.metrics.dropped[dropQueue].Inc()
+		return
+	}
+	timeout := time.NewTimer(c.server.opts.MessageTimeout)
+	defer timeout.Stop()
+	select {
+	case v.queue <- append([]byte(nil), data...):
+	case <-v.closed:
+	case <-timeout.C:
+		c.server.metrics.dropped[dropQueue].Inc()
+	}
+}

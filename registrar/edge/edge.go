@@ -1,0 +1,151 @@
+// Package edge is the boundary between the network and SIP: it owns the sockets,
+// frames messages, answers keepalives, bounds what a peer may cost, and refuses
+// what is malformed. A good REGISTER goes to a Handler; everything else goes, as
+// clean and complete messages, to a Rest through virtual sockets. It knows nothing
+// of registrations, passwords or calls.
+package edge
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Listener is one bound socket: Packet for "udp", Stream for the others. A Stream
+// of "tls", "ws" or "wss" yields connections that carry plain SIP messages.
+type Listener struct {
+	Transport string
+	Packet    net.PacketConn
+	Stream    net.Listener
+}
+
+// Flow is what a message came over and what answers go back on.
+type Flow struct {
+	ID        string // connection id, unique while the process runs; empty for udp
+	Transport string // "udp", "tcp", "tls", "ws", "wss"
+	Remote    netip.AddrPort
+	Socket    string // our ip:port
+}
+
+// Handler answers requests that need no transaction.
+type Handler interface {
+	// Quick is called by the goroutine that reads the socket. It answers r and
+	// returns true if it can do so without waiting for anything.
+	Quick(r *Request) bool
+	// Register answers a REGISTER that Quick returned false for. It may wait.
+	// The message's memory is used for nothing else, then or later.
+	Register(ctx context.Context, r *Request)
+	// Other answers a request of another method when there is no Rest. It must
+	// not wait.
+	Other(r *Request)
+}
+
+// Rest takes all messages but REGISTER, one socket or listener per Listener, and
+// returns when the virtual socket is closed. registrar/proxy is one.
+type Rest interface {
+	ServePacket(transport string, c net.PacketConn) error
+	ServeStream(transport string, l net.Listener) error
+}
+
+// Options configure a Server. The zero value of a limit is its default.
+type Options struct {
+	Handler Handler
+	Rest    Rest // nil: Handler.Other answers
+	// Closed is called when a connection has ended; nil does nothing.
+	Closed func(Flow)
+
+	Workers        int           // REGISTERs in progress; 256
+	Queue          int           // REGISTERs waiting for a worker, and messages waiting for Rest; 4096
+	MaxConnections int           // 50 000
+	MaxPerIP       int           // connections of one address that have not registered; 2048
+	IdleTimeout    time.Duration // of a connection without a registration; 10 minutes
+	MessageTimeout time.Duration // from the first byte of a message, or of a connection, to the last; 10 s
+	WriteTimeout   time.Duration // of a write to a connection; 10 s
+	SourceRate     float64       // messages a second of one address that nobody has vouched for; 10 000
+	SourceBurst    float64       // how many at once; 50 000
+
+	Logger     *slog.Logger          // nil discards
+	Registerer prometheus.Registerer // nil keeps no metrics
+}
+
+// Server serves SIP sockets. Serve runs it once.
+type Server struct {
+	opts    Options
+	log     *slog.Logger
+	metrics *metrics
+	budgets *Budgets
+	conns   *connTable
+	jobs    chan *Request
+	tags    tagger
+	flows   atomic.Uint64 // connections so far
+
+	requests sync.Pool // of *Request
+	buffers  sync.Pool // of *buffer
+
+	mu       sync.Mutex
+	stop     context.CancelFunc // ends Serve; nil before
+	stopping <-chan struct{}    // closed when Serve is ending
+	finished chan struct{}      // closed when Serve has returned
+	reading  atomic.Bool        // false: REGISTERs are not taken any more
+}
+
+// New returns a Server. Handler is required.
+func New(opts Options) (*Server, error) {
+	if opts.Handler == nil {
+		return nil, errors.New("new sip edge: no handler")
+	}
+	opts.complete()
+	s := &Server{
+		opts: opts, log: opts.Logger, metrics: newMetrics(opts.Registerer), tags: newTagger(),
+		budgets:  NewBudgets(1<<16, opts.SourceRate, opts.SourceBurst),
+		conns:    newConnTable(opts.MaxConnections, opts.MaxPerIP),
+		jobs:     make(chan *Request, opts.Queue),
+		finished: make(chan struct{}),
+	}
+	s.requests.New = func() any { return &Request{server: s} }
+	s.buffers.New = func() any { return new(buffer) }
+	return s, nil
+}
+
+func (o *Options) complete() {
+	orInt := func(v *int, def int) {
+		if *v <= 0 {
+			*v = def
+		}
+	}
+	orTime := func(v *time.Duration, def time.Duration) {
+		if *v <= 0 {
+			*v = def
+		}
+	}
+	orInt(&o.Workers, 256)
+	orInt(&o.Queue, 4096)
+	orInt(&o.MaxConnections, 50_000)
+	orInt(&o.MaxPerIP, 2048)
+	orTime(&o.IdleTimeout, 10*time.Minute)
+	orTime(&o.MessageTimeout, 10*time.Second)
+	orTime(&o.WriteTimeout, 10*time.Second)
+	if o.SourceRate <= 0 {
+		o.SourceRate = 10_000
+	}
+	if o.SourceBurst <= 0 {
+		o.SourceBurst = 50_000
+	}
+	if o.Closed == nil {
+		o.Closed = func(Flow) {}
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+}
+
+// Alive reports whether the connection with that flow id is open. UDP has no
+// flows to be alive: its id is empty and the answer true.
+func (s *Server) Alive(flow string) bool { return flow == "" || s.conns.get(flow) != nil }
