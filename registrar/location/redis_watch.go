@@ -14,7 +14,7 @@ import (
 const (
 	watchBlock   = 500 * time.Millisecond // how long a read waits for news
 	watchPoll    = 100 * time.Millisecond // between two reads of a Cluster
-	watchAtMost  = 500                    // entries per shard and read
+	watchAtMost  = 500                    // entries per shard and read, when the stream is longer
 	watchTimeout = 3 * time.Second        // for anything else
 	watchVerify  = 5 * time.Second        // between two looks whether we stand on firm ground
 	retryFirst   = 100 * time.Millisecond
@@ -30,6 +30,7 @@ type redisWatch struct {
 	fn      func(Change)
 	stand   []string       // entry id by shard
 	shard   map[string]int // by stream
+	page    int // entries per shard and read
 	checked time.Time
 }
 
@@ -37,7 +38,7 @@ type redisWatch struct {
 // goes on where it was, or with fn(Change{}) if that is lost. Plain refreshes are
 // not reported.
 func (r *Redis) Watch(ctx context.Context, fn func(Change)) error {
-	w := &redisWatch{r: r, fn: fn, shard: make(map[string]int, len(r.shards))}
+	w := &redisWatch{r: r, fn: fn, shard: make(map[string]int, len(r.shards)), page: min(watchAtMost, r.opts.StreamLen)}
 	for i := range r.shards {
 		w.shard[r.shards[i].stream] = i
 	}
@@ -102,9 +103,9 @@ func (w *redisWatch) follow(ctx context.Context) {
 		streams, err := w.read(ctx)
 		firm := err == nil && time.Since(w.checked) < watchVerify
 		for i := range streams {
-			// Whoever reads a full page is behind, and the stream may have been cut
-			// before the page.
-			firm = firm && len(streams[i].Messages) < watchAtMost
+			// A stream is cut only when it is longer than a page: whoever gets less
+			// than a page has lost nothing.
+			firm = firm && len(streams[i].Messages) < w.page
 		}
 		if !firm {
 			lost := false
@@ -160,7 +161,7 @@ func (w *redisWatch) read(ctx context.Context) ([]redis.XStream, error) {
 		args = append(args, w.r.shards[i].stream)
 	}
 	streams, err := w.r.client.XRead(ctx, &redis.XReadArgs{
-		Streams: append(args, w.stand...), Count: watchAtMost, Block: watchBlock,
+		Streams: append(args, w.stand...), Count: int64(w.page), Block: watchBlock,
 	}).Result()
 	if errors.Is(err, redis.Nil) {
 		return nil, nil
@@ -175,7 +176,7 @@ func (w *redisWatch) poll(ctx context.Context) ([]redis.XStream, error) {
 	cmds := make([]*redis.XStreamSliceCmd, len(w.stand))
 	for i, id := range w.stand {
 		cmds[i] = pipe.XRead(call, &redis.XReadArgs{
-			Streams: []string{w.r.shards[i].stream, id}, Count: watchAtMost, Block: -1,
+			Streams: []string{w.r.shards[i].stream, id}, Count: int64(w.page), Block: -1,
 		})
 	}
 	_, _ = pipe.Exec(call)

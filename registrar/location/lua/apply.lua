@@ -155,10 +155,14 @@ local function put(c)
   local expires = now + c.ttl
   local value = string.format('{"v":1,"registeredAt":%.0f,"refreshedAt":%.0f,"expiresAt":%.0f,"cseq":%s,"callId":%s,',
     reg, now, expires, cseqtext, callid) .. c.content
+  local old = not b and redis.call('ZSCORE', xkey, mprefix .. c.cid)
   redis.call('SET', c.key, value, 'PXAT', expires)
   redis.call('ZADD', akey, expires, c.cid)
   redis.call('ZADD', xkey, expires, mprefix .. c.cid)
   if not b then
+    -- The zset of the AOR may have run out with its last binding before anyone
+    -- could report that one.
+    if old then emit('expired', c.cid, old, '') end
     emit('added', c.cid, expires, value)
   elseif b.content ~= c.content then
     emit('changed', c.cid, expires, value)

@@ -1,0 +1,217 @@
+package location
+
+import (
+	"context"
+	"log/slog"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// MirrorOptions are the settings of a Mirror; all have defaults.
+type MirrorOptions struct {
+	Now        func() time.Time      // nil is time.Now
+	Logger     *slog.Logger          // nil discards
+	Registerer prometheus.Registerer // nil keeps no metrics
+}
+
+// Mirror is the view of all live bindings of a store in memory, for lists and
+// statistics that a store could only answer by reading everything. It follows
+// the store by List and Watch. It may be late by about a second, so calls are
+// routed by Store.Lookup and not by it.
+//
+// A store does not report plain refreshes of other nodes. So a binding whose
+// time has come is looked up once more before it counts as expired; while the
+// store cannot be reached, it stays.
+type Mirror struct {
+	store   Store
+	now     func() time.Time
+	log     *slog.Logger
+	metrics *metrics
+
+	changes chan Change    // from Watch
+	results chan rechecked // from lookups
+	wake    chan struct{}  // a subscriber has come; capacity 1
+	loaded  chan struct{}  // closed after the first load
+
+	mu          sync.RWMutex
+	aors        map[AOR]*entry // written by the goroutine of Run only
+	count       int
+	subscribers []*subscriber
+
+	// Of the goroutine of Run.
+	expiries expiries
+	asking   int       // lookups under way
+	reloadAt time.Time // zero: nothing to load
+	delay    time.Duration
+}
+
+type subscriber struct {
+	fn      func(Change)
+	started bool // has been told what was there; Run's
+}
+
+const (
+	mirrorTick    = 100 * time.Millisecond
+	mirrorPage    = 5000
+	mirrorAsks    = 32 // lookups at a time
+	mirrorTimeout = 5 * time.Second
+)
+
+// NewMirror makes the mirror of a store; Run fills it.
+func NewMirror(store Store, opts MirrorOptions) *Mirror {
+	m := &Mirror{
+		store: store, now: orNow(opts.Now), log: opts.Logger,
+		metrics: newMetrics(opts.Registerer, "mirror"),
+		changes: make(chan Change, 1024),
+		results: make(chan rechecked, mirrorAsks),
+		wake:    make(chan struct{}, 1),
+		loaded:  make(chan struct{}),
+		aors:    make(map[AOR]*entry),
+	}
+	if m.log == nil {
+		m.log = slog.New(slog.DiscardHandler)
+	}
+	return m
+}
+
+// Ready reports whether the mirror has been filled once.
+func (m *Mirror) Ready() bool {
+	select {
+	case <-m.loaded:
+		return true
+	default:
+		return false
+	}
+}
+
+// Loaded is closed when the mirror has been filled once.
+func (m *Mirror) Loaded() <-chan struct{} { return m.loaded }
+
+// Bindings returns the bindings of aor, highest q first, then newest.
+func (m *Mirror) Bindings(aor AOR) []Binding {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if e := m.aors[aor]; e != nil {
+		return slices.Clone(e.bindings)
+	}
+	return nil
+}
+
+// Len is the number of bindings.
+func (m *Mirror) Len() int {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.count
+}
+
+// Subscribe calls fn for every change of the mirror from now on, in order and
+// from the goroutine of Run; what is there already comes first, as Added. After
+// the store was lost sight of, the changes that lead to its present state are
+// reported: Added and Changed for what is there, Removed or Expired for what is
+// not. fn must not block.
+func (m *Mirror) Subscribe(fn func(Change)) {
+	m.mu.Lock()
+	m.subscribers = append(m.subscribers, &subscriber{fn: fn})
+	m.mu.Unlock()
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run follows the store until ctx ends.
+func (m *Mirror) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var work sync.WaitGroup
+	defer work.Wait()
+	defer cancel()
+	work.Go(func() { m.follow(ctx) })
+	tick := time.NewTicker(mirrorTick)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case c := <-m.changes:
+			if c.Kind == "" {
+				m.reloadAt, m.delay = m.now(), retryFirst
+			} else {
+				m.apply(c)
+			}
+		case r := <-m.results:
+			m.asking--
+			m.settle(r)
+		case <-m.wake:
+		case <-tick.C:
+			m.recheck(ctx, &work)
+		}
+		m.reloadIfDue(ctx)
+		m.welcome()
+	}
+}
+
+// follow keeps a Watch going. A full channel holds it up: it is for the store to
+// keep the changes, or to say that it could not.
+func (m *Mirror) follow(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := m.store.Watch(ctx, func(c Change) {
+			select {
+			case m.changes <- c:
+			case <-ctx.Done():
+			}
+		})
+		if ctx.Err() == nil {
+			m.log.Error("watching the location store ended", slog.Any("error", err))
+			select {
+			case <-ctx.Done():
+			case <-time.After(retryMost):
+			}
+		}
+	}
+}
+
+// welcome tells new subscribers what is there.
+func (m *Mirror) welcome() {
+	var fresh []*subscriber
+	m.mu.RLock()
+	for _, s := range m.subscribers {
+		if !s.started {
+			fresh = append(fresh, s)
+		}
+	}
+	m.mu.RUnlock()
+	for _, s := range fresh {
+		s.started = true
+		for _, e := range m.aors {
+			for i := range e.bindings {
+				m.call(s, Change{Added, e.bindings[i]})
+			}
+		}
+	}
+}
+
+// report tells the subscribers who know the rest.
+func (m *Mirror) report(kind ChangeKind, b Binding) {
+	m.mu.RLock()
+	subscribers := m.subscribers
+	m.mu.RUnlock()
+	for _, s := range subscribers {
+		if s.started {
+			m.call(s, Change{kind, b})
+		}
+	}
+}
+
+func (m *Mirror) call(s *subscriber, c Change) {
+	defer func() {
+		if p := recover(); p != nil {
+			m.metrics.panics.Inc()
+			m.log.Error("panic in subscriber", slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+		}
+	}()
+	s.fn(c)
+}

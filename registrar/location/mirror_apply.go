@@ -1,0 +1,234 @@
+package location
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+)
+
+// apply takes over one change of the store. After a load the store repeats what
+// the list already held: RefreshedAt, which only grows, tells what is old.
+func (m *Mirror) apply(c Change) {
+	b := c.Binding
+	old := m.get(b.AOR, b.ID)
+	switch c.Kind {
+	case Added, Changed, Refreshed:
+		m.put(old, b)
+	case Removed, Evicted:
+		if old != nil && !old.RefreshedAt.After(b.RefreshedAt) {
+			m.remove(c.Kind, *old)
+		}
+	case Expired:
+		if old != nil && !old.ExpiresAt.After(b.ExpiresAt) {
+			m.remove(Expired, *old)
+		}
+	}
+}
+
+func (m *Mirror) get(aor AOR, id string) *Binding {
+	e := m.aors[aor]
+	if e == nil {
+		return nil
+	}
+	for i := range e.bindings {
+		if e.bindings[i].ID == id {
+			return &e.bindings[i]
+		}
+	}
+	return nil
+}
+
+// put makes b the newest state of its binding and reports how it differs from
+// old, which is nil for a new one.
+func (m *Mirror) put(old *Binding, b Binding) {
+	kind := Added
+	switch {
+	case old == nil:
+	case old.RefreshedAt.After(b.RefreshedAt):
+		return
+	case !sameContent(old, &b):
+		kind = Changed
+	case old.ExpiresAt.Equal(b.ExpiresAt) && old.CSeq == b.CSeq && old.CallID == b.CallID:
+		return
+	default:
+		kind = Refreshed
+	}
+	e := m.aors[b.AOR]
+	if e == nil {
+		e = &entry{aor: b.AOR, pos: -1}
+	}
+	next := make([]Binding, 0, len(e.bindings)+1)
+	for i := range e.bindings {
+		if e.bindings[i].ID != b.ID {
+			next = append(next, e.bindings[i])
+		}
+	}
+	m.publish(e, append(next, b))
+	m.report(kind, b)
+}
+
+func (m *Mirror) remove(kind ChangeKind, b Binding) {
+	e := m.aors[b.AOR]
+	next := slices.DeleteFunc(slices.Clone(e.bindings), func(o Binding) bool { return o.ID == b.ID })
+	m.publish(e, next)
+	if kind == Expired {
+		m.metrics.expired.Inc()
+	}
+	m.report(kind, b)
+}
+
+// publish makes next what readers see of e.
+func (m *Mirror) publish(e *entry, next []Binding) {
+	sortBindings(next)
+	m.mu.Lock()
+	m.count += len(next) - len(e.bindings)
+	e.bindings = next
+	if len(next) == 0 {
+		delete(m.aors, e.aor)
+	} else {
+		m.aors[e.aor] = e
+	}
+	m.metrics.live.Set(float64(m.count))
+	m.mu.Unlock()
+	if len(next) == 0 {
+		m.expiries.remove(e)
+		return
+	}
+	m.expiries.put(e, e.firstExpiry())
+}
+
+// rechecked is the answer to a question whether bindings were refreshed.
+type rechecked struct {
+	aor      AOR
+	bindings []Binding
+	err      error
+}
+
+// recheck looks up what is about to count as expired.
+func (m *Mirror) recheck(ctx context.Context, work *sync.WaitGroup) {
+	now := toMillis(m.now())
+	for m.asking < mirrorAsks {
+		e := m.expiries.first(now)
+		if e == nil {
+			return
+		}
+		if first := e.firstExpiry(); first > now {
+			m.expiries.delay(e, first)
+			continue
+		}
+		// Whatever comes of it, not again at once.
+		m.expiries.delay(e, now+mirrorTimeout.Milliseconds()+1000)
+		m.asking++
+		aor := e.aor
+		work.Go(func() { m.ask(ctx, aor) })
+	}
+}
+
+func (m *Mirror) ask(ctx context.Context, aor AOR) {
+	r := rechecked{aor: aor, err: ErrUnavailable}
+	defer func() {
+		if p := recover(); p != nil {
+			m.metrics.panics.Inc()
+			m.log.Error("panic in lookup", slog.Any("panic", p))
+		}
+		m.results <- r // has room for all that are asked
+	}()
+	ctx, cancel := context.WithTimeout(ctx, mirrorTimeout)
+	defer cancel()
+	r.bindings, r.err = m.store.Lookup(ctx, aor)
+}
+
+// settle takes over what a lookup found. Only what was due is judged by it: the
+// rest may be newer than the answer.
+func (m *Mirror) settle(r rechecked) {
+	e := m.aors[r.aor]
+	if e == nil {
+		return
+	}
+	now := toMillis(m.now())
+	if r.err == nil {
+		for _, b := range slices.Clone(e.bindings) {
+			i := slices.IndexFunc(r.bindings, func(o Binding) bool { return o.ID == b.ID })
+			switch {
+			case i >= 0:
+				m.put(&b, r.bindings[i])
+			case !b.live(now):
+				m.remove(Expired, b)
+			}
+		}
+	}
+	if e.pos >= 0 {
+		// The store's clock may be behind ours, or the store out of reach.
+		m.expiries.delay(e, max(e.firstExpiry(), now+time.Second.Milliseconds()))
+	}
+}
+
+// reloadIfDue reads the whole store when the thread of changes was lost, or in
+// the beginning.
+func (m *Mirror) reloadIfDue(ctx context.Context) {
+	if m.reloadAt.IsZero() || m.now().Before(m.reloadAt) {
+		return
+	}
+	if err := m.reload(ctx); err != nil {
+		if ctx.Err() == nil && m.delay == retryFirst {
+			m.log.Error("cannot read the location store", slog.Any("error", err))
+		}
+		m.delay = min(2*m.delay, retryMost)
+		m.reloadAt = m.now().Add(m.delay)
+		return
+	}
+	m.reloadAt = time.Time{}
+	if !m.Ready() {
+		close(m.loaded)
+	} else {
+		m.metrics.gaps.Inc()
+	}
+}
+
+func (m *Mirror) reload(ctx context.Context) error {
+	var listed []Binding
+	for cursor := ""; ; {
+		call, cancel := context.WithTimeout(ctx, mirrorTimeout)
+		page, next, err := m.store.List(call, cursor, mirrorPage)
+		cancel()
+		if err != nil {
+			return err
+		}
+		listed = append(listed, page...)
+		if next == "" {
+			break
+		}
+		cursor = next
+	}
+	m.compare(listed)
+	return nil
+}
+
+// compare brings the mirror to the state of a list.
+func (m *Mirror) compare(listed []Binding) {
+	type name struct {
+		aor AOR
+		id  string
+	}
+	there := make(map[name]bool, len(listed))
+	for i := range listed {
+		there[name{listed[i].AOR, listed[i].ID}] = true
+	}
+	now := toMillis(m.now())
+	for _, e := range m.aors {
+		for _, b := range slices.Clone(e.bindings) {
+			switch {
+			case there[name{b.AOR, b.ID}]:
+			case b.live(now):
+				m.remove(Removed, b)
+			default:
+				m.remove(Expired, b)
+			}
+		}
+	}
+	for i := range listed {
+		m.put(m.get(listed[i].AOR, listed[i].ID), listed[i])
+	}
+}
