@@ -9,6 +9,10 @@ import (
 	"pbx.dev/dialtone/internal/phone"
 )
 
+const eventQuery = `SELECT id, at, kind, COALESCE(mac, ''), COALESCE(device_id, ''),
+	proto, path, outcome, status, bytes, millis, revision, user_agent, source, detail
+	FROM events WHERE mac = $1 OR device_id = $2 ORDER BY at DESC, id DESC LIMIT $3`
+
 // Events returns up to limit (at most 500) events of a device, newest first:
 // those recorded under its id and those recorded under its MAC. Either may be
 // zero. What is queued is written first, so that a timeline shows what has just
@@ -17,9 +21,7 @@ func (s *Store) Events(ctx context.Context, deviceID string, mac phone.MAC, limi
 	if err := s.Flush(ctx); err != nil {
 		return nil, err
 	}
-	list, err := engine.All(s.db.Reader(ctx), scanEvent, `SELECT id, at, kind, COALESCE(mac, ''), COALESCE(device_id, ''),
-		proto, path, outcome, status, bytes, millis, revision, user_agent, source, detail
-		FROM events WHERE mac = $1 OR device_id = $2 ORDER BY at DESC, id DESC LIMIT $3`,
+	list, err := engine.All(s.db.Reader(ctx), scanEvent, eventQuery,
 		macOrNull(mac), textOrNull(clip(deviceID, maxText)), within(limit))
 	if err != nil {
 		return nil, fmt.Errorf("list events: %w", err)

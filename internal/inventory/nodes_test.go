@@ -136,7 +136,7 @@ func TestNoStaleCredential(t *testing.T) {
 			stop    atomic.Bool
 			wg      sync.WaitGroup
 		)
-		for range 4 {
+		for range 2 {
 			wg.Go(func() {
 				for !stop.Load() {
 					atLeast := written.Load()
@@ -153,7 +153,7 @@ func TestNoStaleCredential(t *testing.T) {
 				}
 			})
 		}
-		for n := range int64(300) {
+		for n := range int64(100) {
 			must[phone.Extension](t)(s.UpdateExtension(t.Context(), "101", func(e *phone.Extension) error {
 				e.Password = phone.NewSecret(fmt.Sprintf("password %d", n))
 				return nil

@@ -3,7 +3,7 @@ package engine
 import (
 	"context"
 	"database/sql"
-	"errors"
+	"database/sql/driver"
 	"sync"
 )
 
@@ -48,29 +48,47 @@ func (p *pool) close() error {
 }
 
 // session is the one connection that writes, with statements prepared on it. It
-// has a single user at a time and no lock.
+// has a single user at a time and no lock. Transactions are begun and ended by
+// statement: under a sql.Tx a statement that finds the connection dead would wait
+// for the lock that the transaction itself holds.
 type session struct {
 	db    *sql.DB
+	start string // the statement that begins a transaction
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt
 }
 
-// begin starts a transaction, on a new connection when the last one was ended.
-func (s *session) begin(ctx context.Context) (*sql.Tx, error) {
-	for attempt := 0; ; attempt++ {
-		conn, err := s.open(ctx)
-		if err != nil {
-			return nil, err
-		}
-		tx, err := conn.BeginTx(ctx, nil)
-		if err == nil {
-			return tx, nil
-		}
-		// An idle connection may have died since; another gets one chance.
-		if err = errors.Join(err, s.end()); attempt > 0 || ctx.Err() != nil {
-			return nil, err
-		}
+// begin starts a transaction. An idle connection may have died since it was last
+// used, so another gets one chance.
+func (s *session) begin(ctx context.Context) error {
+	idle := s.conn != nil
+	err := s.exec(ctx, s.start)
+	if err != nil && idle && ctx.Err() == nil {
+		err = s.exec(ctx, s.start)
 	}
+	return err
+}
+
+func (s *session) commit(ctx context.Context) error { return s.exec(ctx, "COMMIT") }
+
+// rollback undoes the transaction; ending the connection does that too.
+func (s *session) rollback(ctx context.Context) {
+	if s.conn != nil {
+		_ = s.exec(ctx, "ROLLBACK")
+	}
+}
+
+// exec runs a statement or a script. After an error the connection is not used
+// again: nobody can say what state it is in.
+func (s *session) exec(ctx context.Context, script string) error {
+	conn, err := s.open(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err = conn.ExecContext(ctx, script); err != nil {
+		s.end()
+	}
+	return err
 }
 
 func (s *session) open(ctx context.Context) (*sql.Conn, error) {
@@ -85,8 +103,11 @@ func (s *session) open(ctx context.Context) (*sql.Conn, error) {
 	return conn, nil
 }
 
-// prepare returns a statement of the session; inside a transaction it runs in it.
+// prepare returns a statement of the transaction's connection.
 func (s *session) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
+	if s.conn == nil {
+		return nil, sql.ErrConnDone
+	}
 	if stmt := s.stmts[query]; stmt != nil {
 		return stmt, nil
 	}
@@ -97,18 +118,15 @@ func (s *session) prepare(ctx context.Context, query string) (*sql.Stmt, error) 
 	return stmt, err
 }
 
-// end gives the connection back; the next begin starts afresh.
-func (s *session) end() error {
+// end closes the connection; the next begin opens another.
+func (s *session) end() {
 	if s.conn == nil {
-		return nil
+		return
 	}
 	for _, stmt := range s.stmts {
 		_ = stmt.Close() // a broken connection cannot close them
 	}
-	err := s.conn.Close()
+	_ = s.conn.Raw(func(any) error { return driver.ErrBadConn }) // keeps it out of the pool
+	_ = s.conn.Close()                                           // says only that it is closed
 	s.conn, s.stmts = nil, nil
-	if errors.Is(err, sql.ErrConnDone) {
-		return nil // it was broken, which its user has been told
-	}
-	return err
 }

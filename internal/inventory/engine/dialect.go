@@ -27,6 +27,7 @@ type dialect struct {
 	name      string // also the folder of its migrations
 	open      func(Options) (writes, reads *sql.DB, err error)
 	code      func(error) Kind
+	begin     string // begins a transaction that writes
 	forUpdate string // ends a SELECT that locks the rows it returns
 	lock      string // takes a lock until the transaction ends; "" where transactions exclude each other
 	hasTable  string // counts tables named $1
@@ -42,11 +43,13 @@ func dialectOf(rawURL string) (*dialect, error) {
 	case "":
 		return &dialect{
 			name: "sqlite", open: openSQLite, code: sqliteKind,
+			begin:    "BEGIN IMMEDIATE", // at once, not at the first write, when it may be too late
 			hasTable: `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = $1`,
 		}, nil
 	case "postgres", "postgresql":
 		return &dialect{
 			name: "postgres", open: openPostgres, code: postgresKind, listens: true,
+			begin:     "BEGIN",
 			forUpdate: " FOR UPDATE",
 			lock:      `SELECT pg_advisory_xact_lock($1)`,
 			hasTable: `SELECT count(*) FROM information_schema.tables
@@ -78,11 +81,11 @@ func openSQLite(o Options) (writes, reads *sql.DB, err error) {
 		return nil, nil, err
 	}
 	common := []string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}
-	if writes, err = sql.Open("sqlite", sqliteDSN(file, "immediate", common...)); err != nil {
+	if writes, err = sql.Open("sqlite", sqliteDSN(file, common...)); err != nil {
 		return nil, nil, err
 	}
 	writes.SetMaxOpenConns(1)
-	reads, err = sql.Open("sqlite", sqliteDSN(file, "deferred", append(common, "query_only(1)")...))
+	reads, err = sql.Open("sqlite", sqliteDSN(file, append(common, "query_only(1)")...))
 	if err != nil {
 		return nil, nil, errors.Join(err, writes.Close())
 	}
@@ -92,9 +95,9 @@ func openSQLite(o Options) (writes, reads *sql.DB, err error) {
 	return writes, reads, nil
 }
 
-func sqliteDSN(file, txlock string, pragmas ...string) string {
+func sqliteDSN(file string, pragmas ...string) string {
 	u := url.URL{Scheme: "file", Path: file}
-	u.RawQuery = url.Values{"_pragma": pragmas, "_txlock": {txlock}}.Encode()
+	u.RawQuery = url.Values{"_pragma": pragmas}.Encode()
 	return u.String()
 }
 

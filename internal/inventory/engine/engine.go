@@ -80,7 +80,7 @@ func Open(ctx context.Context, opts Options) (*DB, error) {
 	}
 	db := &DB{
 		opts: opts, dialect: d, metrics: m, log: opts.Logger, node: newNode(),
-		writes: &session{db: writes}, reads: newPool(reads),
+		writes: &session{db: writes, start: d.begin}, reads: newPool(reads),
 		jobs: make(chan *job, maxBatch), closing: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	if err := db.start(ctx); err != nil {
@@ -149,5 +149,6 @@ func (db *DB) Close() error {
 }
 
 func (db *DB) closePools() error {
-	return errors.Join(db.reads.close(), db.writes.end(), db.writes.db.Close())
+	db.writes.end()
+	return errors.Join(db.reads.close(), db.writes.db.Close())
 }

@@ -77,24 +77,20 @@ type migrationTx struct {
 }
 
 func (db *DB) alone(ctx context.Context, fn func(*migrationTx) error) error {
-	sqlTx, err := db.writes.begin(ctx)
-	if err != nil {
+	if err := db.writes.begin(ctx); err != nil {
 		return db.dialect.clean(err)
 	}
 	tx := &migrationTx{Tx: &Tx{Now: db.now(), db: db, ctx: ctx}}
-	tx.exec = func(text string) error {
-		_, err := sqlTx.ExecContext(ctx, text)
-		return db.dialect.clean(err)
-	}
-	err = tx.Lock(migrationLock)
+	tx.exec = func(script string) error { return db.dialect.clean(db.writes.exec(ctx, script)) }
+	err := tx.Lock(migrationLock)
 	if err == nil {
 		err = fn(tx)
 	}
 	if err != nil {
-		db.rollback(sqlTx.Rollback, err)
+		db.writes.rollback(ctx)
 		return err
 	}
-	return db.dialect.clean(sqlTx.Commit())
+	return db.dialect.clean(db.writes.commit(ctx))
 }
 
 // prepare makes the table of migrations and refuses a database that this program

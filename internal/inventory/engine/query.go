@@ -28,7 +28,18 @@ var (
 // Reader returns a reader bounded by ctx.
 func (db *DB) Reader(ctx context.Context) Reader { return Reader{db: db, ctx: ctx} }
 
+// rows starts the query, again when the connection it was given turns out to be
+// dead: reading twice harms nobody.
 func (r Reader) rows(query string, args []any) (*sql.Rows, error) {
+	for attempt := 1; ; attempt++ {
+		rows, err := r.query(query, args)
+		if err == nil || attempt == maxAttempts || r.db.dialect.code(err) != Retry {
+			return rows, err
+		}
+	}
+}
+
+func (r Reader) query(query string, args []any) (*sql.Rows, error) {
 	s, err := r.db.reads.prepare(r.ctx, query)
 	if err != nil {
 		return nil, err

@@ -87,6 +87,7 @@ func (tx *Tx) Notify(payload string) error {
 	if len(text) > maxPayload {
 		text = tx.db.node // without a payload it is a gap
 	}
+	tx.dirty++ // so that a failure later on takes it back
 	return Each(tx, func(Row) error { return nil }, `SELECT pg_notify($1, $2)`, channel, text)
 }
 

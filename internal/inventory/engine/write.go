@@ -120,8 +120,7 @@ func (db *DB) batch(first *job) {
 func (db *DB) attempt(jobs []*job) bool {
 	ctx, cancel := db.batchContext()
 	defer cancel()
-	sqlTx, err := db.writes.begin(ctx)
-	if err != nil {
+	if err := db.writes.begin(ctx); err != nil {
 		return db.answerAll(jobs, fmt.Errorf("begin: %w", db.dialect.clean(err)))
 	}
 	tx := &Tx{Now: db.now(), db: db, ctx: ctx}
@@ -131,12 +130,12 @@ func (db *DB) attempt(jobs []*job) bool {
 		j.err = tx.run(j.fn)
 		j.hooks = tx.hooks
 		if j.err != nil && (tx.dirty != dirty || tx.err != nil) {
-			db.rollback(sqlTx.Rollback, tx.err)
+			db.writes.rollback(ctx)
 			return false
 		}
 	}
 	start := time.Now()
-	if err := sqlTx.Commit(); err != nil {
+	if err := db.writes.commit(ctx); err != nil {
 		return db.commitFailed(jobs, err)
 	}
 	db.metrics.commit.Observe(time.Since(start).Seconds())
@@ -153,17 +152,9 @@ func (db *DB) batchContext() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), batchTimeout)
 }
 
-// rollback undoes the transaction; a connection that broke is not used again.
-func (db *DB) rollback(undo func() error, cause error) {
-	if err := undo(); err != nil || IsKind(cause, Retry) {
-		_ = db.writes.end() // it is broken, which is why
-	}
-}
-
 // commitFailed answers the jobs when nobody knows whether they are stored: the
 // connection may have been lost before the answer came.
 func (db *DB) commitFailed(jobs []*job, err error) bool {
-	_ = db.writes.end() // the error that counts is err
 	db.gap(func() {})
 	return db.answerAll(jobs, fmt.Errorf("commit: %w", db.dialect.clean(err)))
 }

@@ -1,0 +1,86 @@
+package inventory
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pbx.dev/dialtone/internal/inventory/engine"
+)
+
+// The schemas of the two engines have the same tables and columns of the same
+// kinds, so that they cannot drift apart.
+func TestSchemasAgree(t *testing.T) {
+	t.Parallel()
+	columns := func(s *Store, query string) map[string]string {
+		got := map[string]string{}
+		err := engine.Each(s.db.Reader(t.Context()), func(row engine.Row) error {
+			var table, column, kind string
+			var null bool
+			err := row.Scan(&table, &column, &kind, &null)
+			kind = strings.NewReplacer("bytea", "blob", "bigint", "integer").Replace(strings.ToLower(kind))
+			if null {
+				kind += " null"
+			}
+			got[table+"."+column] = kind
+			return err
+		}, query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name := range got {
+			if strings.HasPrefix(name, "schema_migrations.") || strings.HasPrefix(name, "sqlite_") {
+				delete(got, name)
+			}
+		}
+		return got
+	}
+	sqlite := columns(database{dir: t.TempDir()}.open(t), `SELECT t.name, c.name, c.type, NOT c."notnull"
+		FROM sqlite_master t JOIN pragma_table_info(t.name) c WHERE t.type = 'table'`)
+	postgresql := columns(database{url: postgres.URL(t)}.open(t), `SELECT table_name, column_name, data_type, is_nullable = 'YES'
+		FROM information_schema.columns WHERE table_schema = 'public'`)
+	if diff := cmp.Diff(sqlite, postgresql); diff != "" {
+		t.Errorf("columns (-sqlite +postgres):\n%s", diff)
+	}
+	if len(sqlite) < 50 {
+		t.Errorf("only %d columns were compared", len(sqlite))
+	}
+}
+
+// The statements that run per request or per page use an index.
+func TestQueriesUseIndexes(t *testing.T) {
+	t.Parallel()
+	s := database{dir: t.TempDir()}.open(t)
+	for name, c := range map[string]struct {
+		query string
+		args  []any
+	}{
+		"device by id":   {deviceByID, []any{"a"}},
+		"device by mac":  {deviceByMAC, []any{"a"}},
+		"device page":    {devicePage, []any{"a", 1}},
+		"extension":      {extensionColumns + `WHERE e.number = $1`, []any{"a"}},
+		"extension page": {extensionColumns + `WHERE e.sort_key > $1 ORDER BY e.sort_key LIMIT $2`, []any{"a", 1}},
+		"key":            {keyColumns + `WHERE hash = $1`, []any{[]byte("a")}},
+		"prune":          {pruneOne("mac"), []any{"a", 1}},
+		"prune device":   {pruneOne("device_id"), []any{"a", 1}},
+		"events":         {eventQuery, []any{"a", "b", 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			plan, err := engine.All(s.db.Reader(t.Context()), func(row engine.Row) (string, error) {
+				var id, parent, unused int
+				var detail string
+				err := row.Scan(&id, &parent, &unused, &detail)
+				return detail, err
+			}, "EXPLAIN QUERY PLAN "+c.query, c.args...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, step := range plan {
+				if strings.HasPrefix(step, "SCAN") && !strings.Contains(step, "USING") && step != "SCAN d" {
+					t.Errorf("plan:\n%s", strings.Join(plan, "\n"))
+				}
+			}
+		})
+	}
+}
