@@ -25,10 +25,9 @@ func TestMain(m *testing.M) {
 	for env, do := range map[string]func(string) error{helperEnv: helper, askEnv: asker} {
 		if cfg := os.Getenv(env); cfg != "" {
 			if err := do(cfg); err != nil {
-				fmt.Println("helper:", err)
-				os.Exit(1)
+				panic(err) // the parent reads it
 			}
-			os.Exit(0)
+			return
 		}
 	}
 	goleak.VerifyTestMain(m)
@@ -56,7 +55,7 @@ func asker(cfg string) error {
 		}
 		_ = l.conn.SetReadDeadline(time.Now().Add(time.Second / 2))
 		if n, _, err := l.conn.ReadFromUDPAddrPort(buf); err == nil {
-			fmt.Printf("reply %x\n", buf[:n])
+			fmt.Fprintf(os.Stdout, "reply %x\n", buf[:n])
 			return nil
 		}
 	}
@@ -84,6 +83,9 @@ func helper(cfg string) error {
 	if h.Mode == Lease {
 		o.Range = [2]netip.Addr{netip.MustParseAddr(h.First), netip.MustParseAddr(h.Last)}
 		o.Leases = &fileLeases{path: h.Store}
+		if h.Store == "" {
+			o.Leases = &memLeases{}
+		}
 	}
 	if h.Router != "" {
 		o.Router = netip.MustParseAddr(h.Router)
@@ -98,7 +100,7 @@ func helper(cfg string) error {
 	if err := s.Listen(); err != nil {
 		return err
 	}
-	fmt.Println("ready")
+	fmt.Fprintln(os.Stdout, "ready")
 	return s.Serve(ctx)
 }
 

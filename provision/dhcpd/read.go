@@ -70,8 +70,8 @@ func (s *Server) watch(ctx context.Context, i int) {
 		}
 		l := s.link(i)
 		now, err := inspect(l.name, s.engine.opts.ServerIP, s.engine.opts.Range[0])
-		if err != nil || !l.same(now) {
-			_ = l.conn.Close()
+		if (err != nil || !l.same(now)) && l.conn.Close() == nil { // nil is the first close
+			s.engine.opts.Logger.Warn("interface changed or is gone", "interface", l.name, "err", err)
 		}
 	}
 }

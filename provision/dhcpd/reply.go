@@ -58,7 +58,7 @@ type composer struct {
 
 // compose builds the reply that p asks for. It is a pure function of its
 // arguments. given lists the boot options in it.
-func compose(r *request, id *row, p plan, nw network, f *Facts, now time.Time) (pkt *dhcpv4.DHCPv4, given []uint8) {
+func compose(r *request, kind *row, p plan, nw network, f *Facts, now time.Time) (pkt *dhcpv4.DHCPv4, given []uint8) {
 	c := newComposer(r, p, nw)
 	if p.typ == dhcpv4.MessageTypeNak {
 		c.add(dhcpv4.OptionMessage.Code(), []byte(p.reason))
@@ -69,25 +69,25 @@ func compose(r *request, id *row, p plan, nw network, f *Facts, now time.Time) (
 	} else if r.typ == dhcpv4.MessageTypeInform && nw.prefix.IsValid() && nw.prefix.Contains(r.ciaddr) {
 		c.subnet(nw, r.asked)
 	}
-	for _, o := range id.options {
-		if !wants(r, id, o.code) {
+	for _, o := range kind.options {
+		if !wants(r, kind, o.code) {
 			continue
 		}
-		if v := id.value(o, f, r.mac, now); v != nil && c.add(o.code, v) {
+		if v := kind.value(o, f, r.mac, now); v != nil && c.add(o.code, v) {
 			c.given = append(c.given, o.code)
 		}
 	}
-	if len(id.options) > 0 {
-		c.header(r, id, f)
+	if len(kind.options) > 0 {
+		c.header(r, kind, f)
 	}
 	return c.pkt, c.given
 }
 
 // wants reports whether an option is to go into the reply: it is asked for, or
 // the phone asks for nothing and has to have it.
-func wants(r *request, id *row, code uint8) bool {
+func wants(r *request, kind *row, code uint8) bool {
 	if len(r.asked) == 0 {
-		return slices.Contains(id.forced, code)
+		return slices.Contains(kind.forced, code)
 	}
 	return r.asksFor(code)
 }
@@ -154,14 +154,14 @@ func (c *composer) subnet(nw network, asked []byte) {
 
 // header fills the BOOTP fields that some phones read instead of options
 // (PROVISIONING.md 6, TechnitiumSoftware/DnsServer#1078).
-func (c *composer) header(r *request, id *row, f *Facts) {
+func (c *composer) header(r *request, kind *row, f *Facts) {
 	if a := f.tftpAddr(); a.IsValid() {
 		c.pkt.ServerIPAddr = a.AsSlice()
 	}
 	if host := f.tftpHost(); len(host) < 64 {
 		c.pkt.ServerHostName = host
 	}
-	if file := id.file(r.mac); slices.Contains(c.given, 67) && len(file) < 128 {
+	if file := kind.file(r.mac); slices.Contains(c.given, 67) && len(file) < 128 {
 		c.pkt.BootFileName = file
 	}
 }

@@ -103,6 +103,8 @@ func TestLoopback(t *testing.T) {
 	if got := l.receive(); got.MessageType() != dhcpv4.MessageTypeAck || got.YourIPAddr.String() != a {
 		t.Errorf("ack %s", got.Summary())
 	}
+	<-l.events // DISCOVER
+	<-l.events // REQUEST, counted before
 	if got := l.s.Addrs(); len(got) != 1 || !strings.HasSuffix(got[0], "%lo") {
 		t.Errorf("addresses %q", got)
 	}
