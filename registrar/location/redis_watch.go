@@ -30,7 +30,7 @@ type redisWatch struct {
 	fn      func(Change)
 	stand   []string       // entry id by shard
 	shard   map[string]int // by stream
-	page    int // entries per shard and read
+	page    int            // entries per shard and read
 	checked time.Time
 }
 
