@@ -106,7 +106,7 @@ type Param struct {
 // p pairs a parameter with its value for the template "P", which leaves it out when
 // the phone has a raw setting of that name: what a Grandstream phone does with a
 // P-value that stands twice in a file is not verified.
-func p(v View, name string, value any) Param {
+func p(v *View, name string, value any) Param {
 	_, skip := v.Raw[name]
 	return Param{Name: name, Value: value, Skip: skip}
 }

@@ -125,7 +125,7 @@ func (s *Set) Render(w io.Writer, name string, v View) error {
 		return fmt.Errorf("template %.60q: %w", name, phone.ErrNotFound)
 	}
 	var buf bytes.Buffer
-	if err := root.ExecuteTemplate(&limitWriter{w: &buf}, name, v); err != nil {
+	if err := root.ExecuteTemplate(&limitWriter{w: &buf}, name, &v); err != nil {
 		return newError(name, err)
 	}
 	if _, err := w.Write(buf.Bytes()); err != nil {

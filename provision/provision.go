@@ -1,0 +1,233 @@
+// Package provision is what a phone downloads: it says what a requested name means,
+// which phone asks, whether it may have the file, and gives the bytes. TFTP, HTTP
+// and HTTPS all ask the one Service here; it knows no wire protocol, and nothing of
+// how a phone's settings look to its vendor (package templates).
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"pbx.dev/dialtone/internal/phone"
+	"pbx.dev/dialtone/templates"
+)
+
+// Inventory is what Service needs of the inventory.
+type Inventory interface {
+	// DeviceByMAC returns the device with its lines and effective settings, or
+	// phone.ErrNotFound.
+	DeviceByMAC(ctx context.Context, mac phone.MAC) (phone.Device, error)
+}
+
+// Renderer is what Service needs of the templates.
+type Renderer interface {
+	Render(w io.Writer, name string, v templates.View) error
+	RenderMasked(w io.Writer, name string, v templates.View) error
+	// Revision changes whenever the same view can give another file.
+	Revision() string
+}
+
+var (
+	_ Renderer = (*templates.Set)(nil)
+	_ Renderer = (*templates.Live)(nil)
+)
+
+// Facts is what the server says about itself in every file. Values are compared:
+// files are rendered anew when one of them changes.
+type Facts struct {
+	SIPServer     string // host that phones register with
+	SIPDomain     string // digest realm and domain of the AORs
+	SIPPort       int    // 1..65535; belongs to SIPTransport
+	SIPTransport  string // "udp", "tcp" or "tls"
+	SIPOtherPort  int    // for a device set to TLS when SIPTransport is not, or the reverse; 0: 5061, 5060
+	SIPExpires    int    // seconds; 0: 3600
+	OutboundProxy string // host or host:port; empty: none
+	NTP           string
+	TimeZone      string // IANA name
+	BaseURL       string // where phones fetch their files; empty: not written into them
+	AdminPassword phone.Secret
+}
+
+// UnknownPhone is a phone that asked for a file of its own and is not in the
+// inventory.
+type UnknownPhone struct {
+	MAC       phone.MAC
+	Vendor    phone.Vendor // of the MAC's owner, else of the name asked for; may be empty
+	Name      string       // file it asked for
+	Proto     string
+	UserAgent string
+	Source    netip.AddrPort
+	At        time.Time
+}
+
+// Options are what New needs. Inventory, Renderer and Facts are required.
+type Options struct {
+	Inventory Inventory
+	Renderer  Renderer
+	Facts     func() Facts
+
+	// Firmware holds images by file name; nil: there are none. Its files must seek.
+	Firmware fs.FS
+	// Recorder takes the event of each fetch after it was answered; nil: nobody
+	// listens. It must not block.
+	Recorder func(phone.Event)
+	// Unknown is told of phones nobody knows that come with enough assurance. It
+	// must not block.
+	Unknown func(UnknownPhone)
+	// VendorOf gives the owner of a MAC address by its OUI.
+	VendorOf func(phone.MAC) (phone.Vendor, bool)
+	// MACOf finds the MAC address that a User-Agent carries.
+	MACOf func(userAgent string) (phone.MAC, bool)
+
+	LAN     []netip.Prefix // sources that reach AssureLAN
+	Secrets Assurance      // least assurance for a phone's own files; empty: AssureLAN
+
+	CacheBytes int // rendered files kept; 0: 64 MB
+	Now        func() time.Time
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer
+}
+
+// Request is one fetch, as an adapter saw it.
+type Request struct {
+	Path      string // as asked for, percent-encoding undone
+	Proto     string // "tftp", "http", "https"
+	Method    string // "RRQ", "GET", "HEAD"
+	UserAgent string
+	Source    netip.AddrPort
+	Token     string    // given other than in the path
+	ClientMAC phone.MAC // of the verified client certificate; zero: none
+}
+
+// Service answers what phones fetch. It is safe for concurrent use.
+type Service struct {
+	opts    Options
+	zones   *templates.Zones
+	cache   *cache
+	facts   factsKeeper
+	metrics *metrics
+	log     *slog.Logger
+	now     func() time.Time
+}
+
+// New returns a Service.
+func New(o Options) (*Service, error) {
+	if o.Inventory == nil || o.Renderer == nil || o.Facts == nil {
+		return nil, errors.New("provision: Inventory, Renderer and Facts are required")
+	}
+	if o.Secrets == "" {
+		o.Secrets = AssureLAN
+	}
+	if o.Secrets.rank() < 0 {
+		return nil, phone.Invalid("provision.secrets", fmt.Sprintf("no such assurance: %q", o.Secrets))
+	}
+	if o.CacheBytes == 0 {
+		o.CacheBytes = 64 << 20
+	}
+	zones, err := templates.NewZones()
+	if err != nil {
+		return nil, fmt.Errorf("provision: %w", err)
+	}
+	s := &Service{opts: o, zones: zones, cache: newCache(o.CacheBytes), metrics: newMetrics(o.Registerer), log: o.Logger, now: o.Now}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	return s, nil
+}
+
+// errDenied is how Get's own steps say that the phone may not have the file; Get
+// turns it into the same phone.ErrNotFound as any other refusal.
+var errDenied = errors.New("denied")
+
+// Get returns the file that r asks for. Everything that a phone may not have, and
+// everything that does not exist, is the same phone.ErrNotFound; any other error
+// is ours and is not for the phone's eyes. The File is usable in either case: its
+// Done takes how the fetch ended and must be called once, after the answer.
+func (s *Service) Get(ctx context.Context, r Request) (File, error) {
+	f := s.newFetch(r)
+	t, ok := Parse(r.Path)
+	if !ok {
+		return f.fail(phone.ErrNotFound, "no file of that name")
+	}
+	f.event.Path, f.event.MAC, f.vendor = t.Name, t.MAC, t.Vendor
+	if uaMAC, ok := s.macOf(r.UserAgent); ok && t.MAC.IsZero() {
+		f.event.MAC = uaMAC // a hint, for the timeline only
+	}
+	if t.Token != "" || r.Token != "" {
+		return f.fail(errDenied, "the token is not valid") // none are minted yet
+	}
+	if t.Kind == KindFirmware {
+		return s.firmware(f, t)
+	}
+	if t.MAC.IsZero() {
+		return s.common(f, t)
+	}
+	return s.own(ctx, f, r, t)
+}
+
+// common answers for a file that belongs to no single phone and holds no secret.
+func (s *Service) common(f *fetch, t Target) (File, error) {
+	role, ok := roleOf(t.Vendor, t)
+	if !ok {
+		return f.fail(phone.ErrNotFound, "no such file is kept")
+	}
+	return s.rendered(f, role, phone.Device{Vendor: t.Vendor})
+}
+
+// own answers for a file of one phone. Whether the request comes with enough
+// assurance does not depend on whether the phone exists, and is asked first: a
+// stranger learns nothing, neither from the answer nor from its time.
+func (s *Service) own(ctx context.Context, f *fetch, r Request, t Target) (File, error) {
+	if why := s.refusal(r, t); why != "" {
+		return f.fail(errDenied, why)
+	}
+	d, err := s.opts.Inventory.DeviceByMAC(ctx, t.MAC)
+	switch {
+	case errors.Is(err, phone.ErrNotFound):
+		s.unknown(r, t)
+		return f.fail(phone.ErrNotFound, "the phone is not in the inventory")
+	case err != nil:
+		return s.lastGood(f, t, fmt.Errorf("find the phone %s: %w", t.MAC, err))
+	}
+	f.event.DeviceID, f.event.Revision, f.vendor = d.ID, d.Revision, d.Vendor
+	role, ok := roleOf(d.Vendor, t)
+	if !ok {
+		return f.fail(phone.ErrNotFound, "the phone has no such file")
+	}
+	return s.rendered(f, role, d)
+}
+
+// unknown tells of a phone nobody knows.
+func (s *Service) unknown(r Request, t Target) {
+	if s.opts.Unknown == nil {
+		return
+	}
+	u := UnknownPhone{
+		MAC: t.MAC, Vendor: t.Vendor, Name: t.Name, Proto: r.Proto,
+		UserAgent: printable(r.UserAgent, maxAgent), Source: r.Source, At: s.now(),
+	}
+	if s.opts.VendorOf != nil {
+		if v, ok := s.opts.VendorOf(t.MAC); ok {
+			u.Vendor = v
+		}
+	}
+	s.opts.Unknown(u)
+}
+
+func (s *Service) macOf(userAgent string) (phone.MAC, bool) {
+	if s.opts.MACOf == nil || userAgent == "" {
+		return phone.MAC{}, false
+	}
+	return s.opts.MACOf(userAgent)
+}

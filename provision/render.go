@@ -1,0 +1,152 @@
+package provision
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+	"sync"
+
+	"pbx.dev/dialtone/internal/phone"
+	"pbx.dev/dialtone/templates"
+)
+
+// factsKeeper numbers the facts, so that a rendered file can say which ones it saw.
+type factsKeeper struct {
+	mu       sync.Mutex
+	last     Facts
+	revision int64
+}
+
+func (k *factsKeeper) number(f Facts) int64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.revision == 0 || f != k.last {
+		k.last = f
+		k.revision++
+	}
+	return k.revision
+}
+
+// rendered answers with a file from the cache or from its template. d has no MAC
+// when the file belongs to no phone.
+func (s *Service) rendered(f *fetch, r role, d phone.Device) (File, error) {
+	facts := s.opts.Facts()
+	key := cacheKey{mac: d.MAC, vendor: d.Vendor, kind: r.kind}
+	ver := version{device: d.ID, revision: d.Revision, templates: s.opts.Renderer.Revision(), facts: s.facts.number(facts)}
+	e, ok := s.cache.get(key)
+	if ok && e.version == ver {
+		s.metrics.cached("hit")
+		return f.file(f.event.Path, r.media, e.etag, e.body), nil
+	}
+	s.metrics.cached("miss")
+	start := s.now()
+	body, err := s.render(r, d, facts, s.opts.Renderer.Render)
+	if err != nil {
+		// Not %w: that a setting or a template is invalid is no fault of the phone.
+		return f.fail(fmt.Errorf("render %s for %s: %v", r.template, d.MAC, err), "the file could not be rendered")
+	}
+	s.metrics.rendered(d.Vendor, s.now().Sub(start))
+	e = entry{version: ver, body: body, etag: etagOf(body)}
+	s.cache.put(key, e)
+	return f.file(f.event.Path, r.media, e.etag, e.body), nil
+}
+
+func (s *Service) render(
+	r role, d phone.Device, facts Facts, with func(io.Writer, string, templates.View) error,
+) ([]byte, error) {
+	view, err := s.view(d, facts)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	if err := with(&b, r.template, view); err != nil {
+		return nil, err
+	}
+	if r.binary {
+		return grandstreamBinary(d.MAC, b.Bytes())
+	}
+	return b.Bytes(), nil
+}
+
+func etagOf(body []byte) string {
+	sum := sha256.Sum256(body)
+	return `"` + hex.EncodeToString(sum[:16]) + `"`
+}
+
+// lastGood answers while the inventory cannot be asked: with what the phone was
+// given before, if that is still known, else with cause.
+func (s *Service) lastGood(f *fetch, t Target, cause error) (File, error) {
+	for _, v := range phone.Vendors() {
+		r, ok := roleOf(v, t)
+		if !ok {
+			continue
+		}
+		if e, ok := s.cache.get(cacheKey{mac: t.MAC, vendor: v, kind: r.kind}); ok {
+			s.metrics.cached("stale")
+			f.event.DeviceID, f.event.Revision, f.vendor = e.version.device, e.version.revision, v
+			f.event.Detail = "the inventory did not answer: the file is the last one known"
+			return f.file(t.Name, r.media, e.etag, e.body), nil
+		}
+	}
+	return f.fail(cause, "the inventory did not answer")
+}
+
+// firmware answers with an image. It is no secret: whoever can ask may have it.
+func (s *Service) firmware(f *fetch, t Target) (File, error) {
+	if s.opts.Firmware == nil {
+		return f.fail(phone.ErrNotFound, "no such firmware")
+	}
+	file, err := s.opts.Firmware.Open(t.Name)
+	if low := strings.ToLower(t.Name); err != nil && low != t.Name {
+		file, err = s.opts.Firmware.Open(low)
+	}
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
+			return f.fail(phone.ErrNotFound, "no such firmware")
+		}
+		return f.fail(fmt.Errorf("open firmware: %w", err), "the firmware could not be opened")
+	}
+	info, err := file.Stat()
+	body, seeks := file.(io.ReadSeeker)
+	switch {
+	case err != nil:
+		return f.fail(fmt.Errorf("open firmware: %w", errors.Join(err, file.Close())), "the firmware could not be opened")
+	case !info.Mode().IsRegular() || !seeks:
+		if err := file.Close(); err != nil {
+			return f.fail(fmt.Errorf("close firmware: %w", err), "the firmware could not be opened")
+		}
+		return f.fail(phone.ErrNotFound, "no such firmware")
+	}
+	return File{
+		Name: t.Name, ContentType: mediaBinary, Size: info.Size(), ModTime: info.ModTime(),
+		ETag: fmt.Sprintf(`"%x-%x"`, info.Size(), info.ModTime().UnixNano()),
+		Body: body, close: file.Close, fetch: f,
+	}, nil
+}
+
+// Preview renders a file of d as the phone would get it, with every secret masked.
+// A name that is not a file of this phone is phone.ErrNotFound.
+func (s *Service) Preview(_ context.Context, d phone.Device, name string) ([]byte, error) {
+	t, ok := Parse(name)
+	if !ok || !t.MAC.IsZero() && t.MAC != d.MAC {
+		return nil, fmt.Errorf("preview %.60q: %w", name, phone.ErrNotFound)
+	}
+	r, ok := roleOf(d.Vendor, t)
+	if !ok {
+		return nil, fmt.Errorf("preview %.60q: %w", name, phone.ErrNotFound)
+	}
+	if !r.own {
+		d = phone.Device{Vendor: d.Vendor}
+	}
+	body, err := s.render(r, d, s.opts.Facts(), s.opts.Renderer.RenderMasked)
+	if err != nil {
+		return nil, fmt.Errorf("preview %s: %w", t.Name, err)
+	}
+	return body, nil
+}
