@@ -4,5 +4,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 command -v taskset >/dev/null || { echo "bench: taskset (package util-linux) is missing" >&2; exit 1; }
-go build -o bin/bench ./internal/bench/cmd/bench
+go build -o bin/bench ./cmd/dialtone-bench
 exec bin/bench "$@"

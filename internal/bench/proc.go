@@ -1,6 +1,6 @@
 // Package bench measures dialtone beside its peers: the load generators, the
 // processes under test and the CPU time that they use. It is used by
-// internal/bench/cmd/bench only, which `make bench` runs.
+// cmd/dialtone-bench only, which `make bench` runs.
 package bench
 
 import (

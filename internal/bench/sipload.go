@@ -128,7 +128,8 @@ func (g *sipRun) send(s *slot) {
 	if len(s.nonce) > 0 {
 		b = append(b, g.authorize(s, u)...)
 	}
-	s.buf = append(b, "Content-Length: 0\r\n\r\n"...)
+	b = append(b, "Content-Length: 0\r\n\r\n"...)
+	s.buf = b
 	g.out = append(g.out, ipv4.Message{Buffers: [][]byte{s.buf}})
 }
 
