@@ -18,26 +18,31 @@ type RowError struct {
 // nothing is stored and all bad rows are returned. dryRun stores nothing either
 // way. What is returned is in the order of rows.
 func (s *Store) CreateExtensions(ctx context.Context, rows []phone.Extension, dryRun bool) ([]phone.Extension, []RowError, error) {
-	return importRows(ctx, s, rows, dryRun, (*unit).createExtension)
+	return importer[phone.Extension]{s, (*unit).createExtension}.run(ctx, rows, dryRun)
 }
 
 // CreateDevices is CreateDevice for many; see CreateExtensions.
 func (s *Store) CreateDevices(ctx context.Context, rows []phone.Device, dryRun bool) ([]phone.Device, []RowError, error) {
-	return importRows(ctx, s, rows, dryRun, (*unit).createDevice)
+	return importer[phone.Device]{s, (*unit).createDevice}.run(ctx, rows, dryRun)
 }
 
 // errUndo makes a transaction undo what was tried.
 var errUndo = errors.New("undone")
 
-func importRows[T any](ctx context.Context, s *Store, rows []T, dryRun bool, create func(*unit, T) (T, error)) ([]T, []RowError, error) {
+type importer[T any] struct {
+	s      *Store
+	create func(*unit, T) (T, error)
+}
+
+func (im importer[T]) run(ctx context.Context, rows []T, dryRun bool) ([]T, []RowError, error) {
 	var (
 		made []T
 		bad  []RowError
 	)
-	err := s.write(ctx, func(u *unit) error {
+	err := im.s.write(ctx, func(u *unit) error {
 		made, bad = make([]T, 0, len(rows)), nil // the transaction may be run again
 		for i, row := range rows {
-			out, err := create(u, row)
+			out, err := im.create(u, row)
 			switch {
 			case err == nil:
 				made = append(made, out)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"pbx.dev/dialtone/internal/inventory/engine"
@@ -36,9 +35,8 @@ func Scopes() []string {
 }
 
 const (
-	keyPrefix  = "do_live_"
-	keyLen     = len(keyPrefix) + 32
-	usageEvery = time.Minute // how often LastUsed is written
+	keyPrefix = "do_live_"
+	keyLen    = len(keyPrefix) + 32
 )
 
 // CreateKey makes an API key, "do_live_" and 32 random letters and digits, which
@@ -163,66 +161,4 @@ func (s *Store) RevokeKey(ctx context.Context, id string) error {
 		u.changed(effect{Change: Change{Kind: ChangeKey, ID: id, Deleted: true}})
 		return nil
 	})
-}
-
-// keyUsage collects when keys were used since that was last written.
-type keyUsage struct {
-	mu sync.Mutex
-	at map[string]time.Time // by id
-}
-
-func newKeyUsage() *keyUsage { return &keyUsage{at: map[string]time.Time{}} }
-
-func (k *keyUsage) note(id string, now time.Time) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.at[id] = now.UTC().Truncate(time.Millisecond)
-}
-
-func (k *keyUsage) last(id string) time.Time {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.at[id]
-}
-
-func (k *keyUsage) take() map[string]time.Time {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	taken := k.at
-	k.at = map[string]time.Time{}
-	return taken
-}
-
-// runUsage writes LastUsed once a minute and when ctx ends.
-func (s *Store) runUsage(ctx context.Context) {
-	tick := time.NewTicker(usageEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			s.saveUsage(context.WithoutCancel(ctx))
-			return
-		}
-		s.saveUsage(ctx)
-	}
-}
-
-func (s *Store) saveUsage(ctx context.Context) {
-	used := s.usage.take()
-	if len(used) == 0 {
-		return
-	}
-	err := s.write(ctx, func(u *unit) error {
-		for id, at := range used {
-			err := u.exec(`UPDATE api_keys SET last_used = $2 WHERE id = $1 AND last_used < $2`, id, toMillis(at))
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		s.log.Warn("cannot store when api keys were used", "error", err)
-	}
 }
