@@ -104,8 +104,8 @@ func (s *state) join(c *contact, r *row, rule string) {
 	s.mark(r)
 }
 
-// lineOf is the line of a device that a contact stands for: the one its digest
-// user was minted for, else the first with the extension; -1 if none.
+// lineOf is the line of a device that a contact stands for: of those with the
+// extension the one its digest user was minted for, else the first; -1 if none.
 func lineOf(r *row, c *contact) int {
 	if r.dev == nil {
 		return -1
@@ -114,10 +114,11 @@ func lineOf(r *row, c *contact) int {
 	found := -1
 	for i := range r.dev.lines {
 		l := &r.dev.lines[i]
-		if l.authUser != "" && l.authUser == c.b.AuthUser {
+		switch {
+		case l.extension != number:
+		case l.authUser != "" && l.authUser == c.b.AuthUser:
 			return i
-		}
-		if found < 0 && l.extension == number {
+		case found < 0:
 			found = i
 		}
 	}

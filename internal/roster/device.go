@@ -54,7 +54,7 @@ func (s *state) nameExtension(number, name string, known bool) {
 	e.name, e.known, e.load = name, known, s.load
 	if renamed {
 		for _, row := range e.rows {
-			s.text[row.slot] = s.textOf(row)
+			s.retext(row)
 		}
 	}
 	s.tidy(number)

@@ -1,10 +1,7 @@
 package roster
 
 import (
-	"strings"
-
 	"pbx.dev/dialtone/internal/catalog"
-	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/internal/useragent"
 )
 
@@ -39,7 +36,7 @@ type hot struct {
 // when a fact other than a time has changed.
 func (s *state) describe(r *row) {
 	r.drift = driftOf(r)
-	s.text[r.slot] = s.textOf(r)
+	s.retext(r)
 	s.refresh(r)
 }
 
@@ -149,54 +146,6 @@ func (r *row) model() string {
 	return r.reported().Model
 }
 
-// driftOf lists in plain words how a device differs from what is provisioned.
-// Each entry starts with its kind: "mac", "vendor", "model", "type",
-// "configuration" or "extension", and a colon.
-func driftOf(r *row) []string {
-	if r.dev == nil {
-		return nil
-	}
-	var out []string
-	d, a := r.dev, r.reported()
-	if !a.MAC.IsZero() && a.MAC != r.mac {
-		out = append(out, "mac: the phone reports "+a.MAC.String()+", its SIP user was made for "+r.mac.String())
-	}
-	sameVendor := a.Vendor == "" || catalog.CanonicalVendor(a.Vendor) == d.vendor
-	switch {
-	case a.Type != "" && a.Type != useragent.Hardware:
-		out = append(out, "type: registered by "+a.Vendor+", which is "+string(a.Type))
-	case !sameVendor:
-		out = append(out, "vendor: the phone reports "+a.Vendor+", it is provisioned as "+d.vendor.DisplayName())
-	case a.Model != "" && d.model != "" && !catalog.SameModel(string(d.vendor), a.Model, d.model):
-		out = append(out, "model: the phone reports "+a.Model+", it is provisioned as "+d.model)
-	}
-	if d.hasRevision > 0 && d.hasRevision < d.revision {
-		out = append(out, "configuration: the phone has not fetched its latest configuration")
-	}
-	for _, c := range r.contacts {
-		if c.line < 0 {
-			out = append(out, "extension: registered as "+extensionOf(c.b.AOR)+", which is on no line of this phone")
-		}
-	}
-	return out
-}
-
-// textOf is what a search looks through, in lower case.
-func (s *state) textOf(r *row) string {
-	parts := make([]string, 0, 16)
-	for _, number := range r.extensions() {
-		parts = append(parts, number, s.nameOf(number))
-	}
-	if d := r.dev; d != nil {
-		parts = append(parts, d.name, d.site)
-	}
-	if !r.mac.IsZero() {
-		parts = append(parts, r.mac.String(), r.mac.Hex())
-	}
-	parts = append(parts, r.ip, r.maker(), r.model(), r.userAgent, r.reported().Firmware, r.id)
-	return strings.ToLower(strings.Join(parts, "\n"))
-}
-
 func (s *state) nameOf(extension string) string {
 	if e := s.exts[extension]; e != nil {
 		return e.name
@@ -217,50 +166,4 @@ func (r *row) extensions() []string {
 		out = append(out, r.dev.lines[i].extension)
 	}
 	return out
-}
-
-// claimed is the MAC that a contact of an unprovisioned phone claims: in its
-// User-Agent, or in an instance whose last digits are in the block of a maker.
-func claimed(instance string, a *useragent.Agent) phone.MAC {
-	if !a.MAC.IsZero() {
-		return a.MAC
-	}
-	if mac, ok := instanceMAC(instance); ok {
-		if _, _, known := catalog.VendorOf(mac); known {
-			return mac
-		}
-	}
-	return phone.MAC{}
-}
-
-// fold reduces a name to what a filter compares: letters and digits, lower case.
-func fold(s string) string {
-	b := make([]byte, 0, len(s))
-	for i := range len(s) {
-		if c, ok := foldByte(s[i]); ok {
-			b = append(b, c)
-		}
-	}
-	return string(b)
-}
-
-// foldHash is FNV-1a over fold(s), without the copy.
-func foldHash(s string) uint32 {
-	h := uint32(2166136261)
-	for i := range len(s) {
-		if c, ok := foldByte(s[i]); ok {
-			h = (h ^ uint32(c)) * 16777619
-		}
-	}
-	return h
-}
-
-func foldByte(c byte) (byte, bool) {
-	switch {
-	case c >= 'A' && c <= 'Z':
-		return c | 0x20, true
-	case c >= 'a' && c <= 'z', c >= '0' && c <= '9', c >= 0x80:
-		return c, true
-	}
-	return 0, false
 }

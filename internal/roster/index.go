@@ -16,6 +16,7 @@ func (s *state) insert(r *row) {
 		s.rows = append(s.rows, r)
 		s.hot = append(s.hot, hot{})
 		s.text = append(s.text, "")
+		s.sign = append(s.sign, sign{})
 	}
 	s.byID[r.id] = r
 	if s.bulk {
@@ -34,7 +35,7 @@ func (s *state) remove(r *row) {
 	} else {
 		s.batch = slices.DeleteFunc(s.batch, func(o *row) bool { return o == r })
 	}
-	s.rows[r.slot], s.hot[r.slot], s.text[r.slot] = nil, hot{}, ""
+	s.rows[r.slot], s.hot[r.slot], s.text[r.slot], s.sign[r.slot] = nil, hot{}, "", sign{}
 	s.free = append(s.free, r.slot)
 	delete(s.byID, r.id)
 	delete(s.dirty.rows, r)

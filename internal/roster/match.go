@@ -3,6 +3,7 @@ package roster
 import (
 	"strings"
 
+	"pbx.dev/dialtone/internal/catalog"
 	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/internal/useragent"
 	"pbx.dev/dialtone/registrar/location"
@@ -75,6 +76,20 @@ func instanceMAC(instance string) (phone.MAC, bool) {
 	}
 	mac, err := phone.ParseMAC(instance[len(instance)-12:])
 	return mac, err == nil && !mac.IsZero()
+}
+
+// claimed is the MAC that a contact of an unprovisioned phone claims: in its
+// User-Agent, or in an instance whose last digits are in the block of a maker.
+func claimed(instance string, a *useragent.Agent) phone.MAC {
+	if !a.MAC.IsZero() {
+		return a.MAC
+	}
+	if mac, ok := instanceMAC(instance); ok {
+		if _, _, known := catalog.VendorOf(mac); known {
+			return mac
+		}
+	}
+	return phone.MAC{}
 }
 
 // extensionOf is the user part of an AOR.

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/internal/useragent"
 )
 
@@ -21,7 +20,8 @@ type query struct {
 	maker, model string
 	makerHash    uint32
 	modelHash    uint32
-	words        []string
+	words        []word
+	sign         sign // of all words
 }
 
 func (f Filter) compile() *query {
@@ -38,10 +38,11 @@ func (f Filter) compile() *query {
 		if len(q.words) == maxWords {
 			break
 		}
-		if mac, err := phone.ParseMAC(w); err == nil {
-			w = mac.Hex()
+		one := newWord(w)
+		if one.digits == "" {
+			q.sign.add(signOf(w))
 		}
-		q.words = append(q.words, w)
+		q.words = append(q.words, one)
 	}
 	return q
 }
@@ -67,8 +68,11 @@ func (q *query) passes(s *state, slot uint32) bool {
 		q.Model != "" && q.modelHash != h.model:
 		return false
 	}
+	if !s.sign[slot].covers(&q.sign) {
+		return false
+	}
 	for _, w := range q.words {
-		if !strings.Contains(s.text[slot], w) {
+		if !w.in(s.text[slot]) {
 			return false
 		}
 	}

@@ -6,7 +6,8 @@
 // what was last seen, and never blocks the part of the house that tells it news.
 //
 // One read-write mutex, Roster.mu, owns all state. No I/O happens under it:
-// what is to be saved is marked, and Run writes it in batches.
+// what is to be saved is marked, and Run writes it in batches. A phone with a
+// live contact takes about 1.5 kB (BenchmarkCity), 150 MB for 100 000.
 package roster
 
 import (
@@ -35,7 +36,6 @@ const (
 
 // Saver stores what was last seen. Calls come from one goroutine at a time. All
 // three are idempotent, and a device or phone that is gone is not an error.
-// SaveSeen is phone.ErrConflict when another id has the Key of one of the phones.
 type Saver interface {
 	SaveSeen(ctx context.Context, phones []phone.Seen) error
 	DeleteSeen(ctx context.Context, ids []string) error

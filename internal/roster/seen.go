@@ -14,8 +14,9 @@ import (
 
 // A phone that is not provisioned is recognised, in this order, by its instance
 // and AOR; by AOR, User-Agent and address of a phone that is not registered now;
-// by the MAC it claims, when a phone with that MAC waits for adoption. phone.Seen
-// keeps the first as Key; the second follows from its other fields.
+// by the MAC it claims, when a phone with that MAC waits for adoption or was last
+// registered on the same extension. phone.Seen keeps the first as Key; the rest
+// follows from its other fields.
 
 // seenFor returns the row of a contact that belongs to no device, a new one if
 // the phone was never seen.
@@ -35,7 +36,7 @@ func (s *state) seenFor(c *contact) *row {
 	}
 	mac := hintedMAC(c)
 	for _, r := range s.claims[mac] {
-		if !mac.IsZero() && len(r.contacts) == 0 && r.registered.IsZero() {
+		if len(r.contacts) == 0 && (r.registered.IsZero() || r.seen.extension == extensionOf(c.b.AOR)) {
 			return r
 		}
 	}
@@ -141,8 +142,8 @@ func digest(parts ...string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// The kinds of phone.Seen.Key. Only the first is looked up by its text; an
-// address key ends in the id, because two equal phones may stand behind one NAT.
+// The kinds of phone.Seen.Key. All keys end in the id: two equal phones may stand
+// behind one NAT, and a phone may give its key up before another one's is stored.
 const (
 	keyInstance = "i:"
 	keyAddress  = "a:"
@@ -151,13 +152,14 @@ const (
 
 // record is what is stored of a seen row.
 func (r *row) record() phone.Seen {
-	key := keyAddress + r.seen.address + ":" + r.id
+	key := keyAddress + r.seen.address
 	switch {
 	case r.seen.instance != "":
 		key = keyInstance + r.seen.instance
 	case r.seen.address == "":
 		key = keyMAC + r.mac.Hex()
 	}
+	key += ":" + r.id
 	return phone.Seen{
 		ID: r.id, Key: key, Extension: r.seen.extension, UserAgent: r.userAgent, IPAddress: r.ip,
 		Contact: r.contact, Transport: r.transport, LastRegistered: r.registered, CreatedAt: r.seen.created,
@@ -172,8 +174,9 @@ func (s *state) restore(p phone.Seen) {
 		}
 		return
 	}
-	inst, hasInst := strings.CutPrefix(p.Key, keyInstance)
-	digits, isMAC := strings.CutPrefix(p.Key, keyMAC)
+	key := strings.TrimSuffix(p.Key, ":"+p.ID)
+	inst, hasInst := strings.CutPrefix(key, keyInstance)
+	digits, isMAC := strings.CutPrefix(key, keyMAC)
 	r := &row{
 		id: p.ID, seen: &seen{extension: p.Extension, created: p.CreatedAt},
 		userAgent: p.UserAgent, ip: p.IPAddress, contact: p.Contact, transport: p.Transport,

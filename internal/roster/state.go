@@ -109,6 +109,7 @@ type state struct {
 	rows  []*row
 	hot   []hot
 	text  []string
+	sign  []sign
 	free  []uint32
 
 	stats   Stats
