@@ -46,7 +46,7 @@ func (s *Store) DeviceByMAC(ctx context.Context, mac phone.MAC) (phone.Device, e
 	return d.Clone(), err
 }
 
-// Devices returns up to limit (at most 500) devices in the order of their ids,
+// Devices returns up to limit (at most 10,000) devices in the order of their ids,
 // after the id "after", "" for the start.
 func (s *Store) Devices(ctx context.Context, after string, limit int) ([]phone.Device, error) {
 	list, err := s.readDevices(s.db.Reader(ctx), devicePage, clip(after, maxText), within(limit))

@@ -316,7 +316,7 @@ func TestImportDevices(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, s *Store) {
 		addExtension(t, s, "101", "")
-		rows := make([]phone.Device, 300)
+		rows := make([]phone.Device, 600)
 		for i := range rows {
 			rows[i] = phone.Device{MAC: mac(t, fmt.Sprintf("0004f200%04x", i)), Lines: []phone.Line{{Extension: "101"}}}
 		}
@@ -334,8 +334,11 @@ func TestImportDevices(t *testing.T) {
 		if rows[7].Lines[0].AuthUser != "" || rows[7].Lines[0].Number != 0 {
 			t.Error("the caller's rows were changed")
 		}
-		if n, _, err := s.Counts(t.Context()); n != 300 || err != nil {
+		if n, _, err := s.Counts(t.Context()); n != 600 || err != nil {
 			t.Fatal(n, err)
+		}
+		if page := must[[]phone.Device](t)(s.Devices(t.Context(), "", 1000)); len(page) != len(rows) {
+			t.Errorf("a page of %d, want %d", len(page), len(rows))
 		}
 		if got := must[phone.Device](t)(s.DeviceByMAC(t.Context(), rows[7].MAC)); got.ID != made[7].ID {
 			t.Errorf("row 7 is %s, made %s", got.ID, made[7].ID)

@@ -13,7 +13,7 @@ const eventQuery = `SELECT id, at, kind, COALESCE(mac, ''), COALESCE(device_id, 
 	proto, path, outcome, status, bytes, millis, revision, user_agent, source, detail
 	FROM events WHERE mac = $1 OR device_id = $2 ORDER BY at DESC, id DESC LIMIT $3`
 
-// Events returns up to limit (at most 500) events of a device, newest first:
+// Events returns up to limit events of a device, newest first:
 // those recorded under its id and those recorded under its MAC. Either may be
 // zero. What is queued is written first, so that a timeline shows what has just
 // happened.

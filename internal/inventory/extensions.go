@@ -92,7 +92,7 @@ func (s *Store) extension(q engine.Querier, number, suffix string) (phone.Extens
 	return e, err
 }
 
-// Extensions returns up to limit (at most 500) extensions after the number
+// Extensions returns up to limit (at most 10,000) extensions after the number
 // "after", "" for the start. Shorter numbers come first, those of one length in
 // the order of their digits: 9, 10, 99, 100.
 func (s *Store) Extensions(ctx context.Context, after string, limit int) ([]phone.Extension, error) {

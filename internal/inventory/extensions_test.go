@@ -234,6 +234,9 @@ func TestImportExtensions(t *testing.T) {
 		if err != nil || len(bad) > 0 {
 			t.Fatal(bad, err)
 		}
+		if page := must[[]phone.Extension](t)(s.Extensions(ctx, "", 1000)); len(page) != len(rows) {
+			t.Errorf("a page of %d, asked for 1000", len(page))
+		}
 		if got := must[phone.Extension](t)(s.Extension(ctx, "1500")); got != made[500] {
 			t.Errorf("got %+v, want %+v", got, made[500])
 		}

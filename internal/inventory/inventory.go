@@ -169,7 +169,8 @@ func fromMillis(ms int64) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-// within bounds the length of a page to 1..500, the most the REST API gives.
+// within bounds the length of a page to 1..maxPage. The bound is far above what
+// anybody asks for, since a page that is shorter than asked for reads as the last.
 func within(limit int) int { return min(max(limit, 1), maxPage) }
 
-const maxPage = 500
+const maxPage = 10_000
