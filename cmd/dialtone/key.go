@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"pbx.dev/dialtone/internal/app"
+)
+
+// key runs "dialtone key create|list|revoke". It works on the database itself,
+// so that an administrator without a key can make one.
+func key(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		return errors.New("key: create, list or revoke?")
+	}
+	var name, scopes, id string
+	var expires time.Duration
+	cfg, err := loadConfig("key "+args[0], args[1:], func(fs *flag.FlagSet) {
+		switch args[0] {
+		case "create":
+			fs.StringVar(&name, "name", "", "what the key is for")
+			fs.StringVar(&scopes, "scopes", "", "scopes with commas between; empty: all")
+			fs.DurationVar(&expires, "expires", 0, "how long the key is good; 0: for ever")
+		case "revoke":
+			fs.StringVar(&id, "id", "", "key to revoke, as list shows it")
+		}
+	})
+	if err != nil {
+		return err
+	}
+	keys, err := app.OpenKeys(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer keys.Close()
+	switch args[0] {
+	case "create":
+		return createKey(ctx, keys, name, scopes, expires)
+	case "list":
+		return listKeys(ctx, keys)
+	case "revoke":
+		return keys.Revoke(ctx, id)
+	}
+	return fmt.Errorf("key: no command %q; create, list or revoke", args[0])
+}
+
+func createKey(ctx context.Context, keys *app.Keys, name, scopes string, expires time.Duration) error {
+	var list []string
+	if scopes != "" {
+		list = strings.Split(scopes, ",")
+	}
+	var until time.Time
+	if expires > 0 {
+		until = time.Now().Add(expires)
+	}
+	_, text, err := keys.Create(ctx, name, list, until)
+	if err != nil {
+		return err
+	}
+	fmt.Println(text.Reveal())
+	return nil
+}
+
+func listKeys(ctx context.Context, keys *app.Keys) error {
+	list, err := keys.List(ctx)
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "ID\tNAME\tCREATED\tEXPIRES\tLAST USED\tSCOPES")
+	for _, k := range list {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, first(k.Name, "-"), day(k.CreatedAt), day(k.ExpiresAt), day(k.LastUsed), strings.Join(k.Scopes, ","))
+	}
+	return w.Flush()
+}
+
+func day(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+func first(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}

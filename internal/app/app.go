@@ -1,0 +1,272 @@
+// Package app wires the rooms of the house into one process: it opens the stores,
+// binds every socket, constructs the services, runs them and stops them in turn.
+// It is the only package besides cmd that reads the configuration.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"pbx.dev/dialtone/internal/config"
+	"pbx.dev/dialtone/internal/inventory"
+	"pbx.dev/dialtone/internal/roster"
+	"pbx.dev/dialtone/internal/tlsca"
+	"pbx.dev/dialtone/provision"
+	"pbx.dev/dialtone/provision/dhcpd"
+	"pbx.dev/dialtone/provision/tftpd"
+	"pbx.dev/dialtone/registrar"
+	"pbx.dev/dialtone/registrar/location"
+	"pbx.dev/dialtone/registrar/proxy"
+)
+
+// stopTimeout bounds the whole shutdown; SIGTERM promises ten seconds.
+const stopTimeout = 9 * time.Second
+
+// Options of New.
+type Options struct {
+	Config  config.Config
+	Out     io.Writer        // gets the admin key of the first start, "ready" and the listener table
+	Logger  *slog.Logger     // nil: discard
+	Reload  <-chan os.Signal // each value reloads certificates and templates; nil: never
+	Version string
+}
+
+// App is one process. New makes it with every socket bound, Run serves.
+type App struct {
+	cfg    config.Config
+	out    io.Writer
+	log    *slog.Logger
+	reload <-chan os.Signal
+	id     identity
+
+	registry  *prometheus.Registry
+	master    []byte // the master key of data_dir
+	inventory *inventory.Store
+	location  location.Store
+	mirror    *location.Mirror
+	roster    *roster.Roster
+	certs     *tlsca.Keeper
+	files     *provision.Service
+	sip       *registrar.Server
+	proxy     *proxy.Proxy
+	tftp      *tftpd.Server
+	dhcp      *dhcpd.Server
+	admin     *http.Server
+	phones    []*http.Server // HTTP and HTTPS, in the order of sockets
+	sockets   *sockets
+
+	serving  atomic.Bool
+	cleanups []cleanup
+}
+
+// cleanup undoes one step of New.
+type cleanup struct {
+	name string
+	do   func() error
+}
+
+// New opens the stores, binds every socket and constructs the services. After an
+// error nothing is left open. Nothing is served before Run.
+func New(ctx context.Context, o Options) (*App, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	a := &App{cfg: o.Config, out: o.Out, log: o.Logger, reload: o.Reload, registry: newRegistry(o.Version)}
+	for _, step := range []struct {
+		name string
+		do   func(context.Context) error
+	}{
+		{"identity", a.openIdentity},
+		{"inventory", a.openStores},
+		{"registrations", a.openLocation},
+		{"list of phones", a.openRoster},
+		{"certificates", a.openCertificates},
+		{"listen", a.openSockets},
+		{"phone files", a.openFiles},
+		{"registrar", a.openSIP},
+		{"dhcp", a.openDHCP},
+		{"api", a.openAPI},
+	} {
+		if err := step.do(ctx); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", step.name, err), a.cleanup())
+		}
+	}
+	return a, nil
+}
+
+func (a *App) onStop(name string, do func() error) {
+	a.cleanups = append(a.cleanups, cleanup{name, do})
+}
+
+// cleanup undoes the steps of New, the last one first.
+func (a *App) cleanup() error {
+	var errs []error
+	for i := len(a.cleanups) - 1; i >= 0; i-- {
+		if err := a.cleanups[i].do(); err != nil {
+			errs = append(errs, fmt.Errorf("close %s: %w", a.cleanups[i].name, err))
+		}
+	}
+	a.cleanups = nil
+	return errors.Join(errs...)
+}
+
+func (a *App) openIdentity(context.Context) (err error) {
+	a.id, err = newIdentity(a.cfg)
+	return err
+}
+
+func (a *App) openStores(ctx context.Context) (err error) {
+	a.inventory, a.master, err = openInventory(ctx, a.cfg, inventory.Options{Logger: a.log, Registerer: a.registry})
+	if err != nil {
+		return err
+	}
+	a.onStop("inventory", a.inventory.Close)
+	key, err := ensureAdminKey(ctx, a.cfg.DataDir, a.inventory)
+	if err == nil && !key.IsZero() {
+		fmt.Fprintf(a.out, "admin key (also in %s/%s): %s\n", a.cfg.DataDir, adminKeyFile, key.Reveal())
+	}
+	return err
+}
+
+func (a *App) openRoster(ctx context.Context) (err error) {
+	if a.roster, err = a.newRoster(ctx); err != nil {
+		return err
+	}
+	a.mirror.Subscribe(a.bindingChanged)
+	return nil
+}
+
+func (a *App) openCertificates(context.Context) (err error) {
+	if a.cfg.HTTPS.Listen == config.Off {
+		return nil
+	}
+	a.certs, err = tlsca.Open(tlsca.Options{
+		Dir: a.cfg.DataDir + "/tls", Hosts: a.id.hostNames(a.cfg), CertFile: a.cfg.HTTPS.Cert, KeyFile: a.cfg.HTTPS.Key,
+	})
+	return err
+}
+
+func (a *App) openSockets(ctx context.Context) (err error) {
+	if a.sockets, err = bindSockets(ctx, a.cfg); err != nil {
+		return err
+	}
+	a.onStop("sockets", a.sockets.close)
+	return nil
+}
+
+func (a *App) forgetAfter() time.Duration { return time.Duration(a.cfg.ForgetAfter) }
+
+// Run serves until ctx ends or a listener fails, then stops everything in turn.
+func (a *App) Run(ctx context.Context) error {
+	serveCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	g, failed := errgroup.WithContext(serveCtx)
+	for name, serve := range a.services() {
+		g.Go(func() error {
+			if err := serve(serveCtx); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			return nil
+		})
+	}
+	a.serving.Store(true)
+	var extra []row
+	if a.dhcp != nil {
+		for _, addr := range a.dhcp.Addrs() {
+			extra = append(extra, row{"dhcp", "udp", addr})
+		}
+	}
+	printed := a.sockets.printTable(a.out, extra...)
+	a.log.Info("serving", slog.String("node", a.id.node), slog.String("advertise", a.id.advertise))
+	if printed == nil {
+		a.wait(ctx, failed)
+	}
+	a.serving.Store(false)
+	a.log.Info("stopping")
+	stopCtx, stopped := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer stopped()
+	errs := []error{printed, a.drain(stopCtx)}
+	cancel()
+	errs = append(errs, g.Wait(), a.cleanup())
+	return errors.Join(errs...)
+}
+
+// wait returns when ctx ends or a service failed, and reloads in between.
+func (a *App) wait(ctx, failed context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-failed.Done():
+			return
+		case <-a.reload:
+			a.reloadAll()
+		}
+	}
+}
+
+// reloadAll reads again what an administrator can replace under a running
+// server. What cannot be read leaves the old in place.
+func (a *App) reloadAll() {
+	if a.certs == nil {
+		a.log.Info("reload: nothing to read again")
+		return
+	}
+	if err := a.certs.Reload(); err != nil {
+		a.log.Error("reload failed, the old certificate stays", slog.Any("error", err))
+		return
+	}
+	a.log.Info("reload done")
+}
+
+// services are the loops of the process. Each returns nil when it was stopped.
+func (a *App) services() map[string]func(context.Context) error {
+	s := map[string]func(context.Context) error{
+		"mirror of registrations": a.mirror.Run,
+		"list of phones":          a.roster.Run,
+		"admin":                   func(context.Context) error { return serveHTTP(a.admin, a.sockets.admin, false) },
+		"sip":                     func(ctx context.Context) error { return a.sip.Serve(ctx, a.sockets.sip) },
+	}
+	if a.sockets.http != nil {
+		s["http"] = func(context.Context) error { return serveHTTP(a.phones[0], a.sockets.http, false) }
+	}
+	if a.sockets.https != nil {
+		s["https"] = func(context.Context) error { return serveHTTP(a.phones[1], a.sockets.https, true) }
+	}
+	if a.sockets.tftp != nil {
+		s["tftp"] = func(ctx context.Context) error { return a.tftp.Serve(ctx, a.sockets.tftp) }
+	}
+	if a.dhcp != nil {
+		s["dhcp"] = a.dhcp.Serve
+	}
+	return s
+}
+
+// drain lets what is under way end: requests, downloads, calls being set up.
+func (a *App) drain(ctx context.Context) error {
+	var g errgroup.Group
+	g.Go(func() error { return a.admin.Shutdown(ctx) })
+	for _, s := range a.phones {
+		g.Go(func() error { return s.Shutdown(ctx) })
+	}
+	g.Go(func() error {
+		a.sip.Shutdown(ctx)
+		return nil
+	})
+	err := g.Wait()
+	if errors.Is(err, context.DeadlineExceeded) {
+		a.log.Warn("not everything under way ended in time")
+		return nil
+	}
+	return err
+}

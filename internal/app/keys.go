@@ -1,0 +1,84 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"pbx.dev/dialtone/internal/config"
+	"pbx.dev/dialtone/internal/inventory"
+	"pbx.dev/dialtone/internal/phone"
+)
+
+const (
+	keyFile      = "secret.key" // master key of everything encrypted at rest
+	adminKeyFile = "admin.key"
+)
+
+// openInventory opens the database in data_dir, or the one that database.url
+// names, with the master key in data_dir.
+func openInventory(ctx context.Context, cfg config.Config, o inventory.Options) (*inventory.Store, []byte, error) {
+	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+		return nil, nil, fmt.Errorf("data_dir: %w", err)
+	}
+	key, err := inventory.LoadKey(filepath.Join(cfg.DataDir, keyFile))
+	if err != nil {
+		return nil, nil, fmt.Errorf("master key: %w", err)
+	}
+	o.URL, o.Dir, o.Key = cfg.Database.URL.Reveal(), cfg.DataDir, key
+	inv, err := inventory.Open(ctx, o)
+	if err != nil {
+		return nil, nil, fmt.Errorf("inventory: %w", err)
+	}
+	return inv, key, nil
+}
+
+// ensureAdminKey makes the first API key on the first start, writes it to
+// admin.key and returns it; afterwards it returns an empty secret.
+func ensureAdminKey(ctx context.Context, dir string, inv *inventory.Store) (phone.Secret, error) {
+	keys, err := inv.Keys(ctx)
+	if err != nil || len(keys) > 0 {
+		return phone.Secret{}, err
+	}
+	_, text, err := inv.CreateKey(ctx, "admin", inventory.Scopes(), time.Time{})
+	if err != nil {
+		return phone.Secret{}, err
+	}
+	name := filepath.Join(dir, adminKeyFile)
+	if err := os.WriteFile(name+".new", []byte(text.Reveal()+"\n"), 0o600); err != nil {
+		return phone.Secret{}, err
+	}
+	return text, os.Rename(name+".new", name)
+}
+
+// Keys are the API keys of a data directory, for "dialtone key". The server may
+// be running on the same database.
+type Keys struct{ inv *inventory.Store }
+
+// OpenKeys opens the inventory that cfg names. Close it.
+func OpenKeys(ctx context.Context, cfg config.Config) (*Keys, error) {
+	inv, _, err := openInventory(ctx, cfg, inventory.Options{})
+	if err != nil {
+		return nil, err
+	}
+	return &Keys{inv}, nil
+}
+
+// Create makes a key; an empty list of scopes means all, a zero expiry never.
+func (k *Keys) Create(ctx context.Context, name string, scopes []string, expires time.Time) (phone.APIKey, phone.Secret, error) {
+	if len(scopes) == 0 {
+		scopes = inventory.Scopes()
+	}
+	return k.inv.CreateKey(ctx, name, scopes, expires)
+}
+
+// List returns all keys, without their texts, which nobody has.
+func (k *Keys) List(ctx context.Context) ([]phone.APIKey, error) { return k.inv.Keys(ctx) }
+
+// Revoke removes a key.
+func (k *Keys) Revoke(ctx context.Context, id string) error { return k.inv.RevokeKey(ctx, id) }
+
+// Close closes the inventory.
+func (k *Keys) Close() error { return k.inv.Close() }

@@ -1,0 +1,159 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"golang.org/x/sync/errgroup"
+
+	"pbx.dev/dialtone/internal/inventory"
+	"pbx.dev/dialtone/internal/phone"
+	"pbx.dev/dialtone/internal/roster"
+	"pbx.dev/dialtone/registrar/location"
+)
+
+// saveParallel is how many rows the roster saves at once: the inventory commits
+// them together.
+const saveParallel = 64
+
+// newRoster makes the roster, fills it and keeps it told of the inventory's changes.
+func (a *App) newRoster(ctx context.Context) (*roster.Roster, error) {
+	r, err := roster.New(roster.Options{
+		Devices: a.inventory.Devices, Extensions: a.inventory.Extensions,
+		Seen:         paged(a.inventory.AllSeen, func(s phone.Seen) string { return s.ID }),
+		DeviceStates: paged(a.inventory.DeviceStates, func(s phone.DeviceState) string { return s.DeviceID }),
+		Save:         saver{a.inventory},
+		ForgetAfter:  a.forgetAfter(),
+		ShowUnknown:  a.cfg.Provision.Enroll != "closed",
+		Logger:       a.log, Registerer: a.registry,
+	})
+	if err != nil {
+		return nil, err
+	}
+	// Told of changes before it reads, so that none falls between.
+	a.inventory.OnChange(func(c inventory.Change) { a.tellRoster(c) })
+	if err := r.Load(ctx); err != nil {
+		return nil, fmt.Errorf("load the list of phones: %w", err)
+	}
+	return r, nil
+}
+
+// tellRoster passes a committed change of the inventory on.
+func (a *App) tellRoster(c inventory.Change) {
+	if a.roster == nil {
+		return
+	}
+	ctx := context.Background()
+	var err error
+	switch c.Kind {
+	case inventory.ChangeDevice:
+		err = a.deviceChanged(ctx, c)
+	case inventory.ChangeExtension:
+		err = a.extensionChanged(ctx, c)
+	case inventory.ChangeUnknown:
+		err = a.roster.Load(ctx)
+	case inventory.ChangeKey:
+	}
+	if err != nil {
+		a.log.Error("list of phones not told of a change", slog.String("kind", string(c.Kind)), slog.Any("error", err))
+	}
+}
+
+func (a *App) deviceChanged(ctx context.Context, c inventory.Change) error {
+	d, err := a.inventory.Device(ctx, c.ID)
+	if c.Deleted || errors.Is(err, phone.ErrNotFound) {
+		a.roster.DeviceDeleted(c.ID)
+		return nil
+	}
+	if err == nil {
+		a.roster.DeviceChanged(d)
+	}
+	return err
+}
+
+func (a *App) extensionChanged(ctx context.Context, c inventory.Change) error {
+	e, err := a.inventory.Extension(ctx, c.ID)
+	if c.Deleted || errors.Is(err, phone.ErrNotFound) {
+		a.roster.ExtensionDeleted(c.ID)
+		return nil
+	}
+	if err == nil {
+		a.roster.ExtensionChanged(e)
+	}
+	return err
+}
+
+// record takes an event of any room: the timeline keeps it, the list sees it. It
+// does not block.
+func (a *App) record(e phone.Event) {
+	a.inventory.Record(e)
+	a.roster.Observe(e)
+}
+
+// bindingChanged hears of every contact that came, changed or went.
+func (a *App) bindingChanged(c location.Change) {
+	a.roster.Binding(c)
+	if c.Kind != location.Expired {
+		return // the registrar records what phones do; only time passes unseen
+	}
+	e := phone.Event{
+		At: c.Binding.ExpiresAt, Kind: phone.EventExpired, Proto: c.Binding.Transport, Path: c.Binding.Contact, Outcome: "expired",
+		UserAgent: c.Binding.UserAgent, Source: c.Binding.Received, Detail: "the registration ran out without a refresh",
+	}
+	if cred, err := a.inventory.Credential(context.Background(), c.Binding.AuthUser); err == nil {
+		e.DeviceID = cred.DeviceID
+	}
+	a.record(e)
+}
+
+// saver writes what the roster has seen.
+type saver struct{ inv *inventory.Store }
+
+func (s saver) SaveSeen(ctx context.Context, phones []phone.Seen) error {
+	return each(ctx, phones, s.inv.SaveSeen)
+}
+
+func (s saver) DeleteSeen(ctx context.Context, ids []string) error {
+	return each(ctx, ids, s.inv.DeleteSeen)
+}
+
+func (s saver) SaveDeviceStates(ctx context.Context, states []phone.DeviceState) error {
+	return each(ctx, states, s.inv.SaveDeviceState)
+}
+
+// each does one for every item, several at once; what is gone is not an error.
+func each[T any](ctx context.Context, items []T, one func(context.Context, T) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(saveParallel)
+	for _, item := range items {
+		g.Go(func() error {
+			if err := one(ctx, item); !errors.Is(err, phone.ErrNotFound) {
+				return err
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// paged makes a pager of a function that returns everything in ascending order
+// of key: it is read once, when the first page is asked for.
+func paged[T any](all func(context.Context) ([]T, error), key func(T) string) func(context.Context, string, int) ([]T, error) {
+	var rest []T
+	return func(ctx context.Context, after string, limit int) ([]T, error) {
+		if after == "" {
+			var err error
+			if rest, err = all(ctx); err != nil {
+				return nil, err
+			}
+		}
+		for len(rest) > 0 && key(rest[0]) <= after {
+			rest = rest[1:]
+		}
+		page := rest[:min(limit, len(rest))]
+		rest = rest[len(page):]
+		return page, nil
+	}
+}

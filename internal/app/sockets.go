@@ -1,0 +1,162 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"text/tabwriter"
+
+	"pbx.dev/dialtone/internal/config"
+	"pbx.dev/dialtone/registrar/edge"
+)
+
+// sockets are all listeners of the process, bound before anything serves.
+type sockets struct {
+	admin, http, https net.Listener
+	tftp               net.PacketConn
+	sip                []edge.Listener
+	rows               []row // for the table, in the order of binding
+}
+
+// row is one line of the listener table.
+type row struct{ name, network, addr string }
+
+// bindSockets opens every listener that is not off. On an error those that were
+// opened are closed again.
+func bindSockets(ctx context.Context, cfg config.Config) (s *sockets, err error) {
+	s = &sockets{}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	for _, l := range []struct {
+		name, addr string
+		to         *net.Listener
+	}{
+		{"admin", cfg.Admin.Listen, &s.admin},
+		{"http", cfg.HTTP.Listen, &s.http},
+		{"https", cfg.HTTPS.Listen, &s.https},
+	} {
+		if *l.to, err = s.stream(ctx, l.name, l.addr); err != nil {
+			return s, err
+		}
+	}
+	tftp := cfg.TFTP.Listen
+	if tftp == "" {
+		tftp = ":6969"
+		if mayBindLow() {
+			tftp = ":69"
+		}
+	}
+	if s.tftp, err = s.packet(ctx, "tftp", tftp); err != nil {
+		return s, err
+	}
+	return s, s.bindSIP(ctx, cfg.SIP)
+}
+
+// bindSIP opens the transports that the registrar serves.
+func (s *sockets) bindSIP(ctx context.Context, cfg config.SIP) error {
+	udp, err := s.packet(ctx, "sip.udp", cfg.UDP)
+	if err != nil {
+		return err
+	}
+	if udp != nil {
+		s.sip = append(s.sip, edge.Listener{Transport: "udp", Packet: udp})
+	}
+	tcp, err := s.stream(ctx, "sip.tcp", cfg.TCP)
+	if err != nil {
+		return err
+	}
+	if tcp != nil {
+		s.sip = append(s.sip, edge.Listener{Transport: "tcp", Stream: tcp})
+	}
+	return nil
+}
+
+func (s *sockets) stream(ctx context.Context, name, addr string) (net.Listener, error) {
+	if addr == config.Off {
+		return nil, nil
+	}
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	s.rows = append(s.rows, row{name, "tcp", l.Addr().String()})
+	return l, nil
+}
+
+func (s *sockets) packet(ctx context.Context, name, addr string) (net.PacketConn, error) {
+	if addr == config.Off {
+		return nil, nil
+	}
+	var lc net.ListenConfig
+	c, err := lc.ListenPacket(ctx, "udp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	s.rows = append(s.rows, row{name, "udp", c.LocalAddr().String()})
+	return c, nil
+}
+
+// close closes what is open; closing twice is harmless.
+func (s *sockets) close() error {
+	var errs []error
+	shut := func(c io.Closer) {
+		if err := c.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	for _, l := range []net.Listener{s.admin, s.http, s.https} {
+		if l != nil {
+			shut(l)
+		}
+	}
+	if s.tftp != nil {
+		shut(s.tftp)
+	}
+	for _, l := range s.sip {
+		if l.Packet != nil {
+			shut(l.Packet)
+		}
+		if l.Stream != nil {
+			shut(l.Stream)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// port returns the port of the named listener, 0 when it is off.
+func (s *sockets) port(name string) int {
+	for _, r := range s.rows {
+		if r.name != name {
+			continue
+		}
+		_, port, err := net.SplitHostPort(r.addr)
+		if err != nil {
+			return 0
+		}
+		n, err := net.LookupPort("udp", port) //nolint:noctx // a number, never looked up
+		if err != nil {
+			return 0
+		}
+		return n
+	}
+	return 0
+}
+
+// printTable writes the line "ready" and the listener table, which ends with an
+// empty line.
+func (s *sockets) printTable(out io.Writer, extra ...row) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "ready")
+	fmt.Fprintln(w, "LISTENER\tNETWORK\tADDRESS")
+	for _, r := range append(s.rows, extra...) {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", r.name, r.network, r.addr)
+	}
+	fmt.Fprintln(w)
+	return w.Flush()
+}
