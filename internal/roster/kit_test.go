@@ -121,7 +121,6 @@ type house struct {
 	store *store
 	mu    sync.Mutex
 	at    time.Time
-	calls int
 }
 
 // build makes a roster over a store and loads it.

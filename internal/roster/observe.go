@@ -83,9 +83,9 @@ func renders(mac phone.MAC) bool {
 // unknown lists a phone that nobody provisioned and that asked for a file or an
 // address, so that it can be adopted.
 func (s *state) unknown(e *phone.Event, now time.Time) {
-	for _, r := range s.claims[e.MAC] {
-		if r.registered.IsZero() {
-			r.heard(s, e)
+	if known := s.claims[e.MAC]; len(known) > 0 {
+		if known[0].registered.IsZero() {
+			known[0].heard(s, e)
 		}
 		return
 	}

@@ -81,7 +81,7 @@ func (r *Roster) save(ctx context.Context) (ok bool) {
 	err := r.Flush(ctx)
 	if err != nil && ctx.Err() == nil {
 		r.metrics.saveFailed()
-		r.log.Error("what was last seen of phones could not be saved; it will be tried again", "error", err)
+		r.log.ErrorContext(ctx, "what was last seen of phones could not be saved; it will be tried again", "error", err)
 	}
 	return err == nil
 }
