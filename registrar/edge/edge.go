@@ -146,6 +146,10 @@ func (o *Options) complete() {
 	}
 }
 
+// SetRest sets Options.Rest, for a Rest that is made after the Server. It must be
+// called before Serve.
+func (s *Server) SetRest(rest Rest) { s.opts.Rest = rest }
+
 // Alive reports whether the connection with that flow id is open. UDP has no
 // flows to be alive: its id is empty and the answer true.
 func (s *Server) Alive(flow string) bool { return flow == "" || s.conns.get(flow) != nil }

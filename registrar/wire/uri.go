@@ -108,13 +108,23 @@ func (u URI) AppendKey(dst []byte) []byte {
 // HostKey returns the one spelling of a host that is compared: lower case,
 // without a final dot, addresses without brackets and IPv4-mapped ones as IPv4.
 func HostKey(host string) string {
-	if h, ok := strings.CutPrefix(host, "["); ok {
-		host = strings.TrimSuffix(h, "]")
-	}
-	if a, err := netip.ParseAddr(host); err == nil {
-		return a.Unmap().String()
+	if a, ok := ParseIP(host); ok {
+		return a.String()
 	}
 	return strings.ToLower(strings.TrimSuffix(host, "."))
+}
+
+// ParseIP reads a host that is an address, in brackets or not; IPv4 in IPv6 is
+// IPv4. It reports false for a name, and is quick about it.
+func ParseIP(host string) (netip.Addr, bool) {
+	if host == "" || !(host[0] == '[' || host[0] >= '0' && host[0] <= '9' || strings.IndexByte(host, ':') >= 0) {
+		return netip.Addr{}, false
+	}
+	if host[0] == '[' {
+		host = strings.TrimSuffix(host[1:], "]")
+	}
+	a, err := netip.ParseAddr(host)
+	return a.Unmap(), err == nil
 }
 
 // Unescape decodes %HH. Escapes of control bytes and broken ones stay as they

@@ -96,9 +96,6 @@ func (v ViaValue) appendTo(dst []byte, src netip.AddrPort) []byte {
 
 // sameHost reports whether sent-by is the very address a request came from.
 func sameHost(host string, src netip.Addr) bool {
-	if h, ok := strings.CutPrefix(host, "["); ok {
-		host = strings.TrimSuffix(h, "]")
-	}
-	a, err := netip.ParseAddr(host)
-	return err == nil && a.Unmap() == src
+	a, ok := ParseIP(host)
+	return ok && a == src
 }

@@ -1,0 +1,186 @@
+package registrar
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"pbx.dev/dialtone/internal/phone"
+	"pbx.dev/dialtone/registrar/edge"
+	"pbx.dev/dialtone/registrar/location"
+	"pbx.dev/dialtone/registrar/wire"
+)
+
+var errDirectory = errors.New("directory of extensions unavailable")
+
+// Register implements edge.Handler: RFC 3261 section 10.3 from step 3 on.
+func (s handler) Register(ctx context.Context, r *edge.Request) {
+	cred, ok := s.authenticate(ctx, r)
+	if !ok {
+		return
+	}
+	if !s.authorize(ctx, r, cred) { // steps 4 and 5
+		return
+	}
+	c := &change{server: s.Server, r: r, cred: cred, aor: s.aor(cred.Extension)}
+	if fault := c.read(); fault.Code != 0 { // steps 6 and 7, as far as they need no state
+		s.refuseChange(c, fault)
+		return
+	}
+	res, err := c.apply(ctx)
+	if err != nil {
+		s.failed(r, err)
+		return
+	}
+	c.answer(res) // step 8
+	c.tell(res)
+}
+
+// aor is the address-of-record of an extension.
+func (s *Server) aor(extension string) location.AOR {
+	return location.AOR(extension + "@" + s.opts.Domain)
+}
+
+// authorize reports whether the user may change the AOR in To: that of the
+// extension he stands for, by its number or by any of its digest users.
+func (s *Server) authorize(ctx context.Context, r *edge.Request, cred phone.Credential) bool {
+	to, _ := wire.ParseNameAddr(r.Msg.Get(wire.To)) // checked by the edge
+	uri, ok := wire.ParseURI(to.URI)
+	switch {
+	case !ok:
+		s.refuse(r, wire.Fault{Code: 400, Reason: "Bad To Header"})
+		return false
+	case !s.hosts.local(uri.Host):
+		s.refuse(r, wire.Fault{Code: 404, Reason: "Domain Not Served Here"})
+		return false
+	}
+	user := wire.Unescape(uri.User)
+	if user == cred.Extension || user == cred.User {
+		return true
+	}
+	other, err := s.opts.Directory.Credential(ctx, strings.Clone(user))
+	switch {
+	case err == nil && other.Extension == cred.Extension:
+		return true
+	case err != nil && !errors.Is(err, phone.ErrNotFound):
+		s.unavailable(r, errDirectory)
+	default:
+		s.refuse(r, wire.Fault{Code: 403, Reason: "Forbidden"})
+	}
+	return false
+}
+
+// apply changes the bindings, or only reads them when there is nothing to change.
+func (c *change) apply(ctx context.Context) (location.Result, error) {
+	store := c.server.opts.Store
+	if !c.update.RemoveAll && len(c.update.Contacts) == 0 {
+		bindings, err := store.Lookup(ctx, c.aor)
+		return location.Result{Bindings: bindings, Now: c.server.opts.Now()}, err
+	}
+	if err := c.adopt(ctx, store); err != nil {
+		return location.Result{}, err
+	}
+	return store.Apply(ctx, c.update)
+}
+
+// adopt gives a contact that is to be removed, and does not say which instance it
+// is, the ID of the binding with that URI: phones leave the instance out there.
+func (c *change) adopt(ctx context.Context, store location.Store) error {
+	if !c.nameless {
+		return nil
+	}
+	bindings, err := store.Lookup(ctx, c.aor)
+	if err != nil {
+		return err
+	}
+	for i := range c.update.Contacts {
+		contact := &c.update.Contacts[i]
+		if contact.TTL > 0 || contact.Instance != "" {
+			continue
+		}
+		for _, b := range bindings {
+			if b.Instance != "" && sameURI(b.Contact, contact.Contact) {
+				contact.ID = b.ID
+			}
+		}
+	}
+	return nil
+}
+
+func sameURI(a, b string) bool {
+	ua, okA := wire.ParseURI(a)
+	ub, okB := wire.ParseURI(b)
+	return okA && okB && string(ua.AppendKey(nil)) == string(ub.AppendKey(nil))
+}
+
+// failed answers a change that the store did not make.
+func (s *Server) failed(r *edge.Request, err error) {
+	switch {
+	case errors.Is(err, location.ErrStale):
+		// RFC 3261 section 10.3 step 7 lets the request fail without saying how;
+		// section 12.2.2 answers a CSeq out of order with 500.
+		s.refuse(r, wire.Fault{Code: 500, Reason: "CSeq Out Of Order"})
+	case errors.Is(err, location.ErrTooMany):
+		s.refuse(r, wire.Fault{Code: 403, Reason: "Too Many Contacts"})
+	case errors.Is(err, location.ErrUnavailable):
+		s.unavailable(r, err)
+	default:
+		s.log.Error("cannot change registrations", "error", err)
+		s.refuse(r, wire.Fault{Code: 500, Reason: "Server Internal Error"})
+	}
+}
+
+// tell counts and records what has happened.
+func (c *change) tell(res location.Result) {
+	s, transport := c.server, c.r.Flow().Transport
+	switch {
+	case c.update.RemoveAll:
+		s.metrics.count(unregistered, transport)
+		c.record(phone.EventUnregister, "*", "")
+		return
+	case len(c.update.Contacts) == 0:
+		s.metrics.count(queried, transport)
+		return
+	}
+	what := unregistered
+	for i := range c.update.Contacts {
+		contact := &c.update.Contacts[i]
+		if contact.TTL == 0 {
+			c.record(phone.EventUnregister, contact.Contact, "")
+			continue
+		}
+		what = registered
+		for j := range res.Bindings {
+			b := &res.Bindings[j]
+			if b.ID == contact.ID && b.RegisteredAt.Equal(b.RefreshedAt) {
+				c.record(phone.EventRegister, contact.Contact, "registered as "+string(c.aor))
+			}
+		}
+	}
+	s.metrics.count(what, transport)
+}
+
+func (c *change) record(kind phone.EventKind, contact, detail string) {
+	flow := c.r.Flow()
+	c.server.opts.Recorder(phone.Event{
+		At: c.server.opts.Now(), Kind: kind, DeviceID: c.cred.DeviceID, Proto: flow.Transport,
+		Path: strings.Clone(contact), Outcome: "ok", Status: 200, UserAgent: userAgent(&c.r.Msg),
+		Source: flow.Remote.String(), Detail: detail,
+	})
+}
+
+// maxUserAgent bounds what is kept of a User-Agent, in bytes.
+const maxUserAgent = 256
+
+// userAgent returns a copy of the User-Agent.
+func userAgent(m *wire.Message) string {
+	ua := m.Get(wire.UserAgent)
+	return strings.Clone(ua[:min(len(ua), maxUserAgent)])
+}
+
+// seconds is d in whole seconds, rounded up: a phone must not think that its
+// binding has ended while the store keeps it, and 0 would mean removed.
+func seconds(d time.Duration) int64 {
+	return max(1, int64((d+time.Second-1)/time.Second))
+}
