@@ -14,46 +14,63 @@ local kprefix, mprefix, callid, cseqtext = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local cseq, max, scope, keep = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], ARGV[7]
 local ncontacts = #KEYS - 3
 local HEAD = '^{"v":1,"registeredAt":(%d+),"refreshedAt":(%d+),"expiresAt":(%d+),"cseq":(%d+),"callId":("[^"]*"),()'
-local t = redis.call('TIME')
+local call, match, find, format = redis.call, string.match, string.find, string.format
+local t = call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 
-local stored, order, dead, cids, keys = {}, {}, {}, {}, {}
-local members = redis.call('ZRANGE', akey, 0, -1, 'WITHSCORES')
-for i = 1, #members, 2 do
-  local score = tonumber(members[i + 1])
-  if score > now then
-    cids[#cids + 1] = members[i]
-    keys[#keys + 1] = kprefix .. members[i]
-    stored[members[i]] = { score = score }
-  else
-    dead[#dead + 1] = { members[i], score }
-  end
-end
-if #keys > 0 then
-  local values = redis.call('MGET', unpack(keys))
-  for i, cid in ipairs(cids) do
-    if values[i] then
-      stored[cid].value = values[i]
+-- What is stored. Long strings are costly to make in this Lua (each is hashed
+-- byte by byte), so values are compared in place.
+local stored, order, dead = {}, {}, {}
+local cids = call('ZRANGE', akey, 0, -1)
+if #cids > 0 then
+  local keys = {}
+  for i = 1, #cids do keys[i] = kprefix .. cids[i] end
+  local values = call('MGET', unpack(keys))
+  for i = 1, #cids do
+    local cid, value = cids[i], values[i]
+    local reg, ref, expires, seq, id, at
+    if value then reg, ref, expires, seq, id, at = match(value, HEAD) end
+    if at and tonumber(expires) > now then
+      stored[cid] = { value = value, reg = reg, ref = ref, expires = expires, cseq = tonumber(seq), callid = id, at = at }
       order[#order + 1] = cid
     else
-      dead[#dead + 1] = { cid, stored[cid].score }
-      stored[cid] = nil
+      dead[#dead + 1] = cid
     end
   end
 end
 
-local function parsed(cid)
+-- The usual case: one contact, which is there and only lives on.
+if ncontacts == 1 and scope == '' and #dead == 0 then
+  local cid, ttl, content = ARGV[8], tonumber(ARGV[9]), ARGV[10]
   local b = stored[cid]
-  if b and not b.content then
-    local reg, ref, _, seq, call, at = string.match(b.value, HEAD)
-    b.reg, b.ref, b.cseq, b.callid = tonumber(reg) or now, tonumber(ref) or now, tonumber(seq) or 0, call
-    b.content = at and string.sub(b.value, at) or ''
-    b.device = string.match(b.content, '^"device":("[^"]*"),')
+  if b and ttl > 0 and (b.callid ~= callid or cseq > b.cseq) and
+      #b.value - b.at + 1 == #content and find(b.value, content, b.at, true) == b.at then
+    local expires = format('%d', now + ttl)
+    call('SET', KEYS[4], '{"v":1,"registeredAt":' .. b.reg .. ',"refreshedAt":' .. format('%d', now) ..
+      ',"expiresAt":' .. expires .. ',"cseq":' .. cseqtext .. ',"callId":' .. callid .. ',' .. content, 'PXAT', expires)
+    call('ZADD', akey, expires, cid)
+    call('ZADD', xkey, expires, mprefix .. cid)
+    local reply, last = { 0, now, tonumber(b.reg) }, expires
+    for i = 1, #order do
+      local other = order[i]
+      if other ~= cid then
+        local o = stored[other]
+        reply[#reply + 1] = o.value
+        if o.expires > last then last = o.expires end
+      end
+    end
+    call('PEXPIREAT', akey, last)
+    return reply
   end
-  return b
 end
 
 local function stale(b) return b.callid == callid and cseq <= b.cseq end
+
+local function same(b, content)
+  return #b.value - b.at + 1 == #content and find(b.value, content, b.at, true) == b.at
+end
+
+local function device(text, at) return match(text, '^"device":("[^"]*"),', at) end
 
 -- Nothing is written before everything is decided.
 local contacts, named, drops = {}, {}, {}
@@ -67,8 +84,8 @@ end
 local count = #order
 if scope ~= '' then
   for _, cid in ipairs(order) do
-    local b = parsed(cid)
-    if scope == '*' or b.device == scope then
+    local b = stored[cid]
+    if scope == '*' or device(b.value, b.at) == scope then
       if stale(b) then return { -1, now } end
       drops[#drops + 1] = { cid, 'removed' }
     end
@@ -76,12 +93,12 @@ if scope ~= '' then
 else
   local repeated, fresh = false, false
   for _, c in ipairs(contacts) do
-    local b = parsed(c.cid)
+    local b = stored[c.cid]
     if not b then
       fresh = fresh or c.ttl > 0
     elseif not stale(b) then
       fresh = true
-    elseif c.ttl > 0 and cseq == b.cseq and c.content == b.content then
+    elseif c.ttl > 0 and cseq == b.cseq and same(b, c.content) then
       repeated = true
     else
       return { -1, now }
@@ -105,18 +122,14 @@ else
     end
   end
   for _, c in ipairs(adds) do
-    local device = string.match(c.content, '^"device":("[^"]*"),')
     while max > 0 and count >= max do
-      local victim, v
-      if device ~= '""' then
+      local owner, victim, v = device(c.content, 1), nil, nil
+      if owner ~= '""' then
         for _, cid in ipairs(order) do
           local b = stored[cid]
-          if not b.gone and not named[cid] then
-            parsed(cid)
-            if b.device == device and (not v or b.ref < v.ref or b.ref == v.ref and
-                (b.reg < v.reg or b.reg == v.reg and cid < victim)) then
-              victim, v = cid, b
-            end
+          if not b.gone and not named[cid] and device(b.value, b.at) == owner and
+              (not v or b.ref < v.ref or b.ref == v.ref and (b.reg < v.reg or b.reg == v.reg and cid < victim)) then
+            victim, v = cid, b
           end
         end
       end
@@ -130,44 +143,47 @@ else
   end
 end
 
-local function emit(kind, cid, score, value)
-  redis.call('XADD', skey, 'MAXLEN', '~', keep, '*', 'k', kind, 'm', mprefix .. cid, 'e', score, 'v', value)
+local function emit(kind, cid, expires, value)
+  call('XADD', skey, 'MAXLEN', '~', keep, '*', 'k', kind, 'm', mprefix .. cid, 'e', expires, 'v', value)
 end
 
 local function drop(cid, kind)
   local b = stored[cid]
-  redis.call('DEL', kprefix .. cid)
-  redis.call('ZREM', akey, cid)
-  redis.call('ZREM', xkey, mprefix .. cid)
-  emit(kind, cid, b.score, b.value)
+  call('DEL', kprefix .. cid)
+  call('ZREM', akey, cid)
+  call('ZREM', xkey, mprefix .. cid)
+  emit(kind, cid, b.expires, b.value)
   stored[cid] = nil
 end
 
-for _, d in ipairs(dead) do
-  redis.call('ZREM', akey, d[1])
-  if redis.call('ZREM', xkey, mprefix .. d[1]) == 1 then emit('expired', d[1], d[2], '') end
+for _, cid in ipairs(dead) do
+  local expires = call('ZSCORE', xkey, mprefix .. cid)
+  call('ZREM', akey, cid)
+  if call('ZREM', xkey, mprefix .. cid) == 1 then emit('expired', cid, expires, '') end
 end
 for _, d in ipairs(drops) do drop(d[1], d[2]) end
 
+local nowtext = format('%d', now)
+
 local function put(c)
   local b = stored[c.cid]
-  local reg = b and b.reg or now
-  local expires = now + c.ttl
-  local value = string.format('{"v":1,"registeredAt":%.0f,"refreshedAt":%.0f,"expiresAt":%.0f,"cseq":%s,"callId":%s,',
-    reg, now, expires, cseqtext, callid) .. c.content
-  local old = not b and redis.call('ZSCORE', xkey, mprefix .. c.cid)
-  redis.call('SET', c.key, value, 'PXAT', expires)
-  redis.call('ZADD', akey, expires, c.cid)
-  redis.call('ZADD', xkey, expires, mprefix .. c.cid)
+  local expires = format('%d', now + c.ttl)
+  local value = '{"v":1,"registeredAt":' .. (b and b.reg or nowtext) .. ',"refreshedAt":' .. nowtext ..
+    ',"expiresAt":' .. expires .. ',"cseq":' .. cseqtext .. ',"callId":' .. callid .. ',' .. c.content
+  local member = mprefix .. c.cid
+  -- The zset of the AOR may have run out with its last binding before anyone
+  -- could report that one.
+  local old = not b and call('ZSCORE', xkey, member)
+  call('SET', c.key, value, 'PXAT', expires)
+  call('ZADD', akey, expires, c.cid)
+  call('ZADD', xkey, expires, member)
   if not b then
-    -- The zset of the AOR may have run out with its last binding before anyone
-    -- could report that one.
     if old then emit('expired', c.cid, old, '') end
     emit('added', c.cid, expires, value)
-  elseif b.content ~= c.content then
+  elseif not same(b, c.content) then
     emit('changed', c.cid, expires, value)
   end
-  stored[c.cid] = { score = expires, reg = reg }
+  stored[c.cid] = { expires = expires, reg = b and b.reg or nowtext }
 end
 
 for _, c in ipairs(contacts) do
@@ -181,11 +197,11 @@ for _, c in ipairs(contacts) do
 end
 
 local reply = { 0, now }
-for i, c in ipairs(contacts) do reply[2 + i] = stored[c.cid] and stored[c.cid].reg or 0 end
-local last = 0
+for i, c in ipairs(contacts) do reply[2 + i] = stored[c.cid] and tonumber(stored[c.cid].reg) or 0 end
+local last = '0'
 for cid, b in pairs(stored) do
-  if b.score > last then last = b.score end
+  if b.expires > last then last = b.expires end
   if not named[cid] then reply[#reply + 1] = b.value end
 end
-if last > 0 and (ncontacts > 0 or scope ~= '') then redis.call('PEXPIREAT', akey, string.format('%.0f', last)) end
+if last ~= '0' and (ncontacts > 0 or scope ~= '') then call('PEXPIREAT', akey, last) end
 return reply
