@@ -196,34 +196,35 @@ func cutMAC(s string) (mac phone.MAC, rest string, ok bool) {
 	return mac, s[end:], err == nil && !mac.IsZero()
 }
 
-// phoneSuffixes are the names that start with a MAC. An empty vendor: more than one
-// vendor has the name.
-func phoneSuffixes() map[string]Target {
-	poly := func(k Kind) Target { return Target{Vendor: phone.Polycom, Kind: k} }
-	yea := func(k Kind) Target { return Target{Vendor: phone.Yealink, Kind: k} }
-	return map[string]Target{
-		".cfg":           {Kind: KindMAC},
-		".boot":          yea(KindBoot),
-		suffixDialtone:   poly(KindPhone),
-		"-phone.cfg":     poly(KindOverride),
-		"-web.cfg":       poly(KindOverride),
-		"-license.cfg":   poly(KindLicense),
-		"-calls.xml":     poly(KindCalls),
-		"-directory.xml": poly(KindDirectory),
-		"-app.log":       poly(KindLog),
-		"-boot.log":      poly(KindLog),
-		"-local.cfg":     yea(KindOverride),
-		"-contact.xml":   yea(KindDirectory),
-		"-calllog.xml":   yea(KindCalls),
-	}
-}
-
+// phoneName reads what follows the MAC in the names of Polycom and Yealink phones.
 func phoneName(mac phone.MAC, rest string) (Target, bool) {
-	t, ok := phoneSuffixes()[rest]
-	if !ok {
+	t := Target{MAC: mac, Name: mac.Hex() + rest}
+	switch rest {
+	case ".cfg": // both have it
+		t.Kind = KindMAC
+	case suffixDialtone:
+		t.Vendor, t.Kind = phone.Polycom, KindPhone
+	case "-phone.cfg", "-web.cfg":
+		t.Vendor, t.Kind = phone.Polycom, KindOverride
+	case "-license.cfg":
+		t.Vendor, t.Kind = phone.Polycom, KindLicense
+	case "-calls.xml":
+		t.Vendor, t.Kind = phone.Polycom, KindCalls
+	case "-directory.xml":
+		t.Vendor, t.Kind = phone.Polycom, KindDirectory
+	case "-app.log", "-boot.log":
+		t.Vendor, t.Kind = phone.Polycom, KindLog
+	case ".boot":
+		t.Vendor, t.Kind = phone.Yealink, KindBoot
+	case "-local.cfg":
+		t.Vendor, t.Kind = phone.Yealink, KindOverride
+	case "-contact.xml":
+		t.Vendor, t.Kind = phone.Yealink, KindDirectory
+	case "-calllog.xml":
+		t.Vendor, t.Kind = phone.Yealink, KindCalls
+	default:
 		return Target{}, false
 	}
-	t.MAC, t.Name = mac, mac.Hex()+rest
 	return t, true
 }
 
