@@ -55,6 +55,7 @@ type App struct {
 	location  location.Store
 	mirror    *location.Mirror
 	roster    *roster.Roster
+	relist    chan struct{} // capacity 1: the list has to be read again
 	certs     *tlsca.Keeper
 	files     *provision.Service
 	sip       *registrar.Server
@@ -81,7 +82,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	a := &App{cfg: o.Config, out: o.Out, log: o.Logger, reload: o.Reload, registry: newRegistry(o.Version)}
+	a := &App{cfg: o.Config, out: o.Out, log: o.Logger, reload: o.Reload, registry: newRegistry(o.Version), relist: make(chan struct{}, 1)}
 	for _, step := range []struct {
 		name string
 		do   func(context.Context) error
@@ -173,7 +174,7 @@ func (a *App) Run(ctx context.Context) error {
 	g, failed := errgroup.WithContext(serveCtx)
 	for name, serve := range a.services() {
 		g.Go(func() error {
-			if err := serve(serveCtx); err != nil {
+			if err := serve(serveCtx); err != nil && !errors.Is(err, context.Canceled) {
 				return fmt.Errorf("%s: %w", name, err)
 			}
 			return nil
@@ -234,6 +235,7 @@ func (a *App) services() map[string]func(context.Context) error {
 	s := map[string]func(context.Context) error{
 		"mirror of registrations": a.mirror.Run,
 		"list of phones":          a.roster.Run,
+		"inventory to list":       a.rereadList,
 		"admin":                   func(context.Context) error { return serveHTTP(a.admin, a.sockets.admin, false) },
 		"sip":                     func(ctx context.Context) error { return a.sip.Serve(ctx, a.sockets.sip) },
 	}
@@ -260,8 +262,8 @@ func (a *App) drain(ctx context.Context) error {
 		g.Go(func() error { return s.Shutdown(ctx) })
 	}
 	g.Go(func() error {
-		a.sip.Shutdown(ctx)
-		return nil
+		// Calls being set up end first; they need the sockets of the registrar.
+		return errors.Join(a.proxy.Shutdown(ctx), a.sip.Shutdown(ctx))
 	})
 	err := g.Wait()
 	if errors.Is(err, context.DeadlineExceeded) {

@@ -33,27 +33,27 @@ func (a *App) newRoster(ctx context.Context) (*roster.Roster, error) {
 		return nil, err
 	}
 	// Told of changes before it reads, so that none falls between.
-	a.inventory.OnChange(func(c inventory.Change) { a.tellRoster(c) })
+	a.inventory.OnChange(func(c inventory.Change) { a.tell(r, c) })
 	if err := r.Load(ctx); err != nil {
 		return nil, fmt.Errorf("load the list of phones: %w", err)
 	}
 	return r, nil
 }
 
-// tellRoster passes a committed change of the inventory on.
-func (a *App) tellRoster(c inventory.Change) {
-	if a.roster == nil {
-		return
-	}
+// tell passes a committed change of the inventory on to the list.
+func (a *App) tell(r *roster.Roster, c inventory.Change) {
 	ctx := context.Background()
 	var err error
 	switch c.Kind {
 	case inventory.ChangeDevice:
-		err = a.deviceChanged(ctx, c)
+		err = a.deviceChanged(ctx, r, c)
 	case inventory.ChangeExtension:
-		err = a.extensionChanged(ctx, c)
+		err = a.extensionChanged(ctx, r, c)
 	case inventory.ChangeUnknown:
-		err = a.roster.Load(ctx)
+		select {
+		case a.relist <- struct{}{}:
+		default: // it will be read again anyway
+		}
 	case inventory.ChangeKey:
 	}
 	if err != nil {
@@ -61,28 +61,43 @@ func (a *App) tellRoster(c inventory.Change) {
 	}
 }
 
-func (a *App) deviceChanged(ctx context.Context, c inventory.Change) error {
+func (a *App) deviceChanged(ctx context.Context, r *roster.Roster, c inventory.Change) error {
 	d, err := a.inventory.Device(ctx, c.ID)
 	if c.Deleted || errors.Is(err, phone.ErrNotFound) {
-		a.roster.DeviceDeleted(c.ID)
+		r.DeviceDeleted(c.ID)
 		return nil
 	}
 	if err == nil {
-		a.roster.DeviceChanged(d)
+		r.DeviceChanged(d)
 	}
 	return err
 }
 
-func (a *App) extensionChanged(ctx context.Context, c inventory.Change) error {
+func (a *App) extensionChanged(ctx context.Context, r *roster.Roster, c inventory.Change) error {
 	e, err := a.inventory.Extension(ctx, c.ID)
 	if c.Deleted || errors.Is(err, phone.ErrNotFound) {
-		a.roster.ExtensionDeleted(c.ID)
+		r.ExtensionDeleted(c.ID)
 		return nil
 	}
 	if err == nil {
-		a.roster.ExtensionChanged(e)
+		r.ExtensionChanged(e)
 	}
 	return err
+}
+
+// rereadList reads the whole inventory into the list whenever somebody asks for
+// it, outside the commit that made it necessary.
+func (a *App) rereadList(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-a.relist:
+		}
+		if err := a.roster.Load(ctx); err != nil && ctx.Err() == nil {
+			a.log.Error("list of phones not read again", slog.Any("error", err))
+		}
+	}
 }
 
 // record takes an event of any room: the timeline keeps it, the list sees it. It

@@ -1,0 +1,82 @@
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"time"
+
+	"pbx.dev/dialtone/api"
+	"pbx.dev/dialtone/internal/phone"
+	"pbx.dev/dialtone/provision"
+)
+
+// openAPI makes the server of the admin listener.
+func (a *App) openAPI(context.Context) error {
+	handler, err := api.New(api.Options{
+		Roster: a.roster, Devices: a.inventory, Extensions: a.inventory, Credentials: a.inventory, Keys: a.inventory, Timeline: a.inventory,
+		Files: previews{a.files}, VendorOf: vendorOf, Ready: a.ready, MetricsHandler: a.metricsHandler(),
+		Logger: a.log, Registerer: a.registry,
+	})
+	if err != nil {
+		return err
+	}
+	a.admin = &http.Server{
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
+		WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+	}
+	return nil
+}
+
+// readyTimeout bounds one look at what the process depends on.
+const readyTimeout = time.Second
+
+// ready reports what must work before the process takes work.
+func (a *App) ready() []api.ReadyCheck {
+	ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
+	defer cancel()
+	check := func(name string, err error, sentence string) api.ReadyCheck {
+		c := api.ReadyCheck{Name: name, OK: err == nil}
+		if err != nil {
+			c.Detail = sentence
+		}
+		return c
+	}
+	_, _, inventoryErr := a.inventory.Counts(ctx)
+	var serving, mirrored error
+	if !a.serving.Load() {
+		serving = errors.New("not serving")
+	}
+	if !a.mirror.Ready() {
+		mirrored = errors.New("not loaded")
+	}
+	return []api.ReadyCheck{
+		check("listeners", serving, "starting or stopping"),
+		check("inventory", inventoryErr, "the database does not answer"),
+		check("registrations", a.location.Ping(ctx), "the store of registrations cannot be written"),
+		check("list", mirrored, "the list of registrations is still being read"),
+	}
+}
+
+// previews gives the API the files of a phone with the secrets masked.
+type previews struct{ files *provision.Service }
+
+func (p previews) Names(d phone.Device) []string { return provision.Names(d) }
+
+func (p previews) Preview(ctx context.Context, d phone.Device, file string) ([]byte, string, error) {
+	body, err := p.files.Preview(ctx, d, file)
+	return body, "text/plain; charset=utf-8", err
+}
+
+// serveHTTP serves until Shutdown.
+func serveHTTP(s *http.Server, l net.Listener, secure bool) error {
+	if secure {
+		l = tls.NewListener(l, s.TLSConfig)
+	}
+	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,120 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+
+	"pbx.dev/dialtone/internal/catalog"
+	"pbx.dev/dialtone/internal/config"
+	"pbx.dev/dialtone/internal/phone"
+	"pbx.dev/dialtone/internal/useragent"
+	"pbx.dev/dialtone/provision"
+	"pbx.dev/dialtone/provision/httpd"
+	"pbx.dev/dialtone/provision/tftpd"
+	"pbx.dev/dialtone/templates"
+)
+
+// openFiles makes the service that answers what phones fetch, and its listeners.
+func (a *App) openFiles(context.Context) error {
+	password := a.cfg.Provision.AdminPassword
+	if password.IsZero() {
+		var err error
+		if password, _, err = secretFile(a.cfg.DataDir, "phone-admin.password", phonePassword); err != nil {
+			return fmt.Errorf("password of the phones' menus: %w", err)
+		}
+	}
+	facts := a.facts(password)
+	var err error
+	a.files, err = provision.New(provision.Options{
+		Inventory: a.inventory, Renderer: templates.NewLive(templates.Builtin()), Facts: func() provision.Facts { return facts },
+		Recorder: a.record, VendorOf: vendorOf, MACOf: macOf,
+		LAN: prefixes(a.cfg.Provision.LAN), Secrets: provision.Assurance(a.cfg.Provision.Secrets),
+		Logger: a.log, Registerer: a.registry,
+	})
+	if err != nil {
+		return err
+	}
+	if a.sockets.tftp != nil {
+		a.tftp, err = tftpd.New(tftpd.Options{Files: a.files, Logger: a.log, Registerer: a.registry})
+		if err != nil {
+			return err
+		}
+	}
+	handler := httpd.Handler(httpd.Options{Files: a.files, Logger: a.log, Registerer: a.registry})
+	plain, secure := httpd.Server(handler), httpd.Server(handler)
+	if a.certs != nil {
+		secure.TLSConfig = a.certs.Config()
+	}
+	a.phones = []*http.Server{plain, secure}
+	return nil
+}
+
+// facts is what every file says of the server.
+func (a *App) facts(password phone.Secret) provision.Facts {
+	s := a.cfg.SIP
+	port := a.sockets.port("sip." + s.Transport)
+	f := provision.Facts{
+		SIPServer: s.Server, SIPDomain: s.Domain, SIPPort: port, SIPTransport: s.Transport, SIPExpires: s.DefaultExpires,
+		NTP: a.cfg.Provision.NTP, TimeZone: a.cfg.Provision.TimeZone, BaseURL: a.baseURL(), AdminPassword: password,
+	}
+	switch {
+	case s.OutboundProxy != "auto" && s.OutboundProxy != config.Off:
+		f.OutboundProxy = s.OutboundProxy
+	case s.OutboundProxy == "auto" && port != 0:
+		f.OutboundProxy = net.JoinHostPort(a.id.advertise, strconv.Itoa(port))
+	}
+	if f.SIPPort == 0 { // served elsewhere, on the port that its transport has
+		f.SIPPort = map[string]int{"udp": 5060, "tcp": 5060, "tls": 5061}[s.Transport]
+	}
+	return f
+}
+
+// baseURL is where phones fetch their files: plain HTTP, since a phone fresh
+// from the factory does not trust our CA, else HTTPS, else TFTP.
+func (a *App) baseURL() string {
+	if a.cfg.Provision.URL != "" {
+		return a.cfg.Provision.URL
+	}
+	for _, l := range []struct{ name, scheme string }{{"http", "http"}, {"https", "https"}, {"tftp", "tftp"}} {
+		if u := a.listenerURL(l.name, l.scheme); u != "" {
+			return u
+		}
+	}
+	return ""
+}
+
+// listenerURL is the URL of a listener as phones see it; empty when it is off.
+func (a *App) listenerURL(name, scheme string) string {
+	port := a.sockets.port(name)
+	if port == 0 {
+		return ""
+	}
+	u := url.URL{Scheme: scheme, Host: net.JoinHostPort(a.id.advertise, strconv.Itoa(port)), Path: "/"}
+	return u.String()
+}
+
+func vendorOf(mac phone.MAC) (phone.Vendor, bool) {
+	_, v, ok := catalog.VendorOf(mac)
+	return v, ok
+}
+
+func macOf(agent string) (phone.MAC, bool) {
+	mac := useragent.Parse(agent, useragent.HTTP).MAC
+	return mac, !mac.IsZero()
+}
+
+// prefixes parses networks that the configuration has checked.
+func prefixes(cidrs []string) []netip.Prefix {
+	out := make([]netip.Prefix, 0, len(cidrs))
+	for _, c := range cidrs {
+		if p, err := netip.ParsePrefix(c); err == nil {
+			out = append(out, p)
+		}
+	}
+	return out
+}

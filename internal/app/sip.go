@@ -1,0 +1,45 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"pbx.dev/dialtone/registrar"
+	"pbx.dev/dialtone/registrar/proxy"
+)
+
+// openSIP makes the registrar and the proxy behind it.
+func (a *App) openSIP(context.Context) error {
+	nonceKey, err := subkey(a.master, "nonce")
+	if err != nil {
+		return err
+	}
+	flowKey, err := subkey(a.master, "flow token")
+	if err != nil {
+		return err
+	}
+	s := a.cfg.SIP
+	a.sip, err = registrar.New(registrar.Options{
+		Domain: s.Domain, Aliases: append([]string{s.Server, a.id.advertise}, s.Aliases...),
+		Directory: a.inventory, Store: a.location, Recorder: a.record,
+		MinExpires: seconds(s.MinExpires), MaxExpires: seconds(s.MaxExpires), DefaultExpires: seconds(s.DefaultExpires),
+		MaxContacts: s.MaxContacts, NonceKey: nonceKey, Node: a.id.node, Boot: a.id.boot,
+		Logger: a.log, Registerer: a.registry,
+	})
+	if err != nil {
+		return err
+	}
+	a.proxy, err = proxy.New(proxy.Options{
+		Domain: s.Domain, IsLocal: a.sip.IsLocal, Alive: a.sip.Alive,
+		Auth: a.sip.Digest(), Directory: a.inventory, Lookup: a.location,
+		Advertise: func(transport string) (string, int) { return a.id.advertise, a.sockets.port("sip." + transport) },
+		FlowKey:   flowKey, Recorder: a.record, Logger: a.log, Registerer: a.registry,
+	})
+	if err != nil {
+		return err
+	}
+	a.sip.SetRest(a.proxy)
+	return nil
+}
+
+func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
