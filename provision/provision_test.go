@@ -1,7 +1,6 @@
 package provision
 
 import (
-	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -470,9 +469,9 @@ func TestGrandstreamBinary(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	head, _ := hex.DecodeString("00000010ba480004f200e06b0d0a0d0a")
-	if want := append(head, "P1=A&gnkey=0b82\x00"...); !bytes.Equal(got, want) {
-		t.Errorf("got  %x\nwant %x", got, want)
+	const head = "00000010ba480004f200e06b0d0a0d0a"
+	if want := head + hex.EncodeToString([]byte("P1=A&gnkey=0b82\x00")); hex.EncodeToString(got) != want {
+		t.Errorf("got  %x\nwant %s", got, want)
 	}
 	got, err = grandstreamBinary(gsMAC, []byte(`<c><P3>R&amp;D &lt;é&gt;%+=*.-_</P3><Px>1</Px><P>2</P></c>`))
 	if err != nil || !strings.HasSuffix(string(got), "P3=R%26D+%3c%c3%a9%3e%25%2b%3d*.-_&gnkey=0b82\x00") && !strings.HasSuffix(string(got), "P3=R%26D+%3c%c3%a9%3e%25%2b%3d*.-_&gnkey=0b82") {

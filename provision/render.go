@@ -48,14 +48,20 @@ func (s *Service) rendered(f *fetch, r role, d phone.Device) (File, error) {
 	start := s.now()
 	body, err := s.render(r, d, facts, s.opts.Renderer.Render)
 	if err != nil {
-		// Not %w: that a setting or a template is invalid is no fault of the phone.
-		return f.fail(fmt.Errorf("render %s for %s: %v", r.template, d.MAC, err), "the file could not be rendered")
+		return f.fail(ourFault{fmt.Errorf("render %s for %s: %w", r.template, d.MAC, err)}, "the file could not be rendered")
 	}
 	s.metrics.rendered(d.Vendor, s.now().Sub(start))
 	e = entry{version: ver, body: body, etag: etagOf(body)}
 	s.cache.put(key, e)
 	return f.file(f.event.Path, r.media, e.etag, e.body), nil
 }
+
+// ourFault hides what kind of error it is: that a setting or a template is invalid
+// does not make the phone's request invalid.
+type ourFault struct{ cause error }
+
+// Error implements error.
+func (e ourFault) Error() string { return e.cause.Error() }
 
 func (s *Service) render(
 	r role, d phone.Device, facts Facts, with func(io.Writer, string, templates.View) error,

@@ -37,7 +37,7 @@ func escapers() map[string]any {
 		escAttr:  func(v any) (string, error) { return escape(v, xmlEscape) },
 		escText:  func(v any) (string, error) { return escape(v, xmlEscape) },
 		escLine:  func(v any) (string, error) { return escape(v, lineEscape) },
-		escParam: func(v any) (string, error) { return paramName(v) },
+		escParam: paramName,
 		escRaw:   func(v any) (string, error) { return escape(v, func(s string) string { return s }) },
 	}
 }

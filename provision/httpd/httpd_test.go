@@ -279,6 +279,7 @@ func (g getFunc) Get(context.Context, provision.Request) (provision.File, error)
 type failing struct{}
 
 func (failing) Read([]byte) (int, error) { return 0, errors.New("/var/lib/secret: input/output error") }
+
 func (failing) Seek(int64, int) (int64, error) {
 	return 0, errors.New("/var/lib/secret: input/output error")
 }

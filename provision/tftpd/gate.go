@@ -161,7 +161,7 @@ func (g *gate) abandon(cause error) {
 
 func (g *gate) refuse(to net.Addr, no *refusal) {
 	g.server.metrics.refused.WithLabelValues(strconv.Itoa(int(no.code))).Inc()
-	if _, err := g.PacketConn.WriteTo(no.packet(), to); err != nil && !errors.Is(err, net.ErrClosed) {
+	if _, err := g.WriteTo(no.packet(), to); err != nil && !errors.Is(err, net.ErrClosed) {
 		g.server.log.Debug("tftp: cannot answer", "client", to, "err", err)
 	}
 }

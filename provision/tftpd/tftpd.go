@@ -95,7 +95,7 @@ func or[T comparable](v, instead T) T {
 func (s *Server) Serve(ctx context.Context, pc net.PacketConn) error {
 	if b, ok := pc.(interface{ SetReadBuffer(bytes int) error }); ok {
 		if err := b.SetReadBuffer(receiveBuffer); err != nil {
-			s.log.Warn("tftp: receive buffer stays small", "err", err)
+			s.log.WarnContext(ctx, "tftp: receive buffer stays small", "err", err)
 		}
 	}
 	g := newGate(s, pc)
@@ -125,7 +125,9 @@ func (s *Server) Serve(ctx context.Context, pc net.PacketConn) error {
 		defer close(done)
 		_ = g.Close() // the library closes it too, once it has it
 		srv.Shutdown()
-		<-served
+		if err := <-served; err != nil {
+			s.log.WarnContext(ctx, "tftp: serve", "err", err)
+		}
 		g.work.Wait()
 	}()
 	s.wait(done)
