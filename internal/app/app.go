@@ -181,6 +181,7 @@ func (a *App) Run(ctx context.Context) error {
 		})
 	}
 	a.serving.Store(true)
+	a.awaitList(ctx, failed)
 	var extra []row
 	if a.dhcp != nil {
 		for _, addr := range a.dhcp.Addrs() {
@@ -200,6 +201,24 @@ func (a *App) Run(ctx context.Context) error {
 	cancel()
 	errs = append(errs, g.Wait(), a.cleanup())
 	return errors.Join(errs...)
+}
+
+// listTimeout is how long the start waits for the registrations to be read. A
+// store that cannot be reached must not keep phones from their files.
+const listTimeout = 10 * time.Second
+
+// awaitList waits until the list shows what was registered before the start, so
+// that "ready" means so.
+func (a *App) awaitList(ctx, failed context.Context) {
+	timeout := time.NewTimer(listTimeout)
+	defer timeout.Stop()
+	select {
+	case <-a.mirror.Loaded():
+	case <-timeout.C:
+		a.log.Warn("the registrations are not read yet; serving without them")
+	case <-ctx.Done():
+	case <-failed.Done():
+	}
 }
 
 // wait returns when ctx ends or a service failed, and reloads in between.

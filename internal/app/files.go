@@ -2,11 +2,14 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"strconv"
 
 	"pbx.dev/dialtone/internal/catalog"
@@ -45,13 +48,45 @@ func (a *App) openFiles(context.Context) error {
 			return err
 		}
 	}
-	handler := httpd.Handler(httpd.Options{Files: a.files, Logger: a.log, Registerer: a.registry})
-	plain, secure := httpd.Server(handler), httpd.Server(handler)
-	if a.certs != nil {
-		secure.TLSConfig = a.certs.Config()
-	}
+	return a.openHTTP()
+}
+
+// openHTTP makes the phones' HTTP and HTTPS servers.
+func (a *App) openHTTP() error {
+	handler := httpd.Handler(httpd.Options{Files: a.files, ClientMAC: certificateMAC, Logger: a.log, Registerer: a.registry})
+	plain, secure := httpd.NewServer(handler, a.log), httpd.NewServer(handler, a.log)
 	a.phones = []*http.Server{plain, secure}
+	if a.sockets.http != nil {
+		a.sockets.http = httpd.Limit(a.sockets.http, 0)
+	}
+	if a.sockets.https == nil {
+		return nil
+	}
+	a.sockets.https = httpd.Limit(a.sockets.https, 0)
+	secure.TLSConfig = a.certs.Config()
+	if a.cfg.HTTPS.ClientCA == "" {
+		return nil
+	}
+	pem, err := os.ReadFile(a.cfg.HTTPS.ClientCA)
+	if err != nil {
+		return fmt.Errorf("https.client_ca: %w", err)
+	}
+	secure.TLSConfig.ClientCAs = x509.NewCertPool()
+	if !secure.TLSConfig.ClientCAs.AppendCertsFromPEM(pem) {
+		return fmt.Errorf("https.client_ca: %s holds no certificate", a.cfg.HTTPS.ClientCA)
+	}
+	secure.TLSConfig.ClientAuth = tls.VerifyClientCertIfGiven
 	return nil
+}
+
+// certificateMAC is the MAC address in a verified factory certificate: the
+// subject's common name (phone-facts/request_sequence.md 1.3 [U], 2.4 [V1], 3.3 [U]).
+func certificateMAC(state *tls.ConnectionState) (phone.MAC, bool) {
+	if state == nil || len(state.VerifiedChains) == 0 {
+		return phone.MAC{}, false
+	}
+	mac, err := phone.ParseMAC(state.VerifiedChains[0][0].Subject.CommonName)
+	return mac, err == nil
 }
 
 // facts is what every file says of the server.

@@ -56,13 +56,14 @@ module_tmp account.so
 module_app menu.so
 module ctrl_tcp.so
 ctrl_tcp_listen %s
-sip_listen 127.0.0.1:0
+sip_listen 127.0.0.1:%d
+net_interface 127.0.0.1
 audio_source ausine,440
 audio_player aufile,%s
 audio_alert aufile,%s
 ausrc_format s16
 auplay_format s16
-`, control, filepath.Join(dir, "out.wav"), filepath.Join(dir, "alert.wav"))
+`, control, freePort(t), filepath.Join(dir, "out.wav"), filepath.Join(dir, "alert.wav"))
 	account := fmt.Sprintf("<sip:%s@pbx.dev;transport=%s>;auth_user=%s;auth_pass=%s;outbound=\"sip:%s;transport=%s\";regint=60;answermode=manual\n",
 		number, transport, user, password, proxy, transport)
 	for file, text := range map[string]string{"config": config, "accounts": account, "contacts": ""} {
