@@ -41,10 +41,15 @@ func (s *Service) refusal(r Request, t Target) string {
 	if !r.ClientMAC.IsZero() && r.ClientMAC != t.MAC {
 		return "the client certificate belongs to another phone: " + r.ClientMAC.String()
 	}
-	if level := s.reached(r, t); level.rank() < s.opts.Secrets.rank() {
+	level := s.reached(r, t)
+	switch {
+	case level.rank() >= s.opts.Secrets.rank():
+		return ""
+	case s.opts.Secrets == AssureLAN:
+		return "its address " + r.Source.Addr().String() + " is not in provision.lan"
+	default:
 		return "provision.secrets asks for " + string(s.opts.Secrets) + " and the request reached " + string(level)
 	}
-	return ""
 }
 
 func inAny(prefixes []netip.Prefix, a netip.Addr) bool {
