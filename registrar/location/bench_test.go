@@ -1,8 +1,10 @@
 package location_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -123,4 +125,51 @@ func BenchmarkRedisLookup(b *testing.B) {
 			}
 		}
 	})
+}
+
+// BenchmarkMirrorLoad fills a mirror with 100,000 bindings of Redis.
+func BenchmarkMirrorLoad(b *testing.B) {
+	const n = 100000
+	client := startRedis(b, "--appendonly", "no").client()
+	s := newRedis(b, location.RedisOptions{Client: client})
+	var wg sync.WaitGroup
+	for w := range 64 {
+		wg.Go(func() {
+			for i := w; i < n; i += 64 {
+				if _, err := s.Apply(b.Context(), register(aorN(i), "d41d8cd98f00b204", 1, time.Hour)); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for b.Loop() {
+		m := location.NewMirror(s, location.MirrorOptions{})
+		ctx, cancel := context.WithCancel(b.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_ = m.Run(ctx)
+		}()
+		<-m.Loaded()
+		if m.Len() != n {
+			b.Fatalf("%d bindings, want %d", m.Len(), n)
+		}
+		b.StopTimer()
+		cancel()
+		<-done
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(usedMemory(b, client))/n, "redis-B/binding")
+}
+
+func usedMemory(b *testing.B, client redis.UniversalClient) (n int) {
+	b.Helper()
+	info, err := client.Info(b.Context(), "memory").Result()
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(info, "used_memory:")
+	_, _ = fmt.Sscanf(rest, "%d", &n)
+	return n
 }

@@ -35,6 +35,7 @@ func (m *Memory) run() {
 		case <-m.queue.wake:
 		case <-tick.C:
 			due = true
+			m.compactIfDue(toMillis(m.now()))
 		}
 		for busy := true; busy; {
 			var closed bool

@@ -2,6 +2,8 @@ package location_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"testing"
@@ -42,6 +44,43 @@ func TestMemoryDiskFails(t *testing.T) {
 	if err != nil || len(bs) != 2 {
 		t.Errorf("%d bindings after a restart, %v; want 2", len(bs), err)
 	}
+}
+
+// TestMemoryWithdraws: an update whose sender gave up while it waited has not
+// happened and will not happen.
+func TestMemoryWithdraws(t *testing.T) {
+	t.Parallel()
+	hold, held := make(chan struct{}), make(chan struct{}, 1)
+	s := newMemory(t, location.MemoryOptions{Now: func() time.Time {
+		select {
+		case held <- struct{}{}:
+		default:
+		}
+		<-hold
+		return time.Now()
+	}})
+	select {
+	case <-held: // the sweeper is at it
+	case <-time.After(10 * time.Second):
+		t.Fatal("nobody asks for the time")
+	}
+	_, err := s.Apply(soon(t), register("1@pbx.dev", "a", 1, time.Hour))
+	unavailable(t, "apply", err)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("apply: %v does not tell that the time was up", err)
+	}
+	unavailable(t, "ping", s.Ping(soon(t)))
+	close(hold)
+	if r := apply(t, s, register("1@pbx.dev", "b", 1, time.Hour)); len(r.Bindings) != 1 || r.Bindings[0].ID != "b" {
+		t.Errorf("bindings %+v, want b only", r.Bindings)
+	}
+}
+
+// soon is a context that ends soon.
+func soon(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	t.Cleanup(cancel)
+	return ctx
 }
 
 type safeBuffer struct {

@@ -144,8 +144,10 @@ func readRecords(path string, fn func(payload string) error) (sound int64, err e
 		return 0, errRecord
 	}
 	sound = int64(len(fileMagic))
+	var buf []byte
 	for {
-		payload, err := readRecord(in)
+		var payload string
+		payload, buf, err = readRecord(in, buf)
 		if errors.Is(err, io.EOF) {
 			return sound, nil
 		}
@@ -159,26 +161,27 @@ func readRecords(path string, fn func(payload string) error) (sound int64, err e
 	}
 }
 
-func readRecord(in *bufio.Reader) (string, error) {
+// readRecord reads by way of buf, which it returns for the next time.
+func readRecord(in *bufio.Reader, buf []byte) (string, []byte, error) {
 	var head [recordHeader]byte
 	switch _, err := io.ReadFull(in, head[:]); {
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return "", errRecord
+		return "", buf, errRecord
 	case err != nil:
-		return "", err
+		return "", buf, err
 	}
 	n := binary.LittleEndian.Uint32(head[:])
 	if n == 0 || n > maxRecord {
-		return "", errRecord
+		return "", buf, errRecord
 	}
-	payload := make([]byte, n)
-	if _, err := io.ReadFull(in, payload); err != nil {
-		return "", errRecord
+	buf = slices.Grow(buf[:0], int(n))[:n]
+	if _, err := io.ReadFull(in, buf); err != nil {
+		return "", buf, errRecord
 	}
-	if crc32.Checksum(payload, castagnoli) != binary.LittleEndian.Uint32(head[4:]) {
-		return "", errRecord
+	if crc32.Checksum(buf, castagnoli) != binary.LittleEndian.Uint32(head[4:]) {
+		return "", buf, errRecord
 	}
-	return string(payload), nil
+	return string(buf), buf, nil
 }
 
 func fdatasync(f *os.File) error {

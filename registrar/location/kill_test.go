@@ -40,7 +40,7 @@ func runChild() bool {
 					panic(err)
 				}
 				mu.Lock()
-				fmt.Printf("%s %s %d\n", aor, u.Contacts[0].ID, n)
+				fmt.Fprintf(os.Stdout, "%s %s %d\n", aor, u.Contacts[0].ID, n)
 				mu.Unlock()
 			}
 		})

@@ -93,7 +93,8 @@ func (m *Memory) submit(ctx context.Context, r *request) error {
 		return nil
 	case <-ctx.Done():
 	}
-	if r.state.CompareAndSwap(waiting, withdrawn) {
+	// A ping changes nothing: no need to know how it ends.
+	if r.state.CompareAndSwap(waiting, withdrawn) || r.ping {
 		return fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
 	}
 	<-r.done

@@ -35,7 +35,7 @@ type RedisOptions struct {
 	Logger     *slog.Logger          // nil discards
 	Registerer prometheus.Registerer // nil keeps no metrics
 	// StreamLen is how many changes each shard keeps for watchers that are
-	// behind, 0 is 2000.
+	// behind, 0 is 1000 (about 45 MB of Redis at most).
 	StreamLen int
 }
 
@@ -102,7 +102,7 @@ func newRedis(opts RedisOptions) (*Redis, error) {
 		opts.Shards = 64
 	}
 	if opts.StreamLen == 0 {
-		opts.StreamLen = 2000
+		opts.StreamLen = 1000
 	}
 	switch {
 	case opts.Client == nil:

@@ -5,13 +5,19 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"pbx.dev/dialtone/internal/testkit"
 	"pbx.dev/dialtone/registrar/location"
 )
 
@@ -177,6 +183,66 @@ func TestRedisSilent(t *testing.T) {
 	if strings.Contains(err.Error(), "geheim") {
 		t.Errorf("the error shows the password: %v", err)
 	}
+}
+
+// TestRedisHangs: while the server is stopped all callers fail within a few
+// timeouts, whatever their context says, and it takes none to recover.
+func TestRedisHangs(t *testing.T) {
+	t.Parallel()
+	server := startRedis(t)
+	s := newRedis(t, location.RedisOptions{Client: server.client()})
+	apply(t, s, register("1@pbx.dev", "a", 1, time.Hour))
+	if err := server.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	var wg sync.WaitGroup
+	for i := range 50 {
+		wg.Go(func() {
+			_, err := s.Apply(context.Background(), register(aorN(i), "b", 1, time.Hour))
+			unavailable(t, "apply", err)
+		})
+	}
+	wg.Wait()
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("took %v", took)
+	}
+	if err := server.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "redis is back", func() bool { return s.Ping(context.Background()) == nil })
+	apply(t, s, register("1@pbx.dev", "a", 2, time.Hour))
+}
+
+// TestRedisSentinel finds the master by a real Sentinel.
+func TestRedisSentinel(t *testing.T) {
+	t.Parallel()
+	port, sentinel := freePort(t), freePort(t)
+	startRedis(t, "--port", port, "--bind", "127.0.0.1", "--requirepass", "geheim")
+	conf := filepath.Join(t.TempDir(), "sentinel.conf")
+	text := fmt.Sprintf("port %s\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 %s 1\nsentinel auth-pass main geheim\n", sentinel, port)
+	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(testkit.Need(t, "redis-server"), conf, "--sentinel")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	var client redis.UniversalClient
+	waitFor(t, "sentinel", func() bool {
+		var err error
+		client, err = location.OpenRedis(context.Background(), "redis+sentinel://:geheim@127.0.0.1:"+sentinel+"/main")
+		return err == nil
+	})
+	t.Cleanup(func() { client.Close() })
+	s := newRedis(t, location.RedisOptions{Client: client})
+	changes := watching(t, s)
+	apply(t, s, register("1@pbx.dev", "a", 1, time.Hour))
+	receive(t, changes)
 }
 
 // TestRedisGap: whoever loses its place in a stream is told so.

@@ -56,7 +56,7 @@ func (s *server) start() {
 	waitFor(s.t, "redis-server", func() bool {
 		c, err := location.OpenRedis(context.Background(), s.url())
 		if err != nil {
-			return false
+			return strings.Contains(err.Error(), "NOAUTH") // it asks for a password, so it is there
 		}
 		c.Close()
 		return true
