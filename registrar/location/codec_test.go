@@ -50,8 +50,10 @@ func TestJournalRoundTrip(t *testing.T) {
 		case Added, Changed:
 			want = []Change{{Added, b}}
 		case Refreshed:
-			want = []Change{{Refreshed, Binding{AOR: b.AOR, ID: b.ID, CallID: b.CallID, CSeq: b.CSeq,
-				RegisteredAt: b.RegisteredAt, RefreshedAt: b.RefreshedAt, ExpiresAt: b.ExpiresAt}}}
+			want = []Change{{Refreshed, Binding{
+				AOR: b.AOR, ID: b.ID, CallID: b.CallID, CSeq: b.CSeq,
+				RegisteredAt: b.RegisteredAt, RefreshedAt: b.RefreshedAt, ExpiresAt: b.ExpiresAt,
+			}}}
 		case Removed, Evicted:
 			want = []Change{{Removed, Binding{AOR: b.AOR, ID: b.ID}}}
 		}

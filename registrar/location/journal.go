@@ -140,8 +140,11 @@ func readRecords(path string, fn func(payload string) error) (sound int64, err e
 	defer f.Close()
 	in := bufio.NewReaderSize(f, 1<<20)
 	head := make([]byte, len(fileMagic))
-	if _, err := io.ReadFull(in, head); err != nil || string(head) != fileMagic {
-		return 0, errRecord
+	if _, err := io.ReadFull(in, head); err != nil {
+		return 0, errRecord // a crash at its first write
+	}
+	if string(head) != fileMagic {
+		return 0, fmt.Errorf("%s is of another version or no file of registrations", path)
 	}
 	sound = int64(len(fileMagic))
 	var buf []byte

@@ -156,6 +156,24 @@ func TestMemoryLocksItsDirectory(t *testing.T) {
 	reopen(t, s, location.MemoryOptions{Dir: dir})
 }
 
+// TestMemoryOtherVersion: what cannot be read is not thrown away.
+func TestMemoryOtherVersion(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "journal-0000000000000007")
+	if err := os.WriteFile(path, []byte("DTLOC99\nfrom the future"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := location.NewMemory(location.MemoryOptions{Dir: dir}); err == nil {
+		s.Close()
+		t.Error("opened")
+	}
+	if err := os.WriteFile(path, []byte("DTL"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	newMemory(t, location.MemoryOptions{Dir: dir})
+}
+
 // TestMemoryCompacts: the directory stays small, and nothing is lost while
 // snapshots are taken beside the updates.
 func TestMemoryCompacts(t *testing.T) {

@@ -55,9 +55,16 @@ func appendContent(b []byte, c *Binding) []byte {
 	b = appendString(append(b, `,"id":`...), c.ID)
 	b = appendString(append(b, `,"contact":`...), c.Contact)
 	for _, f := range [...]struct{ name, value string }{
-		{`,"params":`, c.Params}, {`,"received":`, c.Received}, {`,"transport":`, c.Transport},
-		{`,"socket":`, c.Socket}, {`,"node":`, c.Node}, {`,"boot":`, c.Boot}, {`,"flow":`, c.Flow},
-		{`,"instance":`, c.Instance}, {`,"userAgent":`, c.UserAgent}, {`,"authUser":`, c.AuthUser},
+		{`,"params":`, c.Params},
+		{`,"received":`, c.Received},
+		{`,"transport":`, c.Transport},
+		{`,"socket":`, c.Socket},
+		{`,"node":`, c.Node},
+		{`,"boot":`, c.Boot},
+		{`,"flow":`, c.Flow},
+		{`,"instance":`, c.Instance},
+		{`,"userAgent":`, c.UserAgent},
+		{`,"authUser":`, c.AuthUser},
 	} {
 		if f.value != "" {
 			b = appendString(append(b, f.name...), f.value)

@@ -23,8 +23,10 @@ func TestRedisURLs(t *testing.T) {
 		{url: "rediss://:p%40ss@h", hosts: []string{"h:6379"}, password: "p@ss", tls: true},
 		{url: "unix:///run/redis.sock?db=4", hosts: []string{"/run/redis.sock"}, db: 4},
 		{url: "unix://u:p@/run/redis.sock", hosts: []string{"/run/redis.sock"}, user: "u", password: "p"},
-		{url: "redis://u:p@s1,s2:26380/1?master_name=main", mode: "sentinel", master: "main",
-			hosts: []string{"s1:26379", "s2:26380"}, user: "u", password: "p", db: 1},
+		{
+			url: "redis://u:p@s1,s2:26380/1?master_name=main", mode: "sentinel", master: "main",
+			hosts: []string{"s1:26379", "s2:26380"}, user: "u", password: "p", db: 1,
+		},
 		{url: "redis+sentinel://s1,[::2]/main/5", mode: "sentinel", master: "main", hosts: []string{"s1:26379", "[::2]:26379"}, db: 5},
 		{url: "rediss+sentinel://s1:1/main", mode: "sentinel", master: "main", hosts: []string{"s1:1"}, tls: true},
 		{url: "redis://a:1,b:2,c", mode: "cluster", hosts: []string{"a:1", "b:2", "c:6379"}},

@@ -47,8 +47,10 @@ func (s *server) url() string    { return "unix://" + s.socket() }
 
 func (s *server) start() {
 	s.t.Helper()
-	args := append([]string{"--port", "0", "--unixsocket", s.socket(), "--dir", s.dir, "--save", "",
-		"--appendonly", "yes", "--logfile", filepath.Join(s.dir, "log")}, s.args...)
+	args := append([]string{
+		"--port", "0", "--unixsocket", s.socket(), "--dir", s.dir, "--save", "",
+		"--appendonly", "yes", "--logfile", filepath.Join(s.dir, "log"),
+	}, s.args...)
 	s.cmd = exec.Command(testkit.Need(s.t, "redis-server"), args...)
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
