@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -134,10 +135,16 @@ func (c *change) binding(uri string) location.Binding {
 	flow, opts := c.r.Flow(), &c.server.opts
 	ua := c.r.Msg.Get(wire.UserAgent)
 	return location.Binding{
-		Contact: uri, Received: flow.Remote.String(), Transport: flow.Transport, Socket: flow.Socket,
+		Contact: uri, Received: addrText(flow.Remote), Transport: flow.Transport, Socket: flow.Socket,
 		Node: opts.Node, Boot: opts.Boot, Flow: flow.ID, CallID: c.update.CallID, CSeq: c.update.CSeq,
 		Q: 1000, UserAgent: ua[:min(len(ua), maxUserAgent)], AuthUser: c.cred.User,
 	}
+}
+
+// addrText is a.String() with one allocation less.
+func addrText(a netip.AddrPort) string {
+	var room [64]byte
+	return string(a.AppendTo(room[:0]))
 }
 
 // params reads the parameters of a contact into b; all but expires, which is
@@ -167,9 +174,11 @@ func (c *change) params(params string, b *location.Binding) (asked string, found
 			echo = append(append(echo, '='), value...)
 		}
 	}
-	if n, err := strconv.ParseUint(regID, 10, 31); err == nil && n > 0 && b.Instance != "" {
-		b.RegID = int(n)
-		c.regIDs++
+	if regID != "" && b.Instance != "" { // RFC 5626 section 6: nothing without an instance
+		if n, err := strconv.ParseUint(regID, 10, 31); err == nil && n > 0 {
+			b.RegID = int(n)
+			c.regIDs++
+		}
 	}
 	b.Params = string(echo)
 	return asked, found
@@ -229,8 +238,9 @@ func hasOutbound(m *wire.Message) bool {
 	if hops == 1 {
 		return true
 	}
-	last := ""
-	for last = range m.List(wire.Path) { //nolint:revive // the last value is the first hop's
+	last := "" // of the first hop, which adds its Path below those before it
+	for path := range m.List(wire.Path) {
+		last = path
 	}
 	a, _ := wire.ParseNameAddr(last)
 	uri, _ := wire.ParseURI(a.URI)

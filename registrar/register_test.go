@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -395,7 +396,13 @@ func TestGuessingPasswordsIsBarred(t *testing.T) {
 func TestEvents(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	w := start(t, func(o *Options) { o.Now = func() time.Time { return now } })
+	var ticks atomic.Int64 // a refresh is later than the registration
+	store, err := location.NewMemory(location.MemoryOptions{Now: func() time.Time { return now.Add(time.Duration(ticks.Add(1)) * time.Millisecond) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := start(t, func(o *Options) { o.Now, o.Store = func() time.Time { return now }, store })
+	t.Cleanup(func() { store.Close() })
 	u := dialPhone(t, w, "udp", "101_line1")
 	for _, contact := range []string{"<sip:1@h>", "<sip:1@h>;expires=60", "<sip:1@h>;expires=0"} {
 		u.register("Contact: " + contact)

@@ -90,7 +90,8 @@ func New(opts Options) (*Server, error) {
 	}
 	var err error
 	s.digest, err = digest.New(digest.Options{
-		Realm: opts.Realm, Key: opts.NonceKey, Lookup: opts.Directory.Credential, Now: opts.Now,
+		Realm: opts.Realm, Key: opts.NonceKey, Lookup: opts.Directory.Credential,
+		Local: s.hosts.local, Now: opts.Now,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("new registrar: %w", err)

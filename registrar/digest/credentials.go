@@ -59,21 +59,34 @@ func (c *credentials) set(name, value string) bool {
 	return true
 }
 
+// field returns where the field with that name, in any case, is kept.
 func (c *credentials) field(name string) *string {
-	fields := [...]struct {
-		name string
-		at   *string
-	}{
-		{"username", &c.username}, {"realm", &c.realm}, {"nonce", &c.nonce}, {"uri", &c.uri},
-		{"response", &c.response}, {"algorithm", &c.algorithmToken}, {"cnonce", &c.cnonce},
-		{"qop", &c.qop}, {"nc", &c.nc},
-	}
-	for _, f := range fields {
-		if strings.EqualFold(f.name, name) {
-			return f.at
+	var at *string
+	var want string
+	switch len(name) {
+	case 2:
+		at, want = &c.nc, "nc"
+	case 3:
+		if at, want = &c.uri, "uri"; name[0]|0x20 == 'q' {
+			at, want = &c.qop, "qop"
 		}
+	case 5:
+		if at, want = &c.nonce, "nonce"; name[0]|0x20 == 'r' {
+			at, want = &c.realm, "realm"
+		}
+	case 6:
+		at, want = &c.cnonce, "cnonce"
+	case 8:
+		if at, want = &c.username, "username"; name[0]|0x20 == 'r' {
+			at, want = &c.response, "response"
+		}
+	case 9:
+		at, want = &c.algorithmToken, "algorithm"
 	}
-	return nil
+	if at == nil || name != want && !strings.EqualFold(name, want) {
+		return nil
+	}
+	return at
 }
 
 // check interprets the algorithm and the nonce count.
@@ -93,9 +106,9 @@ func (c *credentials) check() bool {
 	return err == nil && len(c.nc) == 8 && n > 0 && c.cnonce != "" && strings.EqualFold(c.qop, "auth")
 }
 
-// complete reports whether every field that a response needs is there.
+// complete reports whether the other fields that a response needs are there.
 func (c *credentials) complete() bool {
-	return c.user() != "" && c.nonce != "" && c.uri != "" && c.response != ""
+	return c.nonce != "" && c.uri != "" && c.response != ""
 }
 
 // user is the digest user to look up: phones and softphones write "user" or

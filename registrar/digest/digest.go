@@ -26,7 +26,12 @@ type Options struct {
 	// Lookup returns the credential of a digest user, phone.ErrNotFound for a
 	// user that does not exist. Any other error makes the outcome Unavailable.
 	Lookup func(ctx context.Context, user string) (phone.Credential, error)
-	Now    func() time.Time // nil is time.Now
+	// Local reports whether a host means this server. The "uri" of credentials may
+	// then name the server otherwise than the Request-URI does, and leave out the
+	// user: sipp and some phones write the address that they send to. nil knows
+	// only equal URIs.
+	Local func(host string) bool
+	Now   func() time.Time // nil is time.Now
 }
 
 // Request is what Verify needs of a SIP request.
@@ -151,7 +156,7 @@ func (v *Verifier) Verify(ctx context.Context, r Request) Result {
 		return Result{Outcome: outcome}
 	}
 	res := Result{User: c.user()}
-	if !c.complete() || !wire.SameResource(c.uri, r.URI) {
+	if res.User == "" || !c.complete() || !v.meant(c.uri, r.URI) {
 		res.Outcome = Malformed
 		return res
 	}
@@ -175,6 +180,20 @@ func (v *Verifier) Verify(ctx context.Context, r Request) Result {
 	}
 	res.Outcome, res.Credential = OK, cred
 	return res
+}
+
+// meant reports whether the credentials are for the request (RFC 3261 section
+// 22.4 item 5: the two URIs need not be the same text).
+func (v *Verifier) meant(uri, requestURI string) bool {
+	if wire.SameResource(uri, requestURI) {
+		return true
+	}
+	a, okA := wire.ParseURI(uri)
+	b, okB := wire.ParseURI(requestURI)
+	if v.opts.Local == nil || !okA || !okB || a.User != "" && wire.Unescape(a.User) != wire.Unescape(b.User) {
+		return false
+	}
+	return v.opts.Local(a.Host) && v.opts.Local(b.Host)
 }
 
 // pick returns the credentials for our realm, in an algorithm that we offer.

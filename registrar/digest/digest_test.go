@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"strings"
 	"testing"
 	"time"
@@ -42,6 +41,7 @@ func (w *world) node(t testing.TB, start time.Time) *digest.Verifier {
 	started := false
 	v, err := digest.New(digest.Options{
 		Realm: realm, Key: key, Lookup: lookup,
+		Local: func(host string) bool { return host == "pbx.dev" || host == "192.0.2.5" },
 		Now: func() time.Time {
 			if !started {
 				started = true
@@ -87,7 +87,7 @@ func (w *world) nonce() string {
 }
 
 func sum(alg, text string) string {
-	var h hash.Hash = md5.New()
+	h := md5.New()
 	if alg == "SHA-256" {
 		h = sha256.New()
 	}
@@ -126,6 +126,8 @@ func TestVerify(t *testing.T) {
 		"user@domain":        {func(a *answer) { a.user = "101@sip.pbx.dev" }, digest.OK},
 		"escaped quote":      {func(a *answer) { a.user = `1"1` }, digest.OK},
 		"uri with transport": {func(a *answer) { a.uri = "sip:PBX.dev:5060;transport=tcp" }, digest.OK},
+		"server's address":   {func(a *answer) { a.uri = "sip:192.0.2.5:5060" }, digest.OK},
+		"other server":       {func(a *answer) { a.uri = "sip:192.0.2.6" }, digest.Malformed},
 		"other uri":          {func(a *answer) { a.uri = "sip:102@pbx.dev" }, digest.Malformed},
 		"wrong password":     {func(a *answer) { a.password = "guess" }, digest.Denied},
 		"unknown user":       {func(a *answer) { a.user = "999" }, digest.Denied},

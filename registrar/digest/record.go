@@ -95,7 +95,7 @@ func (r *record) rotateLocked(now time.Time) {
 func (u *usage) admit(count uint32, retry uint64) bool {
 	switch {
 	case count > u.highest:
-		u.seen = u.seen<<(min(count-u.highest, window)) | 1
+		u.seen = u.seen<<min(count-u.highest, window) | 1
 		u.highest = count
 	case u.highest-count >= window || u.seen&(1<<(u.highest-count)) != 0:
 		return false

@@ -64,7 +64,7 @@ func (c *conn) close() {
 	c.mu.Unlock()
 	c.real.Close()
 	if virtual != nil {
-		virtual.Close()
+		_ = virtual.Close() // always nil
 	}
 }
 
@@ -137,7 +137,7 @@ func (c *conn) attach() *virtualConn {
 	case listener.accepts <- v:
 	case <-listener.closed:
 	case <-timeout.C:
-		v.Close()
+		_ = v.Close() // always nil
 		return nil
 	}
 	select {

@@ -64,7 +64,7 @@ func (p *packetSocket) stopReading() {
 func (p *packetSocket) close() {
 	p.sender.flush()
 	if p.virtual != nil {
-		p.virtual.Close()
+		_ = p.virtual.Close() // Rest may have closed it
 	}
 	p.conn.Close()
 }

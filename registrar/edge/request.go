@@ -55,12 +55,12 @@ func (r *Request) Send(response []byte) {
 // Reply answers with a status line and the headers that every response has.
 func (r *Request) Reply(status int, reason string) { r.Send(r.Begin(status, reason)) }
 
-// Vouch says that the request was authentic: it does not count against the
-// budget of its address. With d above 0 the connection it came over may be idle
+// Vouch says that the request was authentic: neither it nor the one before it that
+// was challenged counts against the budget of its address. With d above 0 the connection it came over may be idle
 // that long, is no longer counted against its address, and can be sent on by Rest.
 func (r *Request) Vouch(d time.Duration) {
 	b := r.server.budgets
-	b.Refund(b.Key(r.flow.Remote.Addr(), ""), 1, time.Now())
+	b.Refund(b.Key(r.flow.Remote.Addr(), ""), 2, time.Now())
 	if r.conn != nil && d > 0 {
 		r.conn.hold(d)
 	}

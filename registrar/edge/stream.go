@@ -49,7 +49,7 @@ func (t *streamSocket) stopReading() {
 
 func (t *streamSocket) close() {
 	if t.virtual != nil {
-		t.virtual.Close()
+		_ = t.virtual.Close() // Rest may have closed it
 	}
 }
 

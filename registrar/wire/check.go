@@ -75,7 +75,7 @@ func checkAddresses(m *Message) Fault {
 			return Fault{400, "Bad " + name.String() + " Header"}
 		}
 	}
-	if id := m.Get(CallID); id == "" || strings.IndexAny(id, " \t") >= 0 {
+	if id := m.Get(CallID); id == "" || strings.ContainsAny(id, " \t") {
 		return Fault{400, "Bad Call-ID Header"}
 	}
 	return Fault{}

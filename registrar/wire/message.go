@@ -6,13 +6,14 @@ package wire
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"iter"
 	"strings"
 	"unsafe"
 )
 
-// ErrNotSIP: the bytes do not start like a SIP message and deserve no answer.
+// ErrNotSIP says that the bytes do not start like a SIP message and deserve no answer.
 var ErrNotSIP = errors.New("not a sip message")
 
 // maxHeaders bounds the header lines that are looked at.
@@ -81,8 +82,8 @@ func (m *Message) startLine(from, to int) error {
 	if sp < v {
 		m.uri = span{int32(from + sp + 1), int32(from + v)}
 	}
-	if uri := m.URI(); sp >= v || uri == "" || !printable(uri) || strings.IndexAny(uri, " <>\"") >= 0 {
-		m.wrong(400, "Bad Request-URI")
+	if uri := m.URI(); sp >= v || uri == "" || !printable(uri) || strings.ContainsAny(uri, " <>\"") {
+		m.wrong("Bad Request-URI")
 	}
 	return nil
 }
@@ -121,12 +122,12 @@ func (m *Message) headers(at int) {
 		if n := len(line); n > 0 && line[n-1] == '\r' {
 			to--
 		} else {
-			m.wrong(400, "Bad Line End")
+			m.wrong("Bad Line End")
 		}
 		m.headerLine(at, to)
 		at += end + 1
 	}
-	m.wrong(400, "Incomplete Message")
+	m.wrong("Incomplete Message")
 	m.body = len(m.buf)
 }
 
@@ -136,7 +137,7 @@ func (m *Message) headerLine(from, to int) {
 	m.blank(from, to)
 	if from < to && isSpace(m.buf[from]) {
 		if len(m.fields) == 0 {
-			m.wrong(400, "Bad Header Line")
+			m.wrong("Bad Header Line")
 			return
 		}
 		last := &m.fields[len(m.fields)-1]
@@ -148,7 +149,7 @@ func (m *Message) headerLine(from, to int) {
 	}
 	colon := bytes.IndexByte(m.buf[from:to], ':')
 	if colon < 1 || len(m.fields) == maxHeaders {
-		m.wrong(400, "Bad Header Line")
+		m.wrong("Bad Header Line")
 		return
 	}
 	label := span{int32(from), int32(from + colon)}
@@ -157,7 +158,7 @@ func (m *Message) headerLine(from, to int) {
 	}
 	name := m.text(label)
 	if !token(name) {
-		m.wrong(400, "Bad Header Name")
+		m.wrong("Bad Header Name")
 		return
 	}
 	m.fields = append(m.fields, field{nameOf(name), label, span{int32(from + colon + 1), int32(to)}})
@@ -166,17 +167,40 @@ func (m *Message) headerLine(from, to int) {
 // blank makes the line safe to copy into an answer: a control byte is a fault.
 func (m *Message) blank(from, to int) {
 	line := m.buf[from:to]
+	if !controls(line) {
+		return
+	}
 	for i, c := range line {
 		if c < 0x20 && c != '\t' || c == 0x7f {
 			line[i] = ' '
-			m.wrong(400, "Control Byte In Header")
+			m.wrong("Control Byte In Header")
 		}
 	}
 }
 
-func (m *Message) wrong(code int, reason string) {
+// controls reports whether b has a byte below 0x20, or 0x7f: eight at a time, as
+// this is the one loop over every byte of a message.
+func controls(b []byte) bool {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	for ; len(b) >= 8; b = b[8:] {
+		x := binary.LittleEndian.Uint64(b)
+		del := x ^ 0x7f*ones
+		if ((x-0x20*ones)&^x|(del-ones)&^del)&highs != 0 {
+			return true
+		}
+	}
+	for _, c := range b {
+		if c < 0x20 || c == 0x7f {
+			return true
+		}
+	}
+	return false
+}
+
+// wrong notes the first fault.
+func (m *Message) wrong(reason string) {
 	if m.fault.Code == 0 {
-		m.fault = Fault{code, reason}
+		m.fault = Fault{400, reason}
 	}
 }
 

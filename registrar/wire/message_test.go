@@ -69,8 +69,10 @@ func TestParse(t *testing.T) {
 	from, _ := ParseNameAddr(m.Get(From))
 	n, method, _ := m.CSeq()
 	got := []any{m.Method(), m.URI(), to.URI, tag, Unquote(from.Display), n, method, m.Get(MaxForwards)}
-	want := []any{"REGISTER", "sip:vivekg@chair-dnrc.example.com;unknownparam", "sip:vivekg@chair-dnrc.example.com",
-		"1918181833n", `J Rosenberg \"`, uint32(9), "REGISTER", "0068"}
+	want := []any{
+		"REGISTER", "sip:vivekg@chair-dnrc.example.com;unknownparam", "sip:vivekg@chair-dnrc.example.com",
+		"1918181833n", `J Rosenberg \"`, uint32(9), "REGISTER", "0068",
+	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
@@ -170,8 +172,10 @@ func TestCheck(t *testing.T) {
 
 func TestParseRefusesWhatIsNotSIP(t *testing.T) {
 	t.Parallel()
-	for _, in := range []string{"", "\r\n", "\r\n\r\n", "jaK", "\x00\x00\x00\x00", "GET / HTTP/1.1\r\n\r\n", "REGISTER sip:a SIP/2.0",
-		"SIP/2.0 9x0 no\r\n\r\n", "SIP/2.0 4294967301 better not break\r\n\r\n", "SIP/2.0\r\n\r\n", " SIP/2.0\r\n\r\n", "a(b sip:x SIP/2.0\r\n\r\n"} {
+	for _, in := range []string{
+		"", "\r\n", "\r\n\r\n", "jaK", "\x00\x00\x00\x00", "GET / HTTP/1.1\r\n\r\n", "REGISTER sip:a SIP/2.0",
+		"SIP/2.0 9x0 no\r\n\r\n", "SIP/2.0 4294967301 better not break\r\n\r\n", "SIP/2.0\r\n\r\n", " SIP/2.0\r\n\r\n", "a(b sip:x SIP/2.0\r\n\r\n",
+	} {
 		if err := new(Message).Parse([]byte(in)); err == nil {
 			t.Errorf("%q was taken for SIP", in)
 		}

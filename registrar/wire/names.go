@@ -79,7 +79,13 @@ func nameOf(s string) Name {
 	return Other
 }
 
+// match compares as most phones write it first: that is much cheaper.
 func match(s string, names ...Name) Name {
+	for _, n := range names {
+		if s == texts[n] {
+			return n
+		}
+	}
 	for _, n := range names {
 		if strings.EqualFold(s, texts[n]) {
 			return n

@@ -24,7 +24,7 @@ type URI struct {
 func ParseURI(s string) (URI, bool) {
 	var u URI
 	scheme, rest, ok := strings.Cut(s, ":")
-	if !ok || !(strings.EqualFold(scheme, "sip") || strings.EqualFold(scheme, "sips")) {
+	if !ok || !strings.EqualFold(scheme, "sip") && !strings.EqualFold(scheme, "sips") {
 		return u, false
 	}
 	u.Scheme = scheme
@@ -117,7 +117,7 @@ func HostKey(host string) string {
 // ParseIP reads a host that is an address, in brackets or not; IPv4 in IPv6 is
 // IPv4. It reports false for a name, and is quick about it.
 func ParseIP(host string) (netip.Addr, bool) {
-	if host == "" || !(host[0] == '[' || host[0] >= '0' && host[0] <= '9' || strings.IndexByte(host, ':') >= 0) {
+	if host == "" || unhex(host[0]) > 9 && strings.IndexByte(host, ':') < 0 { // '[' has a ':' too
 		return netip.Addr{}, false
 	}
 	if host[0] == '[' {

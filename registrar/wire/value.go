@@ -21,7 +21,7 @@ func ParseNameAddr(s string) (NameAddr, bool) {
 		}
 		uri = trim(uri)
 		// Only the bracketed form may have these (RFC 3261 section 20.10).
-		return NameAddr{URI: uri, Params: params}, uri != "" && strings.IndexAny(uri, " \t,?\"<>") < 0
+		return NameAddr{URI: uri, Params: params}, uri != "" && !strings.ContainsAny(uri, " \t,?\"<>")
 	}
 	length := strings.IndexByte(s[open:], '>')
 	if length < 0 {
@@ -43,7 +43,7 @@ func ParseNameAddr(s string) (NameAddr, bool) {
 // more than tokens in the words, so only what would shift a boundary is refused.
 func validDisplay(s string) bool {
 	if s == "" || s[0] != '"' {
-		return strings.IndexAny(s, "\"<>;,") < 0
+		return !strings.ContainsAny(s, "\"<>;,")
 	}
 	return quotedEnd(s) == len(s)
 }
@@ -51,6 +51,9 @@ func validDisplay(s string) bool {
 // CutList returns the first element of a comma-separated header value and what
 // follows it. Commas inside quotes and angle brackets do not separate.
 func CutList(s string) (first, rest string) {
+	if strings.IndexByte(s, ',') < 0 {
+		return trim(s), ""
+	}
 	quoted, angle := false, false
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {

@@ -54,8 +54,10 @@ func TestParseURI(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" || !ok {
 		t.Error(ok, d)
 	}
-	for _, bad := range []string{"", "sip:", "sip:@h", "tel:101", "mailto:a@b", "sip:a@", "sip:a@h:0", "sip:a@h:70000", "sip:a@h:x", "sip:a@[1.2.3.4]",
-		"sip:a@[::1", "sip:a b@h", "sip:a@h@i", "sip:a@h\r\n", "sip:a%4@h", "sip:a@h;x=%zz", "sip:a@h/x", "sip:a@.h", `sip:a@h;x="`, "sip:a@h<"} {
+	for _, bad := range []string{
+		"", "sip:", "sip:@h", "tel:101", "mailto:a@b", "sip:a@", "sip:a@h:0", "sip:a@h:70000", "sip:a@h:x", "sip:a@[1.2.3.4]",
+		"sip:a@[::1", "sip:a b@h", "sip:a@h@i", "sip:a@h\r\n", "sip:a%4@h", "sip:a@h;x=%zz", "sip:a@h/x", "sip:a@.h", `sip:a@h;x="`, "sip:a@h<",
+	} {
 		if u, ok := ParseURI(bad); ok {
 			t.Errorf("%q was read as %+v", bad, u)
 		}

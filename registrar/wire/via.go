@@ -33,7 +33,7 @@ func ParseVia(s string) (ViaValue, bool) {
 	}
 	v.Transport = rest[:end]
 	hostPort := trim(rest[end:])
-	if strings.IndexAny(hostPort, " \t") >= 0 { // "host : port" is allowed, if rare
+	if strings.ContainsAny(hostPort, " \t") { // "host : port" is allowed, if rare
 		hostPort = strings.NewReplacer(" ", "", "\t", "").Replace(hostPort)
 	}
 	var ok bool
