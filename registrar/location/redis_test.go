@@ -37,8 +37,8 @@ func startRedis(t testing.TB, args ...string) *server {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	s := &server{t: t, dir: dir, args: args}
-	s.start()
 	t.Cleanup(s.stop)
+	s.start()
 	return s
 }
 
