@@ -64,7 +64,7 @@ func (p *packetSocket) stopReading() {
 func (p *packetSocket) close() {
 	p.sender.flush()
 	if p.virtual != nil {
-		_ = p.virtual.Close() // Rest may have closed it
+		_ = p.virtual.Close() // always nil
 	}
 	p.conn.Close()
 }

@@ -6,7 +6,6 @@ package wire
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"iter"
 	"strings"
@@ -178,25 +177,6 @@ func (m *Message) blank(from, to int) {
 	}
 }
 
-// controls reports whether b has a byte below 0x20, or 0x7f: eight at a time, as
-// this is the one loop over every byte of a message.
-func controls(b []byte) bool {
-	const ones, highs = 0x0101010101010101, 0x8080808080808080
-	for ; len(b) >= 8; b = b[8:] {
-		x := binary.LittleEndian.Uint64(b)
-		del := x ^ 0x7f*ones
-		if ((x-0x20*ones)&^x|(del-ones)&^del)&highs != 0 {
-			return true
-		}
-	}
-	for _, c := range b {
-		if c < 0x20 || c == 0x7f {
-			return true
-		}
-	}
-	return false
-}
-
 // wrong notes the first fault.
 func (m *Message) wrong(reason string) {
 	if m.fault.Code == 0 {
@@ -285,26 +265,6 @@ func (m *Message) Count(name Name) int {
 		}
 	}
 	return n
-}
-
-// token reports whether s is a token of RFC 3261 section 25.1.
-func token(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; !isAlnum(c) && strings.IndexByte("-.!%*_+`'~", c) < 0 {
-			return false
-		}
-	}
-	return s != ""
-}
-
-// printable reports whether s has no control bytes.
-func printable(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if s[i] < 0x20 || s[i] == 0x7f {
-			return false
-		}
-	}
-	return true
 }
 
 // Forget drops the bytes of the message and keeps the storage of the view.

@@ -146,16 +146,3 @@ func indexOutsideQuotes(s string, c byte) int {
 	}
 	return -1
 }
-
-// trim removes linear white space, which folding may have left, at both ends.
-func trim(s string) string {
-	for s != "" && isSpace(s[0]) {
-		s = s[1:]
-	}
-	for s != "" && isSpace(s[len(s)-1]) {
-		s = s[:len(s)-1]
-	}
-	return s
-}
-
-func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
