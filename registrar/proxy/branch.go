@@ -27,7 +27,7 @@ func (b *branch) run() {
 	}
 	tx, err := b.r.p.send(b.target.flow, b.req)
 	if err != nil {
-		b.r.p.component(b.r.in).Info("branch failed", "error", err, "aor", string(b.target.binding.AOR))
+		b.r.p.logFor(b.r.in).Info("branch failed", "error", err, "aor", string(b.target.binding.AOR))
 		b.fail(sip.StatusServiceUnavailable, "unreachable")
 		return
 	}
@@ -71,7 +71,7 @@ func (b *branch) end(a fork.Action) {
 	res := a.Ref.(*sip.Response)
 	p.spawn(func() {
 		if err := p.write(f, b.inDialog(sip.ACK, res)); err != nil {
-			p.component(b.r.in).Warn("answer that lost cannot be acknowledged", "error", err)
+			p.logFor(b.r.in).Warn("answer that lost cannot be acknowledged", "error", err)
 		}
 		if a.Kind == fork.AckBye {
 			p.exchange(f, b.inDialog(sip.BYE, res))

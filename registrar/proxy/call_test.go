@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -230,30 +231,76 @@ func TestCallerHangsUp(t *testing.T) {
 	callee.request(sip.ACK)
 }
 
-// TestCancelBehindInvite sends CANCEL in the segment of its INVITE: handled in
-// any order, the call must end and no phone ring on.
+// TestCancelBehindInvite sends CANCEL in the segment of its INVITE, many times:
+// handled in any order, the call must end with 487 and the CANCEL with 200.
 func TestCancelBehindInvite(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, nil)
+	s := newSite(t, func(o *Options) { o.Fork.HangupWait = time.Millisecond })
 	caller, callee := newTCP(t, s.tcp, "tcp"), newUDP(t, s)
 	s.bind("102", callee, nil)
-	both, write := []byte(nil), caller.write
-	caller.write = func(b []byte) error { both = append(both, b...); return nil }
-	c := caller.invite("101", "102", "")
-	c.cancel()
-	if err := write(both); err != nil {
-		t.Fatal(err)
-	}
-	// The 200 of the CANCEL and the 487 of the INVITE, in any order.
-	codes := map[int]bool{}
-	for len(codes) < 2 {
-		if res := caller.next().(*sip.Response); res.StatusCode > 100 {
-			codes[res.StatusCode] = true
+	write := caller.write
+	for range 100 {
+		var both []byte
+		caller.write = func(b []byte) error { both = append(both, b...); return nil }
+		c := caller.invite("101", "102", "")
+		c.cancel()
+		if err := write(both); err != nil {
+			t.Fatal(err)
+		}
+		codes := map[int]bool{}
+		for len(codes) < 2 {
+			if res := caller.next().(*sip.Response); res.StatusCode > 100 {
+				codes[res.StatusCode] = true
+			}
+		}
+		if !codes[200] || !codes[487] {
+			t.Fatalf("answers %v", codes)
 		}
 	}
-	if !codes[200] || !codes[487] {
-		t.Errorf("answers %v", codes)
+}
+
+// TestAnswersInTheSameMoment: whoever is first, the caller gets one answer and
+// the other phone is not left off hook (kamailio/kamailio#570).
+func TestAnswersInTheSameMoment(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	caller := newTCP(t, s.tcp, "tcp")
+	phones := []*ua{newTCP(t, s.tcp, "tcp"), newTCP(t, s.tcp, "tcp")}
+	for _, u := range phones {
+		s.bind("102", u, nil)
 	}
+	for range 50 {
+		c := caller.invite("101", "102", "")
+		invites := []*sip.Request{phones[0].request(sip.INVITE), phones[1].request(sip.INVITE)}
+		var both sync.WaitGroup
+		for i, u := range phones {
+			both.Go(func() { u.respond(invites[i], 200) })
+		}
+		both.Wait()
+		res := caller.response(200)
+		c.answered(res)
+		for i, u := range phones {
+			u.request(sip.ACK)
+			if u.tag(invites[i]) != c.toTag {
+				u.respond(u.request(sip.BYE), 200)
+			}
+		}
+		caller.silent()
+	}
+}
+
+// TestChallengeKeepsNoTransaction: a 407 is not repeated until it is
+// acknowledged, so the same branch is a new request.
+func TestChallengeKeepsNoTransaction(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	caller, callee := newUDP(t, s), newUDP(t, s)
+	s.bind("102", callee, nil)
+	c := caller.invite("101", "102", "X: y\r\n")
+	caller.response(407)
+	caller.sendWith(c.branch, "INVITE sip:102@%s SIP/2.0\r\n%s%s", testDomain, c.headers("INVITE"), auth("101"))
+	callee.respond(callee.request(sip.INVITE), 486)
+	caller.response(486)
 }
 
 func TestAnswerCrossesCancel(t *testing.T) {

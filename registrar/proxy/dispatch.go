@@ -16,6 +16,9 @@ import (
 // allow are the methods that are forwarded, as Allow lists them.
 const allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, PRACK, INFO, REFER, NOTIFY, SUBSCRIBE, MESSAGE"
 
+// lookupTimeout bounds what a request asks the directory and the store.
+const lookupTimeout = 5 * time.Second
+
 // retryAfter is the number of seconds after which a 503 may be tried again.
 const retryAfter = "5"
 
@@ -33,6 +36,7 @@ func refuse(code int, headers ...sip.Header) error { return &refusal{code: code,
 // handle is sipgo's handler of all requests; it runs in a goroutine of its own.
 func (p *Proxy) handle(s *stack, req *sip.Request, tx *sip.ServerTx) {
 	if !p.work.enter() {
+		p.metrics.dropped.Inc()
 		tx.Terminate() // the client repeats it
 		return
 	}
@@ -118,11 +122,15 @@ func (p *Proxy) answer(in *inbound, err error) {
 	default:
 		p.log.Error("request failed", "error", err, "method", string(in.req.Method), "call_id", callID(in.req))
 	}
-	p.metrics.request(in.req.Method, code)
 	if in.req.Method == sip.ACK {
 		return // is never answered
 	}
-	in.reply(code, headers...)
+	p.metrics.request(in.req.Method, code)
+	if in.known {
+		in.reply(code, headers...)
+	} else {
+		in.replyOnce(code, headers...)
+	}
 }
 
 // validate checks what sipgo's parser lets through (RFC 3261 section 16.3 step 1).
@@ -204,8 +212,7 @@ func (p *Proxy) listener(f flow) net.Addr {
 	return usable
 }
 
-const lookupTimeout = 5 * time.Second
-
-func (p *Proxy) component(in *inbound) *slog.Logger {
+// logFor is the log of one request.
+func (p *Proxy) logFor(in *inbound) *slog.Logger {
 	return p.log.With("call_id", callID(in.req), "client", in.from.remote.String(), "proto", in.from.transport)
 }

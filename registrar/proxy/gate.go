@@ -44,12 +44,6 @@ func (g *gate) leave() {
 	}
 }
 
-func (g *gate) close() {
-	g.mu.Lock()
-	g.shut = true
-	g.mu.Unlock()
-}
-
 func (g *gate) count() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -19,6 +19,8 @@ type inbound struct {
 	vias  []sip.Header // of a response: received and rport filled in
 	dest  string       // of a response
 	at    time.Time
+	// known: the sender has proved who it is, or belongs to the dialog.
+	known bool
 }
 
 func (p *Proxy) newInbound(s *stack, req *sip.Request, tx *sip.ServerTx) (*inbound, error) {
@@ -46,6 +48,19 @@ func (p *Proxy) newInbound(s *stack, req *sip.Request, tx *sip.ServerTx) (*inbou
 
 // reply answers the request with a response of our own.
 func (in *inbound) reply(code int, headers ...sip.Header) {
+	// What cannot be sent is repeated by the client, or its connection is gone.
+	_ = in.tx.Respond(in.response(code, headers))
+}
+
+// replyOnce answers without a transaction: the response is not repeated until it
+// is acknowledged. An INVITE with a forged source would have us send it ten times
+// to somebody else (RFC 3261 section 26.3.2.4).
+func (in *inbound) replyOnce(code int, headers ...sip.Header) {
+	_ = in.tx.Connection().WriteMsg(in.response(code, headers)) // as in reply
+	in.tx.Terminate()
+}
+
+func (in *inbound) response(code int, headers []sip.Header) *sip.Response {
 	res := sip.NewResponseFromRequest(in.req, code, reasonPhrase(code), nil)
 	for i, h := range res.GetHeaders("Via") {
 		if via, ok := h.(*sip.ViaHeader); ok && i == 0 {
@@ -55,8 +70,7 @@ func (in *inbound) reply(code int, headers ...sip.Header) {
 	for _, h := range headers {
 		res.AppendHeader(h)
 	}
-	// What cannot be sent is repeated by the client, or its connection is gone.
-	_ = in.tx.Respond(res)
+	return res
 }
 
 // forward sends a phone's response to who sent the request (RFC 3261 section

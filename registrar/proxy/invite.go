@@ -124,6 +124,6 @@ func (p *Proxy) ack(in *inbound, ack *sip.Request) {
 	}
 	t := &plan.targets[0]
 	if err := p.write(t.flow, p.build(&of, &plan, t)); err != nil {
-		p.component(&of).Info("ACK cannot be forwarded", "error", err)
+		p.logFor(&of).Info("ACK cannot be forwarded", "error", err)
 	}
 }

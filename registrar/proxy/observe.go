@@ -20,10 +20,11 @@ type metrics struct {
 	ring     prometheus.Histogram
 	cancels  prometheus.Counter
 	panics   prometheus.Counter
+	dropped  prometheus.Counter
 }
 
-func newMetrics(reg prometheus.Registerer) *metrics {
-	m := &metrics{
+func newMetrics() *metrics {
+	return &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "dialtone_proxy_requests_total", Help: "Requests answered by the proxy, by method and class of the final response.",
 		}, []string{"method", "outcome"}),
@@ -43,11 +44,25 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		panics: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "dialtone_proxy_panics_total", Help: "Panics while handling a request.",
 		}),
+		dropped: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "dialtone_proxy_dropped_total", Help: "Requests dropped because too many are in work.",
+		}),
 	}
-	if reg != nil {
-		reg.MustRegister(m.requests, m.branches, m.calls, m.ring, m.cancels, m.panics)
+}
+
+// register adds the metrics and the gauges of p to reg.
+func (p *Proxy) register(reg prometheus.Registerer) {
+	if reg == nil {
+		return
 	}
-	return m
+	m := p.metrics
+	reg.MustRegister(m.requests, m.branches, m.calls, m.ring, m.cancels, m.panics, m.dropped,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "dialtone_proxy_calls_ringing", Help: "Calls that wait for an answer.",
+		}, func() float64 { return float64(p.calls.count()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "dialtone_proxy_goroutines", Help: "Goroutines that handle requests and branches.",
+		}, func() float64 { return float64(p.work.count()) }))
 }
 
 func (m *metrics) request(method sip.RequestMethod, code int) {

@@ -14,6 +14,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"strings"
@@ -109,7 +110,7 @@ func New(o Options) (*Proxy, error) {
 		return nil, err
 	}
 	p := &Proxy{
-		opt: o, log: o.Logger, metrics: newMetrics(o.Registerer), tokens: &tokens{key: o.FlowKey},
+		opt: o, log: o.Logger, metrics: newMetrics(), tokens: &tokens{key: o.FlowKey},
 		stacks: map[string]*stack{}, calls: newGate(o.MaxCalls), work: newGate(16 * o.MaxCalls),
 		invites: newInviteTable(),
 	}
@@ -117,6 +118,7 @@ func New(o Options) (*Proxy, error) {
 	for _, transport := range []string{"udp", "tcp", "tls", "ws", "wss"} {
 		p.stacks[transport] = newStack(transport, o.Logger, p.handle)
 	}
+	p.register(o.Registerer)
 	return p, nil
 }
 
@@ -178,36 +180,45 @@ func (p *Proxy) ServeStream(transport string, l net.Listener) error {
 	return s.serveStream(l)
 }
 
+// quitWait is how long what still runs may take once Shutdown waits no longer for
+// calls, first to send its last messages and then to return.
+const quitWait = time.Second
+
 // Shutdown refuses new calls with 503 and waits until those that ring are
 // answered or refused, or ctx ends: then they get 503 and their phones CANCEL.
 // After that everything is closed, the sockets that were served too. Dialogs
-// that are up are not touched.
+// that are up are not touched. It takes at most 2 seconds longer than ctx.
 func (p *Proxy) Shutdown(ctx context.Context) error {
 	err := p.calls.drain(ctx)
 	p.stop()
-	p.work.close()
-	quit, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	_ = p.work.drain(quit) // the last CANCELs; those without an answer end with Close
+	_ = p.quit(ctx) // who still waits for an answer of a phone is told by close
 	for _, s := range p.stacks {
 		s.closing.Store(true)
 	}
 	<-time.After(readGrace)
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	var sockets []io.Closer
 	for _, l := range p.streams {
-		err = errors.Join(err, closed(l.Close()))
+		sockets = append(sockets, l)
 	}
 	for _, c := range p.packets {
+		sockets = append(sockets, c)
+	}
+	p.mu.Unlock()
+	for _, c := range sockets {
 		err = errors.Join(err, closed(c.Close()))
 	}
 	for _, s := range p.stacks {
 		s.close()
 	}
-	if err2 := p.work.drain(context.WithoutCancel(ctx)); err2 != nil {
-		err = errors.Join(err, err2)
-	}
-	return err
+	return errors.Join(err, p.quit(ctx))
+}
+
+// quit waits for everything that runs, also after the end of ctx.
+func (p *Proxy) quit(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), quitWait)
+	defer cancel()
+	return p.work.drain(ctx)
 }
 
 // closed drops the complaint that something was closed before.

@@ -54,8 +54,10 @@ func sipp(t *testing.T, scenario string, port int, args ...string) (wait func())
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	args = append([]string{"-sf", file, "-i", "127.0.0.1", "-p", strconv.Itoa(port), "-m", "1", "-nostdin",
-		"-timeout", "20s", "-timeout_error", "-trace_err", "-error_file", filepath.Join(t.TempDir(), "errors")}, args...)
+	args = append([]string{
+		"-sf", file, "-i", "127.0.0.1", "-p", strconv.Itoa(port), "-m", "1", "-nostdin",
+		"-timeout", "20s", "-timeout_error", "-trace_err", "-error_file", filepath.Join(t.TempDir(), "errors"),
+	}, args...)
 	cmd := exec.CommandContext(ctx, prog, args...)
 	cmd.Dir = t.TempDir()
 	var out lockedBuffer

@@ -48,6 +48,7 @@ func (p *Proxy) plan(in *inbound) (plan, error) {
 		return plan{}, err
 	}
 	if r.dialog != nil {
+		in.known = true
 		return p.planDialog(ctx, in, r)
 	}
 	switch in.req.Method {
@@ -67,6 +68,7 @@ func (p *Proxy) planNew(ctx context.Context, in *inbound, r routed) (plan, error
 	if err != nil {
 		return plan{}, err
 	}
+	in.known = true
 	if err := checkEvent(in.req); err != nil {
 		return plan{}, err
 	}
@@ -123,7 +125,7 @@ func (p *Proxy) contacts(ctx context.Context, in *inbound, caller phone.Credenti
 	for _, b := range bindings {
 		t, err := p.contact(b)
 		if err != nil {
-			p.component(in).Warn("contact cannot be used", "error", err, "aor", string(b.AOR))
+			p.logFor(in).Warn("contact cannot be used", "error", err, "aor", string(b.AOR))
 			continue
 		}
 		if caller.Extension == callee && sameFlow(t.flow, in.from) {
