@@ -158,7 +158,7 @@ func TestFromDHCPToARingingCall(t *testing.T) {
 			eventually(t, 20*time.Second, "the phone registers", func() bool { return strings.Contains(out.String(), "200, expires") })
 
 			call := l.at(testkit.Need(t, "sipp"), serverIP+":5060", "-sf", "testdata/sipp/call.xml", "-m", "1", "-i", vars["new_ip_address"],
-				"-timeout", "15s", "-timeout_error", "-nostdin", "-key", "from", "102", "-key", "to", "101", "-key", "auth", "u102", "-key", "pw", "secret102")
+				"-timeout", "15s", "-timeout_error", "-nostdin", "-key", "from", "102", "-key", "to", "101", "-au", "u102", "-ap", "secret102")
 			if text, err := call.CombinedOutput(); err != nil {
 				t.Errorf("call: %v\n%s\nphone:\n%s\nserver:\n%s", err, tail(text), out, d.log)
 			}

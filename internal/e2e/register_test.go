@@ -22,7 +22,7 @@ func sippRegister(t testing.TB, target, transport, user, auth, password, ua stri
 	mode := map[string]string{"udp": "u1", "tcp": "t1"}[transport]
 	cmd := exec.Command(testkit.Need(t, "sipp"), target, "-sf", "testdata/sipp/register.xml", "-m", "1", "-t", mode, "-i", "127.0.0.1",
 		"-timeout", "10s", "-timeout_error", "-nostdin",
-		"-key", "user", user, "-key", "auth", auth, "-key", "pw", password, "-key", "ua", ua, "-key", "expires", strconv.Itoa(expires))
+		"-key", "user", user, "-au", auth, "-ap", password, "-key", "ua", ua, "-key", "expires", strconv.Itoa(expires))
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("sipp: %w\n%s", err, tail(out))

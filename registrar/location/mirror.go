@@ -46,6 +46,7 @@ type Mirror struct {
 	expiries expiries
 	asking   int       // lookups under way
 	reloadAt time.Time // zero: nothing to load
+	filled   bool      // has been, once
 	delay    time.Duration
 }
 
@@ -151,6 +152,9 @@ func (m *Mirror) Run(ctx context.Context) error {
 		}
 		m.reloadIfDue(ctx)
 		m.welcome()
+		if m.filled && !m.Ready() {
+			close(m.loaded) // only now: the subscribers know what was there
+		}
 	}
 }
 

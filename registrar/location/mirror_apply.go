@@ -180,11 +180,10 @@ func (m *Mirror) reloadIfDue(ctx context.Context) {
 		return
 	}
 	m.reloadAt = time.Time{}
-	if !m.Ready() {
-		close(m.loaded)
-	} else {
+	if m.filled {
 		m.metrics.gaps.Inc()
 	}
+	m.filled = true
 }
 
 func (m *Mirror) reload(ctx context.Context) error {
