@@ -79,7 +79,7 @@ func (s handler) unsupported(r *edge.Request) bool {
 func (s *Server) challenge(r *edge.Request, why outcome) {
 	s.metrics.count(why, r.Flow().Transport)
 	out := r.Begin(401, "Unauthorized")
-	r.Send(s.digest.AppendChallenges(out, "WWW-Authenticate", why == stale))
+	r.Send(s.digest.AppendChallenges(out, "WWW-Authenticate", why == stale, r.Msg.Get(wire.UserAgent)))
 }
 
 // refuse answers with an error that the phone has made.

@@ -123,11 +123,11 @@ func (v *Verifier) Challenges(stale bool) []string {
 }
 
 // AppendChallenges appends the same challenges as whole header lines with the
-// header name given, each ended by CRLF.
-func (v *Verifier) AppendChallenges(dst []byte, header string, stale bool) []byte {
+// header name given, each ended by CRLF, fewer for clients that cannot take them.
+func (v *Verifier) AppendChallenges(dst []byte, header string, stale bool, userAgent string) []byte {
 	var buf [nonceLen]byte
 	nonce := v.nonces.append(buf[:0], v.opts.Now())
-	for alg := range algorithms {
+	for alg := range offered(userAgent) {
 		dst = append(dst, header...)
 		dst = append(dst, ": "...)
 		dst = v.appendChallenge(dst, algorithm(alg), nonce, stale)

@@ -281,7 +281,7 @@ func TestChallenges(t *testing.T) {
 	if a, b := w.nonce(), w.nonce(); a == b {
 		t.Errorf("two challenges share the nonce %s", a)
 	}
-	if lines := string(w.AppendChallenges(nil, "WWW-Authenticate", false)); strings.Count(lines, "\r\n") != 2 || strings.Contains(lines, "stale") {
+	if lines := string(w.AppendChallenges(nil, "WWW-Authenticate", false, "")); strings.Count(lines, "\r\n") != 2 || strings.Contains(lines, "stale") {
 		t.Errorf("header lines %q", lines)
 	}
 }
@@ -333,6 +333,6 @@ func BenchmarkChallenge(b *testing.B) {
 	var buf [512]byte
 	b.ReportAllocs()
 	for b.Loop() {
-		w.AppendChallenges(buf[:0], "WWW-Authenticate", false)
+		w.AppendChallenges(buf[:0], "WWW-Authenticate", false, "")
 	}
 }
