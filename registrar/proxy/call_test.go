@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -220,11 +221,14 @@ func TestCallerHangsUp(t *testing.T) {
 	req := callee.request(sip.INVITE)
 	callee.respond(req, 180)
 	caller.response(180)
-	c.cancel()
+	c.cancel("Reason: SIP;cause=487;text=\"gone\"\r\n")
 	if got := caller.response(200).CSeq().MethodName; got != sip.CANCEL {
 		t.Fatalf("200 for %s", got)
 	}
 	cancel := callee.request(sip.CANCEL)
+	if got := cancel.GetHeader("Reason"); got == nil || got.Value() != `SIP;cause=487;text="gone"` {
+		t.Errorf("Reason of the CANCEL: %v", got)
+	}
 	callee.respond(cancel, 200)
 	callee.respond(req, 487)
 	caller.response(487)
@@ -384,6 +388,29 @@ func TestSecondFlowOfAPhone(t *testing.T) {
 	callee.silent()
 }
 
+func TestPhoneRegistersWhileOthersRing(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	caller, early, late := newUDP(t, s), newUDP(t, s), newTCP(t, s.tcp, "tcp")
+	s.bind("102", early, nil)
+	c := caller.invite("101", "102", "")
+	atEarly := early.request(sip.INVITE)
+	early.respond(atEarly, 180)
+	caller.response(180)
+	s.proxy.Registered(s.bindings["102"][0]) // rings already
+	s.bind("102", late, nil)
+	s.proxy.Registered(s.bindings["102"][1])
+	late.respond(late.request(sip.INVITE), 200)
+	c.answered(caller.response(200))
+	late.request(sip.ACK)
+	early.respond(early.request(sip.CANCEL), 200)
+	s.proxy.Registered(s.bindings["102"][1]) // the call is answered
+	early.respond(atEarly, 487)
+	early.request(sip.ACK)
+	early.silent()
+	late.silent()
+}
+
 func TestOwnPhoneIsNotRung(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)
@@ -476,6 +503,72 @@ func TestEvents(t *testing.T) {
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	caller, callee := newUDP(t, s), newUDP(t, s)
+	s.bind("102", callee, nil)
+	caller.invite("101", "102", "X: y\r\n")
+	caller.response(407)
+	caller.invite("101", "102", "")
+	callee.respond(callee.request(sip.INVITE), 486)
+	caller.response(486)
+	families, err := s.reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.Metric {
+			name := strings.TrimPrefix(f.GetName(), "dialtone_proxy_")
+			for _, l := range m.Label {
+				name += " " + l.GetValue()
+			}
+			got[name] = m.Counter.GetValue()
+		}
+	}
+	for name, want := range map[string]float64{"requests_total INVITE 4xx": 2, "calls_total busy": 1, "branches_total 4xx udp": 1} {
+		if got[name] != want {
+			t.Errorf("%s is %v, want %v in %v", name, got[name], want, got)
+		}
+	}
+}
+
+// TestLargeBody: an INVITE that does not fit into a packet still reaches a UDP
+// phone.
+func TestLargeBody(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	caller, callee := newTCP(t, s.tcp, "tcp"), newUDP(t, s)
+	s.bind("102", callee, nil)
+	body := strings.Repeat("a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n", 450)
+	c := &call{u: caller, from: "101", to: "102", id: "large", seq: 1}
+	caller.send("INVITE sip:102@%s SIP/2.0\r\n%s%s\r\n%s", testDomain, c.headers("INVITE"), auth("101"), body)
+	if got := string(callee.request(sip.INVITE).Body()); got != body {
+		t.Errorf("%d bytes of body, want %d", len(got), len(body))
+	}
+}
+
+func TestIPv6(t *testing.T) {
+	t.Parallel()
+	if l, err := net.Listen("tcp", "[::1]:0"); err != nil {
+		t.Skip("no IPv6: ", err)
+	} else if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s := newSiteAt(t, "::1", nil)
+	for _, to := range []string{"udp", "tcp"} {
+		caller, callee := s.phone("udp"), s.phone(to)
+		s.mu.Lock()
+		s.bindings["102"] = nil
+		s.mu.Unlock()
+		c, _ := established(t, s, caller, callee)
+		c.send("BYE")
+		callee.respond(callee.request(sip.BYE), 200)
+		caller.response(200)
 	}
 }
 

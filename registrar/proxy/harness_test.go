@@ -99,15 +99,20 @@ type site struct {
 
 func newSite(t testing.TB, change func(*Options)) *site {
 	t.Helper()
-	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
+	return newSiteAt(t, "127.0.0.1", change)
+}
+
+func newSiteAt(t testing.TB, host string, change func(*Options)) *site {
+	t.Helper()
+	pc, err := net.ListenPacket("udp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	ws, err := net.Listen("tcp", "127.0.0.1:0")
+	ws, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +125,7 @@ func newSite(t testing.TB, change func(*Options)) *site {
 	}
 	o := Options{
 		Domain: testDomain, Auth: s, Directory: s, Lookup: s, Registerer: s.reg,
-		Advertise: func(transport string) (string, int) { return "127.0.0.1", ports[transport] },
+		Advertise: func(transport string) (string, int) { return host, ports[transport] },
 		Recorder: func(e phone.Event) {
 			select {
 			case s.events <- e:
@@ -175,11 +180,11 @@ type ua struct {
 
 func newUDP(t testing.TB, s *site) *ua {
 	t.Helper()
-	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
+	to, err := net.ResolveUDPAddr("udp", s.udp)
 	if err != nil {
 		t.Fatal(err)
 	}
-	to, err := net.ResolveUDPAddr("udp", s.udp)
+	pc, err := net.ListenPacket("udp", net.JoinHostPort(to.IP.String(), "0"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -380,9 +385,9 @@ func (c *call) headers(method string) string {
 		c.from, testDomain, c.to, testDomain, to, c.id, c.seq, method)
 }
 
-func (c *call) cancel() {
+func (c *call) cancel(headers ...string) {
 	c.u.t.Helper()
-	c.u.sendWith(c.branch, "CANCEL sip:%s@%s SIP/2.0\r\n%s", c.to, testDomain, c.headers("CANCEL"))
+	c.u.sendWith(c.branch, "CANCEL sip:%s@%s SIP/2.0\r\n%s%s", c.to, testDomain, c.headers("CANCEL"), strings.Join(headers, ""))
 }
 
 // answered takes the 200 and acknowledges it.

@@ -106,7 +106,9 @@ func (p *Proxy) invite(in *inbound) {
 	}
 	in.reply(sip.StatusTrying)
 	r := newRelay(p, in, plan, canceled)
-	r.settled = leave
+	silence := p.ringing.add(r)
+	defer silence()
+	r.settled = func() { silence(); leave() }
 	r.run()
 }
 

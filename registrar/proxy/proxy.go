@@ -11,74 +11,14 @@ package proxy
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
-	"strings"
 	"sync"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
-	"pbx.dev/dialtone/internal/phone"
-	"pbx.dev/dialtone/registrar/digest"
-	"pbx.dev/dialtone/registrar/fork"
-	"pbx.dev/dialtone/registrar/location"
 )
-
-// Directory tells who exists. Both methods answer phone.ErrNotFound.
-type Directory interface {
-	// Extension is the extension with that number.
-	Extension(ctx context.Context, number string) (phone.Extension, error)
-	// Credential is what a digest user stands for: an extension's SIPUsername or
-	// the user minted for a line.
-	Credential(ctx context.Context, user string) (phone.Credential, error)
-}
-
-// Lookup tells where an extension is registered; location.Store is one.
-type Lookup interface {
-	Lookup(ctx context.Context, aor location.AOR) ([]location.Binding, error)
-}
-
-// Authenticator checks digests; *digest.Verifier is one. It is asked for every
-// request that is neither ACK nor CANCEL nor part of a dialog.
-type Authenticator interface {
-	Challenges(stale bool) []string // values of Proxy-Authenticate
-	Verify(ctx context.Context, r digest.Request) digest.Result
-}
-
-// Options are what New needs. Domain, Auth, Directory, Lookup and Advertise are
-// required.
-type Options struct {
-	Domain string // SIP domain; requests for other domains are refused
-	Realm  string // digest realm; "" is Domain
-	// IsLocal reports whether a host means this server; nil knows the Domain.
-	// What Advertise returns is always local.
-	IsLocal   func(host string) bool
-	Auth      Authenticator
-	Directory Directory
-	Lookup    Lookup
-	// Advertise is the host and port that phones reach a transport ("udp", "tcp",
-	// "tls", "ws", "wss") at: for Via and Record-Route.
-	Advertise func(transport string) (host string, port int)
-	// FlowKey seals the flow tokens in Record-Route. Nodes that share phones share
-	// it, and dialogs outlive a restart only with the same key; nil is a random one.
-	FlowKey []byte
-	// Alive reports whether the connection a binding was registered over is still
-	// that connection; nil trusts its remote address. UDP bindings are not asked.
-	Alive func(location.Binding) bool
-	// Recorder gets the events of calls; it must not block. nil drops them.
-	Recorder func(phone.Event)
-	// MaxCalls bounds the calls that wait for an answer; more get 503. 0 is 2000.
-	MaxCalls int
-	Fork     fork.Options
-
-	Now        func() time.Time      // nil is time.Now
-	Logger     *slog.Logger          // nil discards
-	Registerer prometheus.Registerer // nil keeps the metrics unregistered
-}
 
 // Proxy is a running proxy. Its methods may be called from many goroutines.
 type Proxy struct {
@@ -90,6 +30,7 @@ type Proxy struct {
 	calls   *gate             // calls that wait for an answer
 	work    *gate             // everything that runs
 	invites *inviteTable
+	ringing *ringTable
 
 	ctx  context.Context // ends when Shutdown gives up waiting
 	stop context.CancelFunc
@@ -99,20 +40,16 @@ type Proxy struct {
 	streams []net.Listener
 }
 
-var _ Authenticator = (*digest.Verifier)(nil)
-
 // New makes a proxy; it serves nothing yet.
 func New(o Options) (*Proxy, error) {
 	if o.Domain == "" || o.Auth == nil || o.Directory == nil || o.Lookup == nil || o.Advertise == nil {
 		return nil, errors.New("new proxy: Domain, Auth, Directory, Lookup and Advertise are required")
 	}
-	if err := o.complete(); err != nil {
-		return nil, err
-	}
+	o.complete()
 	p := &Proxy{
 		opt: o, log: o.Logger, metrics: newMetrics(), tokens: &tokens{key: o.FlowKey},
 		stacks: map[string]*stack{}, calls: newGate(o.MaxCalls), work: newGate(16 * o.MaxCalls),
-		invites: newInviteTable(),
+		invites: newInviteTable(), ringing: newRingTable(),
 	}
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	for _, transport := range []string{"udp", "tcp", "tls", "ws", "wss"} {
@@ -120,37 +57,6 @@ func New(o Options) (*Proxy, error) {
 	}
 	p.register(o.Registerer)
 	return p, nil
-}
-
-func (o *Options) complete() error {
-	if o.Realm == "" {
-		o.Realm = o.Domain
-	}
-	if o.IsLocal == nil {
-		o.IsLocal = func(host string) bool { return strings.EqualFold(host, o.Domain) }
-	}
-	if o.Alive == nil {
-		o.Alive = func(location.Binding) bool { return true }
-	}
-	if o.Recorder == nil {
-		o.Recorder = func(phone.Event) {}
-	}
-	if o.MaxCalls <= 0 {
-		o.MaxCalls = 2000
-	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	if len(o.FlowKey) == 0 {
-		o.FlowKey = make([]byte, 32)
-		if _, err := rand.Read(o.FlowKey); err != nil {
-			return fmt.Errorf("make a flow key: %w", err)
-		}
-	}
-	return nil
 }
 
 // ServePacket serves a UDP socket until it is closed; transport is "udp". Every

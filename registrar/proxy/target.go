@@ -100,7 +100,7 @@ func (p *Proxy) resolve(ctx context.Context, user string) (string, error) {
 	if err == nil {
 		return ext.Number, nil
 	}
-	if !errors.Is(err, phone.ErrNotFound) {
+	if !errors.Is(err, phone.ErrNotFound) && !errors.Is(err, phone.ErrInvalid) {
 		return "", fmt.Errorf("look up extension: %w", err)
 	}
 	cred, err := p.opt.Directory.Credential(ctx, user)
