@@ -100,8 +100,10 @@ func (w *watcher) forward(a Action) {
 func TestRandomSchedules(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		w := &watcher{t: t, invited: map[int]bool{}, heard: map[int]bool{}, ended: map[int]bool{},
-			cancelled: map[int]bool{}, answered: map[string]bool{}, byes: map[string]bool{}}
+		w := &watcher{
+			t: t, invited: map[int]bool{}, heard: map[int]bool{}, ended: map[int]bool{},
+			cancelled: map[int]bool{}, answered: map[string]bool{}, byes: map[string]bool{},
+		}
 		c := New(Options{
 			IgnoreDecline: rapid.Bool().Draw(t, "ignoreDecline"),
 			NoResponse:    rapid.SampledFrom([]time.Duration{0, 5 * time.Second}).Draw(t, "noResponse"),

@@ -138,8 +138,8 @@ func TestFinalResponses(t *testing.T) {
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)
-	phone := newUDP(t, s)
-	s.bind("102", phone, nil)
+	callee := newUDP(t, s)
+	s.bind("102", callee, nil)
 	cases := []struct {
 		name, line, headers string
 		want                int
@@ -194,7 +194,7 @@ func TestRefused(t *testing.T) {
 			}
 		})
 	}
-	t.Cleanup(phone.silent)
+	t.Cleanup(callee.silent)
 }
 
 func TestNamesThatReachAnExtension(t *testing.T) {

@@ -14,7 +14,7 @@ const defaultBreadth = 60
 
 // planDialog forwards a request of a dialog over the flow in its token, to the
 // end it does not come from.
-func (p *Proxy) planDialog(ctx context.Context, in *inbound, r routed) (plan, error) {
+func (p *Proxy) planDialog(ctx context.Context, r routed) (plan, error) {
 	t := target{flow: r.dialog.caller, uri: r.recipient}
 	ext := r.dialog.callerExt
 	if r.fromCaller {

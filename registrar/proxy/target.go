@@ -49,7 +49,7 @@ func (p *Proxy) plan(in *inbound) (plan, error) {
 	}
 	if r.dialog != nil {
 		in.known = true
-		return p.planDialog(ctx, in, r)
+		return p.planDialog(ctx, r)
 	}
 	switch in.req.Method {
 	case sip.BYE, sip.UPDATE, sip.PRACK:
@@ -125,7 +125,7 @@ func (p *Proxy) contacts(ctx context.Context, in *inbound, caller phone.Credenti
 	for _, b := range bindings {
 		t, err := p.contact(b)
 		if err != nil {
-			p.logFor(in).Warn("contact cannot be used", "error", err, "aor", string(b.AOR))
+			p.logFor(in).WarnContext(ctx, "contact cannot be used", "error", err, "aor", string(b.AOR))
 			continue
 		}
 		if caller.Extension == callee && sameFlow(t.flow, in.from) {
