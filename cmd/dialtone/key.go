@@ -38,16 +38,17 @@ func key(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer keys.Close()
 	switch args[0] {
 	case "create":
-		return createKey(ctx, keys, name, scopes, expires)
+		err = createKey(ctx, keys, name, scopes, expires)
 	case "list":
-		return listKeys(ctx, keys)
+		err = listKeys(ctx, keys)
 	case "revoke":
-		return keys.Revoke(ctx, id)
+		err = keys.Revoke(ctx, id)
+	default:
+		err = fmt.Errorf("key: no command %q; create, list or revoke", args[0])
 	}
-	return fmt.Errorf("key: no command %q; create, list or revoke", args[0])
+	return errors.Join(err, keys.Close())
 }
 
 func createKey(ctx context.Context, keys *app.Keys, name, scopes string, expires time.Duration) error {

@@ -19,7 +19,7 @@ func serve(ctx context.Context, args []string) error {
 	}
 	log := newLogger(cfg.Log)
 	for _, name := range config.UnknownEnv(os.Environ()) {
-		log.Warn("environment variable is not a setting and is ignored", slog.String("name", name))
+		log.WarnContext(ctx, "environment variable is not a setting and is ignored", slog.String("name", name))
 	}
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)

@@ -189,12 +189,12 @@ func (a *App) Run(ctx context.Context) error {
 		}
 	}
 	printed := a.sockets.printTable(a.out, extra...)
-	a.log.Info("serving", slog.String("node", a.id.node), slog.String("advertise", a.id.advertise))
+	a.log.InfoContext(ctx, "serving", slog.String("node", a.id.node), slog.String("advertise", a.id.advertise))
 	if printed == nil {
 		a.wait(ctx, failed)
 	}
 	a.serving.Store(false)
-	a.log.Info("stopping")
+	a.log.InfoContext(ctx, "stopping")
 	stopCtx, stopped := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer stopped()
 	errs := []error{printed, a.drain(stopCtx)}
@@ -215,7 +215,7 @@ func (a *App) awaitList(ctx, failed context.Context) {
 	select {
 	case <-a.mirror.Loaded():
 	case <-timeout.C:
-		a.log.Warn("the registrations are not read yet; serving without them")
+		a.log.WarnContext(ctx, "the registrations are not read yet; serving without them")
 	case <-ctx.Done():
 	case <-failed.Done():
 	}
@@ -286,7 +286,7 @@ func (a *App) drain(ctx context.Context) error {
 	})
 	err := g.Wait()
 	if errors.Is(err, context.DeadlineExceeded) {
-		a.log.Warn("not everything under way ended in time")
+		a.log.WarnContext(ctx, "not everything under way ended in time")
 		return nil
 	}
 	return err

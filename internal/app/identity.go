@@ -85,22 +85,6 @@ func (id identity) hostNames(cfg config.Config) []string {
 	return unique
 }
 
-// ownAddress reports whether ip belongs to this host. The addresses are those of
-// the start; a phone that reaches us over one that came later uses sip.server.
-func ownAddresses() map[netip.Addr]bool {
-	own := map[netip.Addr]bool{}
-	addrs, err := net.InterfaceAddrs()
-	if err != nil {
-		return own
-	}
-	for _, a := range addrs {
-		if p, err := netip.ParsePrefix(a.String()); err == nil {
-			own[p.Addr().Unmap()] = true
-		}
-	}
-	return own
-}
-
 // subkey derives a key for one purpose from the master key, so that nodes which
 // share the database's key share nonces and flow tokens too.
 func subkey(master []byte, purpose string) ([]byte, error) {

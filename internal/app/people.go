@@ -57,7 +57,7 @@ func (a *App) tell(r *roster.Roster, c inventory.Change) {
 	case inventory.ChangeKey:
 	}
 	if err != nil {
-		a.log.Error("list of phones not told of a change", slog.String("kind", string(c.Kind)), slog.Any("error", err))
+		a.log.ErrorContext(ctx, "list of phones not told of a change", slog.String("kind", string(c.Kind)), slog.Any("error", err))
 	}
 }
 
@@ -95,7 +95,7 @@ func (a *App) rereadList(ctx context.Context) error {
 		case <-a.relist:
 		}
 		if err := a.roster.Load(ctx); err != nil && ctx.Err() == nil {
-			a.log.Error("list of phones not read again", slog.Any("error", err))
+			a.log.ErrorContext(ctx, "list of phones not read again", slog.Any("error", err))
 		}
 	}
 }
@@ -110,7 +110,12 @@ func (a *App) record(e phone.Event) {
 // bindingChanged hears of every contact that came, changed or went.
 func (a *App) bindingChanged(c location.Change) {
 	a.roster.Binding(c)
-	if c.Kind != location.Expired {
+	switch c.Kind {
+	case location.Added, location.Changed:
+		a.proxy.Registered(c.Binding) // a phone that comes while its extension rings
+		return
+	case location.Expired:
+	default:
 		return // the registrar records what phones do; only time passes unseen
 	}
 	e := phone.Event{

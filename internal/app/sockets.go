@@ -29,7 +29,7 @@ func bindSockets(ctx context.Context, cfg config.Config) (s *sockets, err error)
 	s = &sockets{}
 	defer func() {
 		if err != nil {
-			s.close()
+			err = errors.Join(err, s.close())
 		}
 	}()
 	for _, l := range []struct {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -41,13 +40,26 @@ func freePort(t testing.TB) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// startBaresip starts one for extension number with the given digest user.
+// startBaresip starts one for extension number with the given digest user. It
+// needs ports of its own choosing, which another test may take first: then it is
+// started again with others.
 func startBaresip(t testing.TB, name, proxy, transport, number, user, password string) *baresip {
 	t.Helper()
-	path := testkit.Need(t, "baresip")
-	dir := t.TempDir()
-	control := net.JoinHostPort("127.0.0.1", strconv.Itoa(freePort(t)))
-	config := fmt.Sprintf(`module_path /usr/lib/baresip/modules
+	account := fmt.Sprintf("<sip:%s@pbx.dev;transport=%s>;auth_user=%s;auth_pass=%s;outbound=\"sip:%s;transport=%s\";regint=60;answermode=manual\n",
+		number, transport, user, password, proxy, transport)
+	b := &baresip{t: t, name: name}
+	for range 3 {
+		if b.launch(account) {
+			t.Cleanup(func() { b.conn.Close() })
+			go b.read()
+			return b
+		}
+	}
+	t.Fatalf("baresip %s does not start:\n%s", name, b.log)
+	return nil
+}
+
+const baresipConfig = `module_path /usr/lib/baresip/modules
 module g711.so
 module ausine.so
 module aufile.so
@@ -59,40 +71,61 @@ ctrl_tcp_listen %s
 sip_listen 127.0.0.1:%d
 net_interface 127.0.0.1
 audio_source ausine,440
-audio_player aufile,%s
-audio_alert aufile,%s
+ausrc_srate 48000
+ausrc_channels 2
+audio_player aufile,out.wav
+audio_alert aufile,alert.wav
 ausrc_format s16
 auplay_format s16
-`, control, freePort(t), filepath.Join(dir, "out.wav"), filepath.Join(dir, "alert.wav"))
-	account := fmt.Sprintf("<sip:%s@pbx.dev;transport=%s>;auth_user=%s;auth_pass=%s;outbound=\"sip:%s;transport=%s\";regint=60;answermode=manual\n",
-		number, transport, user, password, proxy, transport)
-	for file, text := range map[string]string{"config": config, "accounts": account, "contacts": ""} {
-		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	b := &baresip{t: t, name: name, log: &syncBuffer{}}
+`
+
+// launch starts the program once and reports whether its control socket came up.
+func (b *baresip) launch(account string) bool {
+	b.t.Helper()
+	path, dir := testkit.Need(b.t, "baresip"), b.t.TempDir()
+	control := net.JoinHostPort("127.0.0.1", strconv.Itoa(freePort(b.t)))
+	writeFile(b.t, filepath.Join(dir, "config"), fmt.Sprintf(baresipConfig, control, freePort(b.t)))
+	writeFile(b.t, filepath.Join(dir, "accounts"), account)
+	writeFile(b.t, filepath.Join(dir, "contacts"), "")
+	log := &syncBuffer{}
+	b.log = log
 	cmd := exec.Command(path, "-f", dir, "-v")
-	cmd.Stdout, cmd.Stderr = b.log, b.log
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+		b.t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		cmd.Process.Kill()
+	ended := make(chan struct{})
+	go func() {
 		cmd.Wait()
-		if t.Failed() {
-			t.Logf("baresip %s:\n%s", name, b.log)
+		close(ended)
+	}()
+	b.t.Cleanup(func() {
+		cmd.Process.Kill()
+		<-ended
+		if b.t.Failed() {
+			b.t.Logf("baresip %s:\n%s", b.name, log)
 		}
 	})
-	eventually(t, 10*time.Second, "baresip's control socket", func() bool {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for range 100 {
+		select {
+		case <-ended:
+			return false
+		case <-tick.C:
+		}
 		conn, err := net.Dial("tcp", control)
-		b.conn = conn
-		return err == nil
-	})
-	t.Cleanup(func() { b.conn.Close() })
-	go b.read()
-	return b
+		if err == nil && strings.Contains(log.String(), "baresip is ready") {
+			b.conn = conn
+			return true
+		}
+		if err == nil {
+			conn.Close()
+		}
+	}
+	cmd.Process.Kill()
+	return false
 }
 
 // read collects the events, which come as netstrings of JSON.
@@ -153,4 +186,11 @@ func (b *baresip) saw(event string) bool {
 func (b *baresip) await(event string) {
 	b.t.Helper()
 	eventually(b.t, 15*time.Second, b.name+": "+event, func() bool { return b.saw(event) })
+}
+
+// registered waits for the 200 to its REGISTER, which may have come before the
+// control socket was there to tell.
+func (b *baresip) registered() {
+	b.t.Helper()
+	eventually(b.t, 15*time.Second, b.name+": registered", func() bool { return strings.Contains(b.log.String(), " 200 OK ") })
 }

@@ -35,11 +35,14 @@ func newLAN(t testing.TB) *lan {
 		exec.Command("ip", "netns", "del", l.desk).Run()
 	})
 	for _, args := range [][]string{
-		{"ip", "netns", "add", l.server}, {"ip", "netns", "add", l.desk},
+		{"ip", "netns", "add", l.server},
+		{"ip", "netns", "add", l.desk},
 		{"ip", "-n", l.server, "link", "add", "lan0", "type", "veth", "peer", "name", "eth0", "netns", l.desk},
 		{"ip", "-n", l.server, "addr", "add", serverIP + "/24", "dev", "lan0"},
-		{"ip", "-n", l.server, "link", "set", "lan0", "up"}, {"ip", "-n", l.server, "link", "set", "lo", "up"},
-		{"ip", "-n", l.desk, "link", "set", "eth0", "up"}, {"ip", "-n", l.desk, "link", "set", "lo", "up"},
+		{"ip", "-n", l.server, "link", "set", "lan0", "up"},
+		{"ip", "-n", l.server, "link", "set", "lo", "up"},
+		{"ip", "-n", l.desk, "link", "set", "eth0", "up"},
+		{"ip", "-n", l.desk, "link", "set", "lo", "up"},
 	} {
 		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %v %s", args, err, out)
@@ -75,8 +78,10 @@ func (l *lan) dhclient(mac, class string) map[string]string {
 	l.t.Helper()
 	dir := l.t.TempDir()
 	for _, args := range [][]string{
-		{"link", "set", "eth0", "down"}, {"addr", "flush", "dev", "eth0"},
-		{"link", "set", "eth0", "address", mac}, {"link", "set", "eth0", "up"},
+		{"link", "set", "eth0", "down"},
+		{"addr", "flush", "dev", "eth0"},
+		{"link", "set", "eth0", "address", mac},
+		{"link", "set", "eth0", "up"},
 	} {
 		if out, err := exec.Command("ip", append([]string{"-n", l.desk}, args...)...).CombinedOutput(); err != nil {
 			l.t.Fatalf("%v: %v %s", args, err, out)

@@ -19,7 +19,7 @@ func TestForkRing(t *testing.T) {
 			b := startBaresip(t, "b", addr, transport, "101", desk.SIPUsername, desk.SIPPassword)
 			c := startBaresip(t, "caller", addr, transport, "102", caller.SIPUsername, caller.SIPPassword)
 			for _, p := range []*baresip{a, b, c} {
-				p.await("REGISTER_OK")
+				p.registered()
 			}
 			c.do("dial", "sip:101@pbx.dev")
 			a.await("CALL_INCOMING")
@@ -50,7 +50,7 @@ func TestForkCancel(t *testing.T) {
 	b := startBaresip(t, "b", addr, "udp", "101", desk.SIPUsername, desk.SIPPassword)
 	c := startBaresip(t, "caller", addr, "udp", "102", caller.SIPUsername, caller.SIPPassword)
 	for _, p := range []*baresip{a, b, c} {
-		p.await("REGISTER_OK")
+		p.registered()
 	}
 	c.do("dial", "sip:101@pbx.dev")
 	a.await("CALL_INCOMING")
@@ -67,7 +67,7 @@ func TestSoftphoneInTheList(t *testing.T) {
 	d := serve(t)
 	e := d.extension("101", "Front Desk")
 	p := startBaresip(t, "a", d.addr["sip.udp"], "udp", "101", e.SIPUsername, e.SIPPassword)
-	p.await("REGISTER_OK")
+	p.registered()
 	var got []listed
 	eventually(t, 5*time.Second, "the softphone is listed", func() bool {
 		got = d.phones("registered=true")

@@ -260,7 +260,7 @@ func TestDevicesByPages(t *testing.T) {
 		if !slices.IsSorted(ids) || len(ids) != len(made) {
 			t.Errorf("%d ids, sorted %v", len(ids), slices.IsSorted(ids))
 		}
-		if diff := cmp.Diff(made, read, secrets, cmp.Comparer(func(a, b []phone.Line) bool { return slices.Equal(a, b) })); diff != "" {
+		if diff := cmp.Diff(made, read, secrets, cmp.Comparer(slices.Equal[[]phone.Line])); diff != "" {
 			t.Errorf("pages (-made +read):\n%s", diff)
 		}
 		if nDevices, nExtensions, err := s.Counts(t.Context()); nDevices != 25 || nExtensions != 1 || err != nil {

@@ -127,7 +127,7 @@ func (l *eventLog) write(ctx context.Context) {
 		return
 	}
 	if err := l.s.write(ctx, func(u *unit) error { return u.prune(due) }); err != nil && l.limit.Allow() {
-		l.s.log.Warn("cannot prune timelines", "error", err)
+		l.s.log.WarnContext(ctx, "cannot prune timelines", "error", err)
 	}
 }
 

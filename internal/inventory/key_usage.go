@@ -66,6 +66,6 @@ func (s *Store) saveUsage(ctx context.Context) {
 		return nil
 	})
 	if err != nil {
-		s.log.Warn("cannot store when api keys were used", "error", err)
+		s.log.WarnContext(ctx, "cannot store when api keys were used", "error", err)
 	}
 }

@@ -50,10 +50,12 @@ func TestOnChange(t *testing.T) {
 		want := []Change{
 			{Kind: ChangeExtension, ID: "101"},
 			{Kind: ChangeDevice, ID: d.ID, MAC: d.MAC},
-			{Kind: ChangeExtension, ID: "101"}, {Kind: ChangeDevice, ID: d.ID, MAC: d.MAC},
+			{Kind: ChangeExtension, ID: "101"},
+			{Kind: ChangeDevice, ID: d.ID, MAC: d.MAC},
 			{Kind: ChangeDevice, ID: d.ID, MAC: d.MAC, Deleted: true},
 			{Kind: ChangeExtension, ID: "101", Deleted: true},
-			{Kind: ChangeKey, ID: k.ID}, {Kind: ChangeKey, ID: k.ID, Deleted: true},
+			{Kind: ChangeKey, ID: k.ID},
+			{Kind: ChangeKey, ID: k.ID, Deleted: true},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("changes (-want +got):\n%s", diff)

@@ -115,7 +115,7 @@ func (c *crew) handle(ctx context.Context, p packet, seen eventLimiter) {
 		if v := recover(); v != nil {
 			c.engine.metrics.panics.Inc()
 			c.engine.logs.panics.Do(func() {
-				c.engine.opts.Logger.Error("panic while handling a DHCP packet", "panic", v, "stack", string(debug.Stack()))
+				c.engine.opts.Logger.ErrorContext(ctx, "panic while handling a DHCP packet", "panic", v, "stack", string(debug.Stack()))
 			})
 		}
 	}()

@@ -123,7 +123,9 @@ func (e *engine) persist(ctx context.Context, r *request, id identity, p plan, n
 	}
 	if err := e.opts.Leases.SaveLease(ctx, lease); err != nil {
 		e.metrics.storeErrors.Inc()
-		e.logs.store.Do(func() { e.opts.Logger.Error("lease not saved, so not given", "mac", r.mac, "ip", lease.IP, "err", err) })
+		e.logs.store.Do(func() {
+			e.opts.Logger.ErrorContext(ctx, "lease not saved, so not given", "mac", r.mac, "ip", lease.IP, "err", err)
+		})
 		return failure("the lease could not be stored")
 	}
 	if !e.pool.commit(r.mac, p.yiaddr, lease.ExpiresAt) {
@@ -138,6 +140,6 @@ func (e *engine) deleteLease(ctx context.Context, mac phone.MAC) {
 	err := e.opts.Leases.DeleteLease(ctx, mac)
 	if err != nil && !errors.Is(err, phone.ErrNotFound) {
 		e.metrics.storeErrors.Inc()
-		e.logs.store.Do(func() { e.opts.Logger.Error("lease not deleted", "mac", mac, "err", err) })
+		e.logs.store.Do(func() { e.opts.Logger.ErrorContext(ctx, "lease not deleted", "mac", mac, "err", err) })
 	}
 }

@@ -154,26 +154,6 @@ func (p *proc) line(text string) string {
 	}
 }
 
-// silent fails if a line with text in it comes within d.
-func (p *proc) silent(text string, d time.Duration) {
-	p.t.Helper()
-	deadline := time.After(d)
-	for {
-		select {
-		case s, ok := <-p.lines:
-			if !ok {
-				return
-			}
-			p.t.Logf("%s: %s", p.name, s)
-			if strings.Contains(s, text) {
-				p.t.Fatalf("%s: unwanted %q", p.name, s)
-			}
-		case <-deadline:
-			return
-		}
-	}
-}
-
 func (p *proc) signal(s os.Signal) { _ = p.cmd.Process.Signal(s) }
 
 // wait waits for the end of the program.

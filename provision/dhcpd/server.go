@@ -113,7 +113,7 @@ func (e *engine) openPool(ctx context.Context, links []*link) error {
 	}
 	e.pool = newPool(first, last, reserved...)
 	n := e.pool.load(leases)
-	e.opts.Logger.Info("dhcp leases read", "stored", len(leases), "in_range", n)
+	e.opts.Logger.InfoContext(ctx, "dhcp leases read", "stored", len(leases), "in_range", n)
 	watchPool(e.opts.Registerer, e)
 	return nil
 }

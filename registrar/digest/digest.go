@@ -112,11 +112,12 @@ func New(opts Options) (*Verifier, error) {
 }
 
 // Challenges returns the values of WWW-Authenticate (or Proxy-Authenticate), MD5
-// first since some clients read only the first, with one fresh nonce.
-func (v *Verifier) Challenges(stale bool) []string {
+// first since some clients read only the first, with one fresh nonce; fewer for
+// clients that cannot take them.
+func (v *Verifier) Challenges(stale bool, userAgent string) []string {
 	nonce := v.nonces.append(nil, v.opts.Now())
 	out := make([]string, 0, len(algorithms))
-	for alg := range algorithms {
+	for alg := range offered(userAgent) {
 		out = append(out, string(v.appendChallenge(nil, algorithm(alg), nonce, stale)))
 	}
 	return out

@@ -81,7 +81,7 @@ func (w *world) answer() answer {
 }
 
 func (w *world) nonce() string {
-	_, rest, _ := strings.Cut(w.Challenges(false)[0], `nonce="`)
+	_, rest, _ := strings.Cut(w.Challenges(false, "")[0], `nonce="`)
 	nonce, _, _ := strings.Cut(rest, `"`)
 	return nonce
 }
@@ -267,7 +267,7 @@ func TestResultNamesTheUser(t *testing.T) {
 func TestChallenges(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	got := w.Challenges(true)
+	got := w.Challenges(true, "")
 	if len(got) != 2 || !strings.Contains(got[0], "algorithm=MD5") || !strings.Contains(got[1], "algorithm=SHA-256") {
 		t.Fatalf("challenges %q, want MD5 then SHA-256", got)
 	}

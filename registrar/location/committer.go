@@ -210,7 +210,7 @@ func (m *Memory) write(now int64) error {
 			m.log.Error("cannot write registrations", slog.String("dir", m.opts.Dir), slog.Any("error", err))
 		}
 		c.failed = true
-		return fmt.Errorf("%w: write journal: %v", ErrUnavailable, err)
+		return fmt.Errorf("%w: write journal: %w", ErrUnavailable, err)
 	}
 	if c.failed {
 		m.log.Info("registrations can be written again", slog.String("dir", m.opts.Dir))

@@ -169,7 +169,7 @@ func (m *Mirror) follow(ctx context.Context) {
 			}
 		})
 		if ctx.Err() == nil {
-			m.log.Error("watching the location store ended", slog.Any("error", err))
+			m.log.ErrorContext(ctx, "watching the location store ended", slog.Any("error", err))
 			select {
 			case <-ctx.Done():
 			case <-time.After(retryMost):

@@ -131,7 +131,7 @@ func (m *Mirror) ask(ctx context.Context, aor AOR) {
 	defer func() {
 		if p := recover(); p != nil {
 			m.metrics.panics.Inc()
-			m.log.Error("panic in lookup", slog.Any("panic", p))
+			m.log.ErrorContext(ctx, "panic in lookup", slog.Any("panic", p))
 		}
 		m.results <- r // has room for all that are asked
 	}()
@@ -173,7 +173,7 @@ func (m *Mirror) reloadIfDue(ctx context.Context) {
 	}
 	if err := m.reload(ctx); err != nil {
 		if ctx.Err() == nil && m.delay == retryFirst {
-			m.log.Error("cannot read the location store", slog.Any("error", err))
+			m.log.ErrorContext(ctx, "cannot read the location store", slog.Any("error", err))
 		}
 		m.delay = min(2*m.delay, retryMost)
 		m.reloadAt = m.now().Add(m.delay)

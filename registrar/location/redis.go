@@ -108,13 +108,13 @@ func newRedis(opts RedisOptions) (*Redis, error) {
 	case opts.Client == nil:
 		return nil, errors.New("no redis client")
 	case opts.Prefix != "dialtone" && !strings.HasPrefix(opts.Prefix, "dialtone:"), strings.ContainsAny(opts.Prefix, "{}*?[]\\ "):
-		return nil, fmt.Errorf("prefix %q does not begin with dialtone:", opts.Prefix)
+		return nil, fmt.Errorf("prefix %q does not begin with \"dialtone:\" and go on in plain letters", opts.Prefix)
 	case opts.Shards < 1 || opts.Shards > 1024:
 		return nil, fmt.Errorf("%d shards, want 1 to 1024", opts.Shards)
 	}
 	pipe, err := opts.Client.AutoPipeline()
 	if err != nil {
-		return nil, fmt.Errorf("batch commands: %v", err)
+		return nil, fmt.Errorf("batch commands: %w", err)
 	}
 	r := &Redis{opts: opts, client: opts.Client, pipe: pipe, now: orNow(opts.Now), log: opts.Logger}
 	if r.log == nil {
@@ -152,11 +152,11 @@ func (r *Redis) checkLayout(ctx context.Context) error {
 func (r *Redis) checkPolicy(ctx context.Context) {
 	got, err := r.client.ConfigGet(ctx, "maxmemory-policy").Result()
 	if err != nil {
-		r.log.Info("cannot see the maxmemory-policy of redis, it must be noeviction", slog.Any("error", err))
+		r.log.InfoContext(ctx, "cannot see the maxmemory-policy of redis, it must be noeviction", slog.Any("error", err))
 		return
 	}
 	if policy := got["maxmemory-policy"]; policy != "noeviction" {
-		r.log.Warn("redis may drop registrations when its memory is full: set maxmemory-policy noeviction",
+		r.log.WarnContext(ctx, "redis may drop registrations when its memory is full: set maxmemory-policy noeviction",
 			slog.String("policy", policy))
 	}
 }
@@ -169,7 +169,8 @@ func unavailable(doing string, err error) error {
 			return fmt.Errorf("%s: %w: %w", doing, ErrUnavailable, cause)
 		}
 	}
-	return fmt.Errorf("%s: %w: %v", doing, ErrUnavailable, err)
+	// The text only: the driver's errors are nobody else's business.
+	return fmt.Errorf("%s: %w: %s", doing, ErrUnavailable, err.Error())
 }
 
 // heartbeat is how long the sign of life of a node lasts.

@@ -42,7 +42,7 @@ func OpenRedis(ctx context.Context, rawURL string) (redis.UniversalClient, error
 		return nil, fmt.Errorf("redis url: %w", err)
 	}
 	if err := client.Ping(ctx).Err(); err != nil {
-		client.Close()
+		_ = client.Close() // it never worked
 		return nil, unavailable("connect to redis", err)
 	}
 	return client, nil

@@ -66,7 +66,7 @@ func (w *redisWatch) retry(ctx context.Context, do func(context.Context) error) 
 		if err == nil {
 			return true
 		}
-		w.r.log.Debug("cannot follow changes in redis", slog.Any("error", err))
+		w.r.log.DebugContext(ctx, "cannot follow changes in redis", slog.Any("error", err))
 		select {
 		case <-ctx.Done():
 			return false

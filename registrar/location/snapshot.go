@@ -44,7 +44,7 @@ func (m *Memory) load() error {
 	m.loaded()
 	if left, err := filepath.Glob(filepath.Join(dir, snapshotPrefix+"*.tmp")); err == nil {
 		for _, path := range left {
-			os.Remove(path)
+			_ = os.Remove(path) // a file too many does no harm; it is tried again at the next start
 		}
 	}
 	// Every start leaves one snapshot and one journal behind.
@@ -168,7 +168,7 @@ func (m *Memory) writeSnapshot(gen uint64) error {
 		err = closeErr
 	}
 	if err != nil {
-		os.Remove(tmp)
+		_ = os.Remove(tmp) // a file too many does no harm; it is tried again at the next start
 		return err
 	}
 	if err := os.Rename(tmp, snapshotPath(m.opts.Dir, gen)); err != nil {
@@ -217,7 +217,7 @@ func (m *Memory) removeBefore(gen uint64) {
 		}
 		for _, old := range gens {
 			if old < gen {
-				os.Remove(filePath(m.opts.Dir, prefix, old))
+				_ = os.Remove(filePath(m.opts.Dir, prefix, old)) // a file too many does no harm; it is tried again at the next start
 			}
 		}
 	}

@@ -64,7 +64,9 @@ func (h *house) Verify(ctx context.Context, r digest.Request) digest.Result {
 	return digest.Result{Outcome: digest.Missing}
 }
 
-func (h *house) Challenges(bool) []string { return []string{`Digest realm="pbx.test", nonce="1"`} }
+func (h *house) Challenges(bool, string) []string {
+	return []string{`Digest realm="pbx.test", nonce="1"`}
+}
 
 func (h *house) Lookup(_ context.Context, aor location.AOR) ([]location.Binding, error) {
 	h.mu.Lock()

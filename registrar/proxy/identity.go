@@ -35,7 +35,7 @@ func (p *Proxy) identify(ctx context.Context, in *inbound) (phone.Credential, er
 		return phone.Credential{}, refuse(sip.StatusServiceUnavailable, sip.NewHeader("Retry-After", retryAfter))
 	}
 	var hs []sip.Header
-	for _, c := range p.opt.Auth.Challenges(res.Outcome == digest.Stale) {
+	for _, c := range p.opt.Auth.Challenges(res.Outcome == digest.Stale, strings.Join(values(req, "User-Agent"), " ")) {
 		hs = append(hs, sip.NewHeader("Proxy-Authenticate", c))
 	}
 	return phone.Credential{}, refuse(sip.StatusProxyAuthRequired, hs...)

@@ -31,7 +31,8 @@ type Lookup interface {
 // Authenticator checks digests; *digest.Verifier is one. It is asked for every
 // request that is neither ACK nor CANCEL nor part of a dialog.
 type Authenticator interface {
-	Challenges(stale bool) []string // values of Proxy-Authenticate
+	// Challenges are values of Proxy-Authenticate that the client can take.
+	Challenges(stale bool, userAgent string) []string
 	Verify(ctx context.Context, r digest.Request) digest.Result
 }
 

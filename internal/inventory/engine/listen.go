@@ -42,12 +42,12 @@ func (db *DB) listen(ctx context.Context, conn *pgx.Conn) {
 			return
 		}
 		db.gap(func() { db.live = false })
-		db.log.Warn("lost the connection that tells of other nodes' writes", "error", err)
+		db.log.WarnContext(ctx, "lost the connection that tells of other nodes' writes", "error", err)
 		if conn = db.reconnect(ctx); conn == nil {
 			return
 		}
 		db.gap(func() { db.live = true })
-		db.log.Info("hearing of other nodes' writes again")
+		db.log.InfoContext(ctx, "hearing of other nodes' writes again")
 	}
 }
 

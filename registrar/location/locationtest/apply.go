@@ -14,11 +14,11 @@ import (
 	"pbx.dev/dialtone/registrar/location"
 )
 
-// anyError stands for an error without a name.
-var anyError = errors.New("any error")
+// errAny stands for an error without a name.
+var errAny = errors.New("any error")
 
 func isError(err, want error) bool {
-	if want == anyError {
+	if want == errAny {
 		return err != nil
 	}
 	return errors.Is(err, want)
@@ -217,7 +217,7 @@ func invalid(t *testing.T, s location.Store) {
 		many[i] = phone(fmt.Sprint(i), time.Hour)
 	}
 	refused(t, s, of("call", 1, many...), location.ErrTooMany)
-	refused(t, s, of("call", 1, phone("", time.Hour)), anyError)
+	refused(t, s, of("call", 1, phone("", time.Hour)), errAny)
 	if _, err := s.Apply(t.Context(), location.Update{CallID: "call", CSeq: 1}); err == nil {
 		t.Error("an update without an aor is accepted")
 	}

@@ -6,6 +6,7 @@ package locationtest
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -97,6 +98,10 @@ func apply(t *testing.T, s location.Store, u location.Update) location.Result {
 	r, err := s.Apply(t.Context(), u)
 	if err != nil {
 		t.Fatalf("apply %s cseq %d: %v", u.CallID, u.CSeq, err)
+	}
+	// Stores keep milliseconds: the next update shall not be as old as this one.
+	for r.Now.UnixMilli() >= time.Now().UnixMilli() {
+		runtime.Gosched()
 	}
 	return r
 }
