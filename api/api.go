@@ -29,6 +29,9 @@ type Options struct {
 	Files       Files
 	// VendorOf names the maker that owns a MAC address block.
 	VendorOf func(phone.MAC) (phone.Vendor, bool)
+	// CheckSettings reports the first setting that a phone of the vendor cannot
+	// have, as a phone.FieldError; nil checks nothing.
+	CheckSettings func(phone.Vendor, map[string]string) error
 	// Ready reports what the daemon depends on; nil means always ready.
 	Ready func() []ReadyCheck
 	// MetricsHandler answers GET /metrics; nil leaves the route out.
@@ -68,6 +71,9 @@ func newServer(o Options) (*server, error) {
 	case o.Roster == nil, o.Devices == nil, o.Extensions == nil, o.Credentials == nil,
 		o.Keys == nil, o.Timeline == nil, o.Files == nil, o.VendorOf == nil:
 		return nil, errors.New("api: every store and VendorOf are required")
+	}
+	if o.CheckSettings == nil {
+		o.CheckSettings = func(phone.Vendor, map[string]string) error { return nil }
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -82,8 +82,7 @@ func (s *server) newDevice(d *phone.Device, in phoneInput) error {
 		return phone.Invalid("macAddress", "must be a MAC address, twelve hexadecimal digits")
 	}
 	d.MAC = mac
-	vendor, _ := s.VendorOf(mac)
-	return applyInput(d, in, vendor)
+	return s.applyInput(d, in, mac)
 }
 
 // change applies a patched document to a stored device.
@@ -91,13 +90,13 @@ func (s *server) change(d *phone.Device, in phoneInput) error {
 	if mac, err := phone.ParseMAC(in.MACAddress); err != nil || mac != d.MAC {
 		return phone.Invalid("macAddress", "cannot be changed")
 	}
-	vendor, _ := s.VendorOf(d.MAC)
-	return applyInput(d, in, vendor)
+	return s.applyInput(d, in, d.MAC)
 }
 
-// applyInput sets all but the MAC address; fallback is the vendor when in names
+// applyInput sets all but the MAC address, which tells the vendor when in names
 // none.
-func applyInput(d *phone.Device, in phoneInput, fallback phone.Vendor) error {
+func (s *server) applyInput(d *phone.Device, in phoneInput, mac phone.MAC) error {
+	fallback, _ := s.VendorOf(mac)
 	if in.Manufacturer == "" || in.Manufacturer != d.Vendor.DisplayName() {
 		vendor, err := vendorOf(in.Manufacturer, fallback)
 		if err != nil {
@@ -107,7 +106,7 @@ func applyInput(d *phone.Device, in phoneInput, fallback phone.Vendor) error {
 	}
 	d.Model, d.Name, d.Site, d.Settings = in.Model, in.Name, in.Site, in.Settings
 	d.Lines = linesOf(in.Lines)
-	return nil
+	return s.CheckSettings(d.Vendor, d.Settings)
 }
 
 // vendorOf reads a manufacturer by any of its names, in any case.

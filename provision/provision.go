@@ -200,10 +200,13 @@ func (s *Service) own(ctx context.Context, f *fetch, r Request, t Target) (File,
 	case err != nil:
 		return s.lastGood(f, t, fmt.Errorf("find the phone %s: %w", t.MAC, err))
 	}
-	f.event.DeviceID, f.event.Revision, f.vendor = d.ID, d.Revision, d.Vendor
+	f.event.DeviceID, f.vendor = d.ID, d.Vendor
 	role, ok := roleOf(d.Vendor, t)
 	if !ok {
 		return f.fail(phone.ErrNotFound, "the phone has no such file")
+	}
+	if role.accounts {
+		f.event.Revision = d.Revision // what makes the phone count as configured
 	}
 	return s.rendered(f, role, d)
 }

@@ -33,6 +33,7 @@ type role struct {
 	template string // in templates.Set
 	media    string // content type (phone-facts/README.md 5.3)
 	binary   bool   // sent in the legacy format of Grandstream
+	accounts bool   // holds the accounts: a phone that has it has its configuration
 }
 
 const (
@@ -48,21 +49,21 @@ func roles(v phone.Vendor) []role {
 	case phone.Polycom:
 		return []role{
 			{kind: KindMAC, own: true, template: "polycom/master", media: mediaXML},
-			{kind: KindPhone, own: true, template: "polycom/phone", media: mediaXML},
+			{kind: KindPhone, own: true, accounts: true, template: "polycom/phone", media: mediaXML},
 			{kind: KindMaster, template: "polycom/master-common", media: mediaXML},
 			{kind: KindCommon, template: "polycom/common", media: mediaXML},
 		}
 	case phone.Yealink:
 		return []role{
 			{kind: KindBoot, own: true, template: "yealink/boot", media: mediaText},
-			{kind: KindMAC, own: true, template: "yealink/phone", media: mediaText},
+			{kind: KindMAC, own: true, accounts: true, template: "yealink/phone", media: mediaText},
 			{kind: KindBoot, template: "yealink/boot-common", media: mediaText},
 			{kind: KindCommon, template: "yealink/common", media: mediaText},
 		}
 	case phone.Grandstream:
 		return []role{
-			{kind: KindBinary, own: true, template: "grandstream/phone", media: mediaBinary, binary: true},
-			{kind: KindPhone, own: true, template: "grandstream/phone", media: mediaXML},
+			{kind: KindBinary, own: true, accounts: true, template: "grandstream/phone", media: mediaBinary, binary: true},
+			{kind: KindPhone, own: true, accounts: true, template: "grandstream/phone", media: mediaXML},
 			{kind: KindCommon, template: "grandstream/common", media: mediaXML},
 		}
 	}

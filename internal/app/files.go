@@ -103,6 +103,10 @@ func (a *App) facts(password phone.Secret) provision.Facts {
 	case s.OutboundProxy == "auto" && port != 0:
 		f.OutboundProxy = net.JoinHostPort(a.id.advertise, strconv.Itoa(port))
 	}
+	f.SIPOtherPort = a.sockets.port("sip.tls")
+	if s.Transport == "tls" {
+		f.SIPOtherPort = max(a.sockets.port("sip.udp"), a.sockets.port("sip.tcp"))
+	}
 	if f.SIPPort == 0 { // served elsewhere, on the port that its transport has
 		f.SIPPort = map[string]int{"udp": 5060, "tcp": 5060, "tls": 5061}[s.Transport]
 	}

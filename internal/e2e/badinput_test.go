@@ -120,6 +120,7 @@ func TestBadJSON(t *testing.T) {
 		{"/v1/pbx/extensions", `{"number":"abc"}`, http.StatusUnprocessableEntity, "number"},
 		{"/v1/pbx/extensions", `{"number":"101"}`, http.StatusConflict, ""},
 		{"/v1/pbx/extensions", `{"number":"102","colour":"red"}`, http.StatusUnprocessableEntity, "colour"},
+		{"/v1/pbx/phones", `{"macAddress":"001565aabb01","settings":{"timezone":"Mars/Base"}}`, http.StatusUnprocessableEntity, "settings.timezone"},
 		{"/v1/pbx/phones", `{"macAddress":"nonsense"}`, http.StatusUnprocessableEntity, "macAddress"},
 		{"/v1/pbx/phones", `{"macAddress":"001565aabb01","lines":[{"line":1,"extensionNumber":"999"}]}`, http.StatusUnprocessableEntity, "lines[0].extensionNumber"},
 	} {
