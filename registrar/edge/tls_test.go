@@ -3,6 +3,7 @@ package edge
 import (
 	"bufio"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"testing"
@@ -31,7 +32,7 @@ func TestTLS(t *testing.T) {
 	if err := c.(*tls.Conn).CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Read(make([]byte, 1)); err != io.EOF {
+	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("the end of the connection is %v, want a close_notify", err)
 	}
 	if f := receive(t, gone); f.Transport != "tls" {

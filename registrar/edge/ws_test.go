@@ -57,7 +57,7 @@ func TestWebSocketMalformed(t *testing.T) {
 	c.expect(opText, "SIP/2.0 200")
 
 	tooBig := func(first byte) string { return string(masked(first, strings.Repeat("x", maxMessage+1)))[:100] }
-	unmasked := []byte(masked(0x81, "x"))
+	unmasked := masked(0x81, "x")
 	unmasked[1] &^= 0x80
 	for name, c := range map[string]struct {
 		in     string
@@ -107,8 +107,10 @@ func TestWebSocketUpgradeRefused(t *testing.T) {
 		"sip":               {request("REGISTER", "101", 1), http.StatusBadRequest, FailedProtocol},
 		"foreign page":      {with("Host: x\r\n", "Host: x\r\nOrigin: https://evil.example\r\n"), http.StatusForbidden, FailedOrigin},
 		"own page":          {with("Host: x\r\n", "Host: x\r\nOrigin: https://phone.example\r\n"), http.StatusSwitchingProtocols, ""},
-		"endless headers": {with("Host: x\r\n", strings.Repeat("X: "+strings.Repeat("y", 1000)+"\r\n", 20)),
-			http.StatusRequestHeaderFieldsTooLarge, FailedTooLarge},
+		"endless headers": {
+			with("Host: x\r\n", strings.Repeat("X: "+strings.Repeat("y", 1000)+"\r\n", 20)),
+			http.StatusRequestHeaderFieldsTooLarge, FailedTooLarge,
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -194,7 +196,7 @@ func TestWebSocketRest(t *testing.T) {
 	writers.Wait()
 	send(t, v, "SIP/2.0 200 OK\r\n\r\n\xff\x00")
 	c.expect(opBinary, "SIP/2.0 200 OK\r\n\r\n\xff\x00")
-	c.Conn.Close()
+	c.Close()
 	closed(t, v)
 	if f := receive(t, gone); f.Transport != "wss" || w.Alive(f.ID) {
 		t.Errorf("closed %+v", f)

@@ -187,7 +187,7 @@ func (c *wsClient) expectClose(status int) {
 	if op, body := c.next(); op != opClose || !bytes.Equal([]byte(body), closePayload(status)) {
 		c.t.Errorf("got frame %x %q, want a close with %d", op, body, status)
 	}
-	c.Conn.Close()
+	c.Close()
 }
 
 // viaWS is a request as a browser sends it: no Content-Length.
