@@ -205,7 +205,7 @@ func (s *Service) own(ctx context.Context, f *fetch, r Request, t Target) (File,
 	if !ok {
 		return f.fail(phone.ErrNotFound, "the phone has no such file")
 	}
-	if role.accounts {
+	if role.accounts && r.Method != "HEAD" {
 		f.event.Revision = d.Revision // what makes the phone count as configured
 	}
 	return s.rendered(f, role, d)

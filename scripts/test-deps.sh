@@ -15,6 +15,8 @@ need=(
 	dhclient:isc-dhcp-client
 	udhcpc:udhcpc
 	dhcrelay:isc-dhcp-relay
+	dnsmasq:dnsmasq-base
+	unshare:util-linux
 	ip:iproute2
 	ss:iproute2
 	/usr/lib/postgresql/15/bin/initdb:postgresql-15

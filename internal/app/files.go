@@ -10,8 +10,10 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strconv"
 
+	"pbx.dev/dialtone/firmware"
 	"pbx.dev/dialtone/internal/catalog"
 	"pbx.dev/dialtone/internal/config"
 	"pbx.dev/dialtone/internal/phone"
@@ -31,10 +33,14 @@ func (a *App) openFiles(context.Context) error {
 			return fmt.Errorf("password of the phones' menus: %w", err)
 		}
 	}
+	images, err := firmware.Open(filepath.Join(a.cfg.DataDir, "firmware"))
+	if err != nil {
+		return err
+	}
+	a.onStop("firmware", images.Close)
 	facts := a.facts(password)
-	var err error
 	a.files, err = provision.New(provision.Options{
-		Inventory: a.inventory, Renderer: templates.NewLive(templates.Builtin()), Facts: func() provision.Facts { return facts },
+		Inventory: a.inventory, Renderer: templates.NewLive(templates.Builtin()), Facts: func() provision.Facts { return facts }, Firmware: images.FS(),
 		Recorder: a.record, VendorOf: vendorOf, MACOf: macOf,
 		LAN: prefixes(a.cfg.Provision.LAN), Secrets: provision.Assurance(a.cfg.Provision.Secrets),
 		Logger: a.log, Registerer: a.registry,

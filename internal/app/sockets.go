@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -149,14 +150,19 @@ func (s *sockets) port(name string) int {
 }
 
 // printTable writes the line "ready" and the listener table, which ends with an
-// empty line.
+// empty line, all at once: who reads it never sees half a table.
 func (s *sockets) printTable(out io.Writer, extra ...row) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	var text bytes.Buffer
+	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ready")
 	fmt.Fprintln(w, "LISTENER\tNETWORK\tADDRESS")
 	for _, r := range append(s.rows, extra...) {
 		fmt.Fprintf(w, "%s\t%s\t%s\n", r.name, r.network, r.addr)
 	}
 	fmt.Fprintln(w)
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	_, err := out.Write(text.Bytes())
+	return err
 }

@@ -3,6 +3,7 @@ package e2e
 import (
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -96,6 +97,28 @@ func TestFilesByClients(t *testing.T) {
 				t.Errorf("grandstream: %s", body)
 			}
 		})
+	}
+}
+
+// An image in the firmware folder is served under its own name, whole and in part.
+func TestFirmware(t *testing.T) {
+	t.Parallel()
+	d := serve(t)
+	const name = "T46U(T43U,T46U)-108.86.0.90.rom"
+	image := strings.Repeat("0123456789abcdef", 1<<16)
+	writeFile(t, filepath.Join(d.dir, "firmware", name), image)
+	for client, fetch := range fetchers(t, d) {
+		escaped := name
+		if strings.HasPrefix(client, "http") {
+			escaped = url.PathEscape(name)
+		}
+		if got := fetch(escaped); string(got) != image {
+			t.Errorf("%s: %d bytes of %d", client, len(got), len(image))
+		}
+	}
+	out, err := exec.Command("curl", "-sS", "-r", "16-19", "http://"+d.addr["http"]+"/"+url.PathEscape(name)).Output()
+	if err != nil || string(out) != "0123" {
+		t.Errorf("a part: %q, %v", out, err)
 	}
 }
 

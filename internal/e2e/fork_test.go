@@ -7,6 +7,8 @@ import (
 
 // Two real softphones on one extension ring together; one answers, the other
 // stops; hanging up ends the call on both sides.
+//
+// One of them has the credentials rendered for a provisioned phone.
 func TestForkRing(t *testing.T) {
 	t.Parallel()
 	for _, transport := range []string{"udp", "tcp"} {
@@ -15,12 +17,23 @@ func TestForkRing(t *testing.T) {
 			d := serve(t)
 			desk, caller := d.extension("101", "Front Desk"), d.extension("102", "Caller")
 			addr := d.addr["sip."+transport]
-			a := startBaresip(t, "a", addr, transport, "101", desk.SIPUsername, desk.SIPPassword)
+			d.phone("001565aabb01", "T46S", "101")
+			user, auth, password := rendered(t, d, "001565aabb01")
+			a := startBaresip(t, "a", addr, transport, user, auth, password)
 			b := startBaresip(t, "b", addr, transport, "101", desk.SIPUsername, desk.SIPPassword)
 			c := startBaresip(t, "caller", addr, transport, "102", caller.SIPUsername, caller.SIPPassword)
 			for _, p := range []*baresip{a, b, c} {
 				p.registered()
 			}
+			var got []listed
+			eventually(t, 5*time.Second, "the phone is registered", func() bool {
+				got = d.phones("macAddress=001565AABB01&registered=true")
+				return len(got) == 1
+			})
+			if p := got[0]; p.Manufacturer != "Yealink" || p.Model != "T46S" || p.MAC != "00:15:65:AA:BB:01" || p.IP != "127.0.0.1" || p.MatchedBy != "sipUser" {
+				t.Errorf("listed as %+v", p)
+			}
+
 			c.do("dial", "sip:101@pbx.dev")
 			a.await("CALL_INCOMING")
 			b.await("CALL_INCOMING")
