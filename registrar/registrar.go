@@ -65,6 +65,7 @@ type Server struct {
 	digest   *digest.Verifier
 	edge     *edge.Server
 	hosts    *hosts
+	flows    *flowKeeper
 	date     dateHeader
 	failures *edge.Budgets // wrong passwords, by address and user
 	logs     *rate.Limiter // lines about refused requests
@@ -90,6 +91,7 @@ func New(opts Options) (*Server, error) {
 		failures: edge.NewBudgets(1<<14, failureRate, failureBurst),
 		logs:     rate.NewLimiter(20, 100), connects: rate.NewLimiter(20, 100),
 	}
+	s.flows = newFlowKeeper(s)
 	var err error
 	s.digest, err = digest.New(digest.Options{
 		Realm: opts.Realm, Key: opts.NonceKey, Lookup: opts.Directory.Credential,
@@ -99,7 +101,7 @@ func New(opts Options) (*Server, error) {
 		return nil, fmt.Errorf("new registrar: %w", err)
 	}
 	s.edge, err = edge.New(edge.Options{
-		Handler: handler{s}, Rest: opts.Rest, Closed: opts.Closed, Failed: s.connectFailed, Origins: opts.Origins,
+		Handler: handler{s}, Rest: opts.Rest, Closed: s.closed, Failed: s.connectFailed, Origins: opts.Origins,
 		Logger: opts.Logger, Registerer: opts.Registerer,
 	})
 	if err != nil {
@@ -184,6 +186,7 @@ func (s *Server) Serve(ctx context.Context, listeners []edge.Listener) error {
 	if len(listeners) == 0 {
 		return errors.New("serve registrar: no listeners")
 	}
+	defer s.flows.stop()
 	s.hosts.listen(listeners)
 	if err := s.edge.Serve(ctx, listeners); err != nil {
 		return fmt.Errorf("serve registrar: %w", err)
