@@ -79,7 +79,8 @@ func (s handler) unsupported(r *edge.Request) bool {
 func (s *Server) challenge(r *edge.Request, why outcome) {
 	s.metrics.count(why, r.Flow().Transport)
 	out := r.Begin(401, "Unauthorized")
-	r.Send(s.digest.AppendChallenges(out, "WWW-Authenticate", why == stale, r.Msg.Get(wire.UserAgent)))
+	agent := digest.Agent(r.Flow().Transport, r.Msg.Get(wire.UserAgent))
+	r.Send(s.digest.AppendChallenges(out, "WWW-Authenticate", why == stale, agent))
 }
 
 // refuse answers with an error that the phone has made.

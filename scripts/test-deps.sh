@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the programs that the tests drive: other people's phones, clients and
-# servers, all from Debian. Does nothing when they are there. `--list` prints them.
+# servers, from Debian, and the pages' SIP phones from npm, pinned by a lock file.
+# Does nothing when they are there. `--list` prints the Debian packages.
 set -euo pipefail
 
 # program:package
@@ -20,6 +21,9 @@ need=(
 	ip:iproute2
 	ss:iproute2
 	/usr/lib/postgresql/15/bin/initdb:postgresql-15
+	chromium:chromium
+	node:nodejs
+	npm:npm
 )
 
 if [ "${1:-}" = --list ]; then
@@ -32,7 +36,19 @@ missing=()
 for entry in "${need[@]}"; do
 	command -v "${entry%%:*}" >/dev/null 2>&1 || missing+=("${entry##*:}")
 done
-[ ${#missing[@]} -gt 0 ] || exit 0
+
+# What is pinned for the browser tests; run again when the lock has changed.
+pages() {
+	cd "$(dirname "$0")/../internal/e2e/browser"
+	[ node_modules/.package-lock.json -nt package-lock.json ] && return
+	echo "test-deps: installing the packages of internal/e2e/browser"
+	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	touch node_modules/.package-lock.json
+}
+if [ ${#missing[@]} -eq 0 ]; then
+	pages
+	exit
+fi
 
 as_root=()
 [ "$(id -u)" = 0 ] || as_root=(sudo)
@@ -51,3 +67,4 @@ if [ ! -e "$policy" ]; then
 fi
 "${as_root[@]}" apt-get update -qq
 "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+pages

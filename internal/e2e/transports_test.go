@@ -15,17 +15,35 @@ import (
 // contacts are the contacts of an extension by transport.
 func (d *daemon) contacts(number string) map[string]string {
 	d.t.Helper()
-	var page struct {
-		Contacts []struct{ URI, Transport string }
-	}
-	if status := d.call("GET", "/v1/pbx/extensions/"+number+"/contacts", nil, &page); status != http.StatusOK {
-		d.t.Fatalf("contacts: %d", status)
-	}
 	found := map[string]string{}
-	for _, c := range page.Contacts {
+	for _, c := range d.contactList(number) {
 		found[c.Transport] = c.URI
 	}
 	return found
+}
+
+// count is how many contacts of an extension there are over a transport, and one
+// of them.
+func (d *daemon) count(number, transport string) (n int, uri string) {
+	d.t.Helper()
+	for _, c := range d.contactList(number) {
+		if c.Transport == transport {
+			n, uri = n+1, c.URI
+		}
+	}
+	return n, uri
+}
+
+// listedContact is a contact as the API shows it.
+type listedContact struct{ URI, Transport string }
+
+func (d *daemon) contactList(number string) []listedContact {
+	d.t.Helper()
+	var page struct{ Contacts []listedContact }
+	if status := d.call("GET", "/v1/pbx/extensions/"+number+"/contacts", nil, &page); status != http.StatusOK {
+		d.t.Fatalf("contacts: %d", status)
+	}
+	return page.Contacts
 }
 
 // Two real softphones call each other, one over TLS and one over UDP, each the

@@ -9,6 +9,18 @@ import "strings"
 var md5Only = []string{
 	"baresip v0.", // the libre before SHA-256; not tried, same code as v1
 	"baresip v1.", // Debian 12, baresip 1.0.0 with libre 2.0.1: "Function not implemented"
+	"JsSIP ",      // 3.13.8: 'challenge with Digest algorithm different than "MD5"', it reads the last one only
+	"SIP.js/",     // 0.21.2: the same
+}
+
+// Agent is the User-Agent to make challenges for, of a request that came over a
+// transport. Pages put names of their own into User-Agent; the library behind a
+// WebSocket is, as a rule, one of the two above, and another one knows MD5, too.
+func Agent(transport, userAgent string) string {
+	if transport == "ws" || transport == "wss" {
+		return "JsSIP "
+	}
+	return userAgent
 }
 
 // offered returns how many of the algorithms, which are in the order of offering,

@@ -35,7 +35,8 @@ func (p *Proxy) identify(ctx context.Context, in *inbound) (phone.Credential, er
 		return phone.Credential{}, refuse(sip.StatusServiceUnavailable, sip.NewHeader("Retry-After", retryAfter))
 	}
 	var hs []sip.Header
-	for _, c := range p.opt.Auth.Challenges(res.Outcome == digest.Stale, strings.Join(values(req, "User-Agent"), " ")) {
+	agent := digest.Agent(in.from.transport, strings.Join(values(req, "User-Agent"), " "))
+	for _, c := range p.opt.Auth.Challenges(res.Outcome == digest.Stale, agent) {
 		hs = append(hs, sip.NewHeader("Proxy-Authenticate", c))
 	}
 	return phone.Credential{}, refuse(sip.StatusProxyAuthRequired, hs...)
