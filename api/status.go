@@ -41,6 +41,10 @@ func explain(p roster.Phone, e phone.Event) string {
 			return fmt.Sprintf("Its registration was refused at %s: wrong password. Restart it so that it fetches its configuration again.", at)
 		}
 		return fmt.Sprintf("Its registration was refused at %s: wrong password. Enter the current password of its extension.", at)
+	case phone.EventConnect:
+		return fmt.Sprintf("It tried to connect over %s at %s and could not: %s.", strings.ToUpper(e.Proto), at, strings.TrimSuffix(e.Detail, "."))
+	case phone.EventFlowLost:
+		return fmt.Sprintf("Its connection ended at %s and it has not come back: it is off, or the network to it is broken.", at)
 	case phone.EventExpired:
 		return fmt.Sprintf("Its registration ran out at %s and it did not renew it: it is off, or the network to it is broken.", at)
 	case phone.EventUnregister:

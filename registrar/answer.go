@@ -11,6 +11,11 @@ import (
 // holdGrace is how long a connection stays after its registration ended.
 const holdGrace = time.Minute
 
+// flowTimer is how often, in seconds, a phone that knows RFC 5626 is to send a
+// keepalive (section 4.4): often enough for the NATs that forget after minutes.
+// Nobody is cut off who does not.
+const flowTimer = "120"
+
 // answer sends the 200 with all bindings (RFC 3261 section 10.3 step 8), those of
 // the request first: some phones look no further.
 func (c *change) answer(res location.Result) {
@@ -33,6 +38,7 @@ func (c *change) answer(res location.Result) {
 	}
 	if c.outbound { // RFC 5626 section 6
 		out = wire.AppendHeader(out, "Require", "outbound")
+		out = wire.AppendHeader(out, "Flow-Timer", flowTimer)
 	}
 	out = wire.AppendHeader(out, "Supported", supported)
 	c.r.Send(c.server.date.appendTo(out, c.server.opts.Now()))

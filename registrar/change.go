@@ -54,7 +54,6 @@ func (c *change) read() wire.Fault {
 	if fault.Code != 0 {
 		return fault
 	}
-	c.outbound = hasOutbound(m)
 	asked, present := expires(m.Get(wire.Expires))
 	for value := range m.List(wire.Contact) {
 		if value == "*" {
@@ -73,7 +72,12 @@ func (c *change) read() wire.Fault {
 	if c.regIDs > 1 { // RFC 5626 section 6
 		return badRequest("More Than One reg-id")
 	}
-	c.outbound = c.outbound && c.regIDs == 1
+	if c.regIDs == 1 && supportsOutbound(m) {
+		if !firstHopOutbound(m) {
+			return wire.Fault{Code: 439, Reason: "First Hop Lacks Outbound Support"}
+		}
+		c.outbound = true
+	}
 	return wire.Fault{}
 }
 
@@ -116,16 +120,21 @@ func (c *change) paths() ([]string, wire.Fault) {
 	return paths, wire.Fault{}
 }
 
-// hasOutbound reports whether RFC 5626 applies to a request: the phone supports
-// it, and so does the first hop, which is us when there is no other.
-func hasOutbound(m *wire.Message) bool {
-	supports := false
-	for tag := range m.List(wire.Supported) {
-		supports = supports || strings.EqualFold(tag, "outbound")
+// supportsOutbound reports whether the phone knows RFC 5626.
+func supportsOutbound(m *wire.Message) bool {
+	for _, name := range [...]wire.Name{wire.Supported, wire.Require} {
+		for tag := range m.List(name) {
+			if strings.EqualFold(tag, "outbound") {
+				return true
+			}
+		}
 	}
-	if !supports {
-		return false
-	}
+	return false
+}
+
+// firstHopOutbound reports whether the first hop knows RFC 5626, too: it is us
+// when there is no other.
+func firstHopOutbound(m *wire.Message) bool {
 	hops := 0
 	for range m.List(wire.Via) {
 		hops++

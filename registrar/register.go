@@ -33,6 +33,9 @@ func (s handler) Register(ctx context.Context, r *edge.Request) {
 		s.failed(r, err)
 		return
 	}
+	if c.holds() > 0 {
+		s.flows.note(r.Flow(), c.aor)
+	}
 	c.answer(res) // step 8
 	c.tell(res)
 }

@@ -40,6 +40,7 @@ type Options struct {
 	Rest      edge.Rest         // takes all other requests; nil: OPTIONS gets 200, the others 405
 	Recorder  func(phone.Event) // gets the events of phones; it must not block. nil drops them
 	Closed    func(edge.Flow)   // is told of connections that have ended; nil is not
+	Origins   []string          // of the pages that may open a WebSocket; none allows all
 
 	// Bounds of the granted expiry; 0 is one minute, two hours and one hour.
 	MinExpires, MaxExpires, DefaultExpires time.Duration
@@ -64,9 +65,11 @@ type Server struct {
 	digest   *digest.Verifier
 	edge     *edge.Server
 	hosts    *hosts
+	flows    *flowKeeper
 	date     dateHeader
 	failures *edge.Budgets // wrong passwords, by address and user
 	logs     *rate.Limiter // lines about refused requests
+	connects *rate.Limiter // events of failed connections
 }
 
 // How many wrong passwords for one user from one address are looked at: a row of
@@ -86,8 +89,9 @@ func New(opts Options) (*Server, error) {
 		opts: opts, log: opts.Logger, metrics: newMetrics(opts.Registerer),
 		hosts:    newHosts(append([]string{opts.Domain}, opts.Aliases...), opts.Now),
 		failures: edge.NewBudgets(1<<14, failureRate, failureBurst),
-		logs:     rate.NewLimiter(20, 100),
+		logs:     rate.NewLimiter(20, 100), connects: rate.NewLimiter(20, 100),
 	}
+	s.flows = newFlowKeeper(s)
 	var err error
 	s.digest, err = digest.New(digest.Options{
 		Realm: opts.Realm, Key: opts.NonceKey, Lookup: opts.Directory.Credential,
@@ -97,7 +101,8 @@ func New(opts Options) (*Server, error) {
 		return nil, fmt.Errorf("new registrar: %w", err)
 	}
 	s.edge, err = edge.New(edge.Options{
-		Handler: handler{s}, Rest: opts.Rest, Closed: opts.Closed, Logger: opts.Logger, Registerer: opts.Registerer,
+		Handler: handler{s}, Rest: opts.Rest, Closed: s.closed, Failed: s.connectFailed, Origins: opts.Origins,
+		Logger: opts.Logger, Registerer: opts.Registerer,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("new registrar: %w", err)
@@ -181,6 +186,7 @@ func (s *Server) Serve(ctx context.Context, listeners []edge.Listener) error {
 	if len(listeners) == 0 {
 		return errors.New("serve registrar: no listeners")
 	}
+	defer s.flows.stop()
 	s.hosts.listen(listeners)
 	if err := s.edge.Serve(ctx, listeners); err != nil {
 		return fmt.Errorf("serve registrar: %w", err)

@@ -148,7 +148,7 @@ func (a *App) openRoster(ctx context.Context) (err error) {
 }
 
 func (a *App) openCertificates(context.Context) (err error) {
-	if a.cfg.HTTPS.Listen == config.Off {
+	if a.cfg.HTTPS.Listen == config.Off && a.cfg.SIP.TLS == config.Off && a.cfg.SIP.WSS == config.Off {
 		return nil
 	}
 	a.certs, err = tlsca.Open(tlsca.Options{

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -110,17 +111,25 @@ func (a *App) record(e phone.Event) {
 // bindingChanged hears of every contact that came, changed or went.
 func (a *App) bindingChanged(c location.Change) {
 	a.roster.Binding(c)
+	e := phone.Event{
+		Proto: c.Binding.Transport, Path: c.Binding.Contact, UserAgent: c.Binding.UserAgent, Source: c.Binding.Received,
+	}
 	switch c.Kind {
 	case location.Added, location.Changed:
+		a.sip.Reap(c.Binding)         // what the run before has left
 		a.proxy.Registered(c.Binding) // a phone that comes while its extension rings
 		return
 	case location.Expired:
+		e.At, e.Kind, e.Outcome = c.Binding.ExpiresAt, phone.EventExpired, "expired"
+		e.Detail = "the registration ran out without a refresh"
+	case location.FlowLost:
+		if c.Binding.Node != a.id.node || c.Binding.Boot != a.id.boot || !a.serving.Load() {
+			return // another node tells, or it was our own stopping
+		}
+		e.At, e.Kind, e.Outcome = time.Now(), phone.EventFlowLost, "closed"
+		e.Detail = "the connection it was registered over has ended"
 	default:
-		return // the registrar records what phones do; only time passes unseen
-	}
-	e := phone.Event{
-		At: c.Binding.ExpiresAt, Kind: phone.EventExpired, Proto: c.Binding.Transport, Path: c.Binding.Contact, Outcome: "expired",
-		UserAgent: c.Binding.UserAgent, Source: c.Binding.Received, Detail: "the registration ran out without a refresh",
+		return // the registrar records what phones do; the rest passes unseen
 	}
 	if cred, err := a.inventory.Credential(context.Background(), c.Binding.AuthUser); err == nil {
 		e.DeviceID = cred.DeviceID

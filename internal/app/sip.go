@@ -2,8 +2,11 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
+	"net"
 	"time"
 
+	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/registrar"
 	"pbx.dev/dialtone/registrar/proxy"
 )
@@ -18,13 +21,14 @@ func (a *App) openSIP(context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.secureSIP()
 	s := a.cfg.SIP
 	a.sip, err = registrar.New(registrar.Options{
 		Domain: s.Domain, Aliases: append([]string{s.Server, a.id.advertise}, s.Aliases...),
-		Directory: a.inventory, Store: a.location, Recorder: a.record,
+		Directory: a.inventory, Store: a.location, Recorder: a.recordSIP,
 		MinExpires: seconds(s.MinExpires), MaxExpires: seconds(s.MaxExpires), DefaultExpires: seconds(s.DefaultExpires),
 		MaxContacts: s.MaxContacts, NonceKey: nonceKey, Node: a.id.node, Boot: a.id.boot,
-		Logger: a.log, Registerer: a.registry,
+		Origins: s.WSOrigins, Logger: a.log, Registerer: a.registry,
 	})
 	if err != nil {
 		return err
@@ -40,6 +44,48 @@ func (a *App) openSIP(context.Context) error {
 	}
 	a.sip.SetRest(a.proxy)
 	return nil
+}
+
+// secureSIP gives the listeners that need it their certificate.
+func (a *App) secureSIP() {
+	for i := range a.sockets.sip {
+		l := &a.sockets.sip[i]
+		switch l.Transport {
+		case "tls":
+			l.TLS = phoneTLS(a.certs.Config(), a.cfg.SIP.TLSMinVersion)
+		case "wss":
+			l.TLS = a.certs.Config() // browsers are never that old
+		}
+	}
+}
+
+// phoneTLS makes a configuration as lenient as phones need. Go leaves out what
+// they speak below 1.2, and the key exchange that those without elliptic curves
+// have, unless it is asked for by name.
+func phoneTLS(c *tls.Config, least string) *tls.Config {
+	c.MinVersion = map[string]uint16{
+		"1.0": tls.VersionTLS10, "1.1": tls.VersionTLS11, "1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13,
+	}[least]
+	if c.MinVersion >= tls.VersionTLS12 {
+		return c
+	}
+	for _, suite := range tls.CipherSuites() {
+		c.CipherSuites = append(c.CipherSuites, suite.ID)
+	}
+	c.CipherSuites = append(c.CipherSuites, tls.TLS_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_RSA_WITH_AES_256_GCM_SHA384,
+		tls.TLS_RSA_WITH_AES_128_CBC_SHA, tls.TLS_RSA_WITH_AES_256_CBC_SHA)
+	return c
+}
+
+// recordSIP takes an event of the registrar. A connection that failed carries no
+// name: it is put down to the phone at its address, if there is only one.
+func (a *App) recordSIP(e phone.Event) {
+	if e.Kind == phone.EventConnect && e.DeviceID == "" {
+		if host, _, err := net.SplitHostPort(e.Source); err == nil {
+			e.DeviceID, _ = a.roster.OnlyAt(host)
+		}
+	}
+	a.record(e)
 }
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }

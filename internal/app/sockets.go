@@ -58,7 +58,8 @@ func bindSockets(ctx context.Context, cfg config.Config) (s *sockets, err error)
 	return s, s.bindSIP(ctx, cfg.SIP)
 }
 
-// bindSIP opens the transports that the registrar serves.
+// bindSIP opens the transports that the registrar serves. "tls" and "wss" get their
+// certificate in openSIP.
 func (s *sockets) bindSIP(ctx context.Context, cfg config.SIP) error {
 	udp, err := s.packet(ctx, "sip.udp", cfg.UDP)
 	if err != nil {
@@ -67,12 +68,16 @@ func (s *sockets) bindSIP(ctx context.Context, cfg config.SIP) error {
 	if udp != nil {
 		s.sip = append(s.sip, edge.Listener{Transport: "udp", Packet: udp})
 	}
-	tcp, err := s.stream(ctx, "sip.tcp", cfg.TCP)
-	if err != nil {
-		return err
-	}
-	if tcp != nil {
-		s.sip = append(s.sip, edge.Listener{Transport: "tcp", Stream: tcp})
+	for _, l := range []struct{ transport, addr string }{
+		{"tcp", cfg.TCP}, {"tls", cfg.TLS}, {"ws", cfg.WS}, {"wss", cfg.WSS},
+	} {
+		stream, err := s.stream(ctx, "sip."+l.transport, l.addr)
+		if err != nil {
+			return err
+		}
+		if stream != nil {
+			s.sip = append(s.sip, edge.Listener{Transport: l.transport, Stream: stream})
+		}
 	}
 	return nil
 }

@@ -94,6 +94,8 @@ type SIP struct {
 	TLS            string   `yaml:"tls"`
 	WS             string   `yaml:"ws"`
 	WSS            string   `yaml:"wss"`
+	TLSMinVersion  string   `yaml:"tls_min_version"` // 1.0, 1.1, 1.2, 1.3; of TLS only
+	WSOrigins      []string `yaml:"ws_origins"`      // pages that may open a WebSocket; empty: any
 	MinExpires     int      `yaml:"min_expires"`     // seconds
 	MaxExpires     int      `yaml:"max_expires"`     // seconds
 	DefaultExpires int      `yaml:"default_expires"` // seconds
@@ -129,6 +131,7 @@ func Default() Config {
 		SIP: SIP{
 			Domain: "pbx.dev", Server: "sip.pbx.dev", Aliases: []string{}, OutboundProxy: "auto", Transport: "udp",
 			UDP: ":5060", TCP: ":5060", TLS: ":5061", WS: ":5066", WSS: ":7443",
+			TLSMinVersion: "1.2", WSOrigins: []string{},
 			MinExpires: 60, MaxExpires: 7200, DefaultExpires: 3600, MaxContacts: 10,
 		},
 		Provision: Provision{

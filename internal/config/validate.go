@@ -125,6 +125,14 @@ func (c Config) validateSIP() []error {
 	if err := oneOf(s.Transport, "udp", "tcp", "tls"); err != nil {
 		bad("sip.transport", err.Error())
 	}
+	if err := oneOf(s.TLSMinVersion, "1.0", "1.1", "1.2", "1.3"); err != nil {
+		bad("sip.tls_min_version", err.Error())
+	}
+	for i, o := range s.WSOrigins {
+		if u, err := url.Parse(o); err != nil || u.Host == "" || u.Scheme+"://"+u.Host != o {
+			bad(fmt.Sprintf("sip.ws_origins[%d]", i), fmt.Sprintf("%q is not an origin such as https://phone.example.com", o))
+		}
+	}
 	if s.OutboundProxy != "auto" && s.OutboundProxy != Off {
 		host, port, err := net.SplitHostPort(s.OutboundProxy)
 		if n, convErr := strconv.Atoi(port); err != nil || convErr != nil || n < 1 || n > 65535 || !isHost(host) {

@@ -13,7 +13,9 @@ const (
 	EventRegister   EventKind = "register"   // a contact was added or changed
 	EventUnregister EventKind = "unregister" // a contact was removed by the phone
 	EventExpired    EventKind = "expired"    // a contact ran out
+	EventFlowLost   EventKind = "flow-lost"  // a contact was removed since its connection ended
 	EventAuthFailed EventKind = "auth"       // a wrong password
+	EventConnect    EventKind = "connect"    // a TLS or WebSocket connection failed before any SIP
 	EventCall       EventKind = "call"       // a call leg
 	EventAdmin      EventKind = "admin"      // an administrator changed the device
 )

@@ -14,7 +14,7 @@ func (r *Roster) Binding(c location.Change) {
 		switch c.Kind {
 		case location.Added, location.Changed, location.Refreshed:
 			r.metrics.bound(s.bound(c.Binding))
-		case location.Removed, location.Expired, location.Evicted:
+		case location.Removed, location.Expired, location.Evicted, location.FlowLost:
 			s.unbound(c.Binding)
 		}
 	})

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"crypto/tls"
 	"net"
 	"strconv"
 	"sync"
@@ -13,8 +14,11 @@ type conn struct {
 	server *Server
 	socket *streamSocket
 	real   net.Conn
+	stream net.Conn  // what messages are read from: real, or the TLS over it
+	ws     *wsReader // nil unless it is a WebSocket
 	flow   Flow
 	opened time.Time
+	since  time.Time    // when it could carry messages; only the reader's
 	spoke  atomic.Bool  // a complete message has come
 	held   atomic.Int64 // unix ms until which it may be idle
 	settle sync.Once    // when it is vouched for the first time
@@ -35,7 +39,8 @@ func newConn(t *streamSocket, real net.Conn) *conn {
 		return nil
 	}
 	s := t.server
-	c := &conn{server: s, socket: t, real: real, opened: time.Now()}
+	now := time.Now()
+	c := &conn{server: s, socket: t, real: real, stream: real, opened: now, since: now}
 	c.flow = Flow{
 		ID: strconv.FormatUint(s.flows.Add(1), 36), Transport: t.transport,
 		Remote: unmap(remote.AddrPort()), Socket: real.LocalAddr().String(),
@@ -43,17 +48,42 @@ func newConn(t *streamSocket, real net.Conn) *conn {
 	return c
 }
 
-// run reads until the connection ends.
+// run makes the connection ready and reads until it ends.
 func (c *conn) run() {
-	defer c.end()
-	c.server.guard(c.read)
-}
-
-func (c *conn) end() {
+	defer c.server.conns.readers.Done()
+	c.server.guard(func() {
+		if c.open() {
+			c.serve()
+		}
+	})
+	c.farewell()
 	c.close()
 	c.server.conns.remove(c)
-	c.server.metrics.connections.Dec()
-	c.server.guard(func() { c.server.opts.Closed(c.flow) })
+}
+
+// serve is the part of run in which the connection counts.
+func (c *conn) serve() {
+	s := c.server
+	s.metrics.connections.Inc()
+	defer func() {
+		c.farewell()
+		c.close()
+		s.conns.remove(c)
+		s.metrics.connections.Dec()
+		s.opts.Closed(c.flow)
+	}()
+	if c.ws != nil {
+		s.guard(c.readWS)
+	} else {
+		s.guard(c.read)
+	}
+}
+
+// farewell ends TLS, so that the peer can tell the end from an attack on it.
+func (c *conn) farewell() {
+	if t, ok := c.stream.(*tls.Conn); ok {
+		_ = t.CloseWrite() // fails when the connection has gone
+	}
 }
 
 // close ends the connection and the part of it that Rest has. The reader notices.
@@ -96,13 +126,24 @@ func (c *conn) hold(d time.Duration) {
 	c.attach()
 }
 
-// write sends one message. A peer that does not read loses its connection.
+// write sends one message.
 func (c *conn) write(b []byte) error {
+	if c.ws == nil {
+		return c.send(b)
+	}
+	buf := c.server.buffers.Get().(*buffer)
+	defer c.server.recycle(buf)
+	buf.b = appendFrame(buf.b[:0], messageOp(b), b)
+	return c.send(buf.b)
+}
+
+// send writes bytes in one piece. A peer that does not read loses its connection.
+func (c *conn) send(b []byte) error {
 	c.writeMu.Lock()
 	defer c.writeMu.Unlock()
 	err := c.real.SetWriteDeadline(time.Now().Add(c.server.opts.WriteTimeout))
 	if err == nil {
-		_, err = c.real.Write(b)
+		_, err = c.stream.Write(b)
 	}
 	if err != nil {
 		c.close()

@@ -10,7 +10,7 @@ import (
 // read is the loop of the connection's reader.
 func (c *conn) read() {
 	r := &Request{server: c.server, flow: c.flow, conn: c}
-	begun := c.opened // when the message that is not complete began
+	begun := c.since // when the message that is not complete began
 	for c.messages(r) {
 		now := time.Now()
 		if !c.frames.partial() {
@@ -21,7 +21,7 @@ func (c *conn) read() {
 		if !c.deadline(c.until(begun, now)) {
 			return
 		}
-		n, err := c.real.Read(c.frames.space())
+		n, err := c.stream.Read(c.frames.space())
 		if err != nil {
 			return
 		}
@@ -34,7 +34,7 @@ func (c *conn) read() {
 func (c *conn) until(begun, now time.Time) time.Time {
 	if !begun.IsZero() || !c.spoke.Load() {
 		if begun.IsZero() {
-			begun = c.opened
+			begun = c.since
 		}
 		return begun.Add(c.server.opts.MessageTimeout)
 	}

@@ -78,13 +78,12 @@ func (t *connTable) unfreshLocked(c *conn) {
 	}
 }
 
-// remove forgets a connection whose reader has ended.
+// remove forgets a connection whose reader has ended; twice is harmless.
 func (t *connTable) remove(c *conn) {
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.unfreshLocked(c)
 	delete(t.conns, c.flow.ID)
-	t.mu.Unlock()
-	t.readers.Done()
 }
 
 func (t *connTable) get(flow string) *conn {

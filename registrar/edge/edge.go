@@ -7,6 +7,7 @@ package edge
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -18,12 +19,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Listener is one bound socket: Packet for "udp", Stream for the others. A Stream
-// of "tls", "ws" or "wss" yields connections that carry plain SIP messages.
+// Listener is one bound socket: Packet for "udp", Stream for the others. TLS and
+// WebSocket are spoken here: everything behind sees plain SIP messages.
 type Listener struct {
 	Transport string
 	Packet    net.PacketConn
 	Stream    net.Listener
+	TLS       *tls.Config // of "tls" and "wss", which need it
 }
 
 // Flow is what a message came over and what answers go back on.
@@ -58,8 +60,15 @@ type Rest interface {
 type Options struct {
 	Handler Handler
 	Rest    Rest // nil: Handler.Other answers
-	// Closed is called when a connection has ended; nil does nothing.
+	// Closed is called when a connection has ended, by the goroutine that read it.
+	// It must not wait; nil does nothing.
 	Closed func(Flow)
+	// Failed is called when a connection failed before it could carry SIP. It must
+	// not wait; nil does nothing.
+	Failed func(Failure)
+	// Origins are those of the pages that may open a WebSocket, such as
+	// "https://phone.example"; none allows all.
+	Origins []string
 
 	Workers        int           // REGISTERs in progress; 256
 	Queue          int           // REGISTERs waiting for a worker, and messages waiting for Rest; 4096
@@ -68,8 +77,11 @@ type Options struct {
 	IdleTimeout    time.Duration // of a connection without a registration; 10 minutes
 	MessageTimeout time.Duration // from the first byte of a message, or of a connection, to the last; 10 s
 	WriteTimeout   time.Duration // of a write to a connection; 10 s
-	SourceRate     float64       // messages a second of one address that nobody has vouched for; 10 000
-	SourceBurst    float64       // how many at once; 50 000
+	// HandshakeTimeout is for TLS and the WebSocket upgrade together; 10 s.
+	HandshakeTimeout time.Duration
+	MaxHandshakes    int     // at once; 4096
+	SourceRate       float64 // messages a second of one address that nobody has vouched for; 10 000
+	SourceBurst      float64 // how many at once; 50 000
 
 	Logger     *slog.Logger          // nil discards
 	Registerer prometheus.Registerer // nil keeps no metrics
@@ -82,9 +94,11 @@ type Server struct {
 	metrics *metrics
 	budgets *Budgets
 	conns   *connTable
-	jobs    chan *Request
-	tags    tagger
-	flows   atomic.Uint64 // connections so far
+	// handshakes are the connections that carry no SIP yet
+	handshakes handshakes
+	jobs       chan *Request
+	tags       tagger
+	flows      atomic.Uint64 // connections so far
 
 	requests sync.Pool // of *Request
 	buffers  sync.Pool // of *buffer
@@ -104,10 +118,11 @@ func New(opts Options) (*Server, error) {
 	opts.complete()
 	s := &Server{
 		opts: opts, log: opts.Logger, metrics: newMetrics(opts.Registerer), tags: newTagger(),
-		budgets:  NewBudgets(1<<16, opts.SourceRate, opts.SourceBurst),
-		conns:    newConnTable(opts.MaxConnections, opts.MaxPerIP),
-		jobs:     make(chan *Request, opts.Queue),
-		finished: make(chan struct{}),
+		budgets:    NewBudgets(1<<16, opts.SourceRate, opts.SourceBurst),
+		conns:      newConnTable(opts.MaxConnections, opts.MaxPerIP),
+		handshakes: handshakes{max: opts.MaxHandshakes, pending: map[*conn]struct{}{}},
+		jobs:       make(chan *Request, opts.Queue),
+		finished:   make(chan struct{}),
 	}
 	s.requests.New = func() any { return &Request{server: s} }
 	s.buffers.New = func() any { return new(buffer) }
@@ -132,6 +147,8 @@ func (o *Options) complete() {
 	orTime(&o.IdleTimeout, 10*time.Minute)
 	orTime(&o.MessageTimeout, 10*time.Second)
 	orTime(&o.WriteTimeout, 10*time.Second)
+	orTime(&o.HandshakeTimeout, 10*time.Second)
+	orInt(&o.MaxHandshakes, 4096)
 	if o.SourceRate <= 0 {
 		o.SourceRate = 10_000
 	}
@@ -140,6 +157,9 @@ func (o *Options) complete() {
 	}
 	if o.Closed == nil {
 		o.Closed = func(Flow) {}
+	}
+	if o.Failed == nil {
+		o.Failed = func(Failure) {}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

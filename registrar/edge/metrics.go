@@ -26,6 +26,7 @@ type metrics struct {
 	panics      prometheus.Counter
 	connections prometheus.Gauge
 	refused     prometheus.Counter
+	handshakes  *prometheus.CounterVec
 	noise       *rate.Limiter // of log lines
 }
 
@@ -46,16 +47,22 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		refused: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "dialtone_sip_connections_refused_total", Help: "SIP connections closed at once since there were too many.",
 		}),
+		handshakes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "dialtone_sip_handshake_failures_total", Help: "SIP connections whose TLS handshake or WebSocket upgrade failed, by reason.",
+		}, []string{"transport", "reason"}),
 		noise: rate.NewLimiter(5, 20),
 	}
 	for i, name := range dropNames {
 		m.dropped[i] = dropped.WithLabelValues(name)
 	}
 	if reg != nil {
-		reg.MustRegister(dropped, m.malformed, m.panics, m.connections, m.refused)
+		reg.MustRegister(dropped, m.malformed, m.panics, m.connections, m.refused, m.handshakes)
 	}
 	return m
 }
+
+// handshake counts a failure. Both labels are of fixed sets.
+func (m *metrics) handshake(f Failure) { m.handshakes.WithLabelValues(f.Transport, f.Reason).Inc() }
 
 // panicked counts and logs a panic that was caught.
 func (s *Server) panicked(p any) {

@@ -93,6 +93,8 @@ func (s *Server) open(listeners []Listener) ([]socket, error) {
 				return nil, fmt.Errorf("open %s socket: %w", l.Transport, err)
 			}
 			sockets = append(sockets, sock)
+		case l.Stream != nil && (l.Transport == "tls" || l.Transport == "wss") != (l.TLS != nil):
+			return nil, fmt.Errorf("listener %q does not go with its tls configuration", l.Transport)
 		case l.Stream != nil:
 			sockets = append(sockets, s.newStreamSocket(l))
 		default:

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -13,18 +14,25 @@ import (
 type streamSocket struct {
 	server    *Server
 	transport string
+	tls       *tls.Config // nil without TLS
 	listener  net.Listener
 	virtual   *VirtualListener // nil without Rest
 	done      chan struct{}    // closed when accepting has ended
 }
 
 func (s *Server) newStreamSocket(l Listener) *streamSocket {
-	t := &streamSocket{server: s, transport: l.Transport, listener: l.Stream, done: make(chan struct{})}
+	t := &streamSocket{server: s, transport: l.Transport, tls: l.TLS, listener: l.Stream, done: make(chan struct{})}
 	if s.opts.Rest != nil {
 		t.virtual = NewVirtualListener(l.Stream.Addr())
 	}
 	return t
 }
+
+// websocket reports whether connections speak WebSocket.
+func (t *streamSocket) websocket() bool { return t.transport == "ws" || t.transport == "wss" }
+
+// plain reports whether connections carry SIP from the first byte on.
+func (t *streamSocket) plain() bool { return t.tls == nil && !t.websocket() }
 
 func (t *streamSocket) start(group *errgroup.Group) {
 	group.Go(func() error {
@@ -86,6 +94,5 @@ func (t *streamSocket) welcome(real net.Conn) {
 		real.Close()
 		return
 	}
-	t.server.metrics.connections.Inc()
 	go c.run()
 }

@@ -54,7 +54,7 @@ func appendChanges(b []byte, aor AOR, changes []Change) []byte {
 			b = appendTexts(append(b, opRefresh), c.ID, c.CallID)
 			b = binary.AppendUvarint(b, uint64(c.CSeq))
 			b = appendTimes(b, c)
-		case Removed, Evicted:
+		case Removed, Evicted, FlowLost:
 			b = appendText(append(b, opDelete), c.ID)
 		case Expired:
 		}

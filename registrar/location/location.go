@@ -56,6 +56,8 @@ type Update struct {
 	// binding over the bound evicts the oldest other binding of the same Device
 	// first; if there is none the update fails with ErrTooMany.
 	MaxContacts int
+
+	lost *FlowEnd // not nil: nothing of the above but AOR counts; see Drop
 }
 
 // Contact is one contact of an Update.
@@ -93,7 +95,8 @@ const (
 	Refreshed ChangeKind = "refreshed" // only the expiry moved
 	Removed   ChangeKind = "removed"   // by the phone
 	Expired   ChangeKind = "expired"
-	Evicted   ChangeKind = "evicted" // to make room for a new binding of the same device
+	FlowLost  ChangeKind = "flow-lost" // the connection it was registered over has ended
+	Evicted   ChangeKind = "evicted"   // to make room for a new binding of the same device
 )
 
 // Change is one change of one binding, in the order the store made them per AOR.
@@ -107,6 +110,9 @@ type Store interface {
 	// Apply makes u durable and then returns the AOR's live bindings; after an
 	// error nothing has changed. It is idempotent for an exact repetition.
 	Apply(ctx context.Context, u Update) (Result, error)
+	// Drop removes the bindings of f.AOR that were last registered over f. One that
+	// has been registered over another flow since then stays; none is not an error.
+	Drop(ctx context.Context, f FlowEnd) error
 	// Lookup returns the live bindings of aor, highest Q first, then newest,
 	// never an expired one; none is not an error.
 	Lookup(ctx context.Context, aor AOR) ([]Binding, error)

@@ -16,7 +16,7 @@ func (m *Mirror) apply(c Change) {
 	switch c.Kind {
 	case Added, Changed, Refreshed:
 		m.put(old, b)
-	case Removed, Evicted:
+	case Removed, Evicted, FlowLost:
 		if old != nil && !old.RefreshedAt.After(b.RefreshedAt) {
 			m.remove(c.Kind, *old)
 		}

@@ -220,7 +220,7 @@ func parseEntry(values map[string]any) (Change, bool) {
 	}
 	c := Change{Kind: ChangeKind(text("k"))}
 	switch c.Kind {
-	case Added, Changed, Removed, Evicted:
+	case Added, Changed, Removed, Evicted, FlowLost:
 		b, err := parseRecord(text("v"))
 		c.Binding = b
 		return c, err == nil

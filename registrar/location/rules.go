@@ -82,9 +82,12 @@ func decide(changes []Change, stored []Binding, u *Update, now int64) ([]Binding
 			t.changes = append(t.changes, Change{Expired, stored[i]})
 		}
 	}
-	if u.RemoveAll {
+	switch {
+	case u.lost != nil:
+		t.dropLost()
+	case u.RemoveAll:
 		err = t.removeAll()
-	} else {
+	default:
 		err = t.apply()
 	}
 	if err != nil {

@@ -55,6 +55,8 @@ func Run(t *testing.T, newStore func(t *testing.T) location.Store) {
 		"WatchNothingBefore": watchNothingBefore,
 		"WatchExpired":       watchExpired,
 		"WatchTwo":           watchTwo,
+		"Drop":               drop,
+		"DropOnlyThatFlow":   dropOnlyThatFlow,
 		"Ping":               ping,
 		"Model":              modelTest,
 	}
