@@ -67,6 +67,8 @@ func explainFile(p roster.Phone, e phone.Event) string {
 		return fmt.Sprintf("Its request for %s was refused at %s: %s.", name, at, reason)
 	case e.Outcome == "error":
 		return fmt.Sprintf("Sending it %s failed at %s, on the side of dialtone; see the log.", name, at)
+	case e.Outcome == "aborted":
+		return fmt.Sprintf("Its transfer of %s broke off at %s: the phone or the network ended it.", name, at)
 	case own && e.Outcome == "not-found":
 		return fmt.Sprintf("It asked for %s at %s and there is no such file for it.", name, at)
 	case own && e.Outcome == "ok":

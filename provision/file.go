@@ -46,7 +46,8 @@ const (
 	outcomeOK       = "ok"
 	outcomeNotFound = "not-found"
 	outcomeDenied   = "denied"
-	outcomeError    = "error"
+	outcomeError    = "error"   // ours: a template, a disk
+	outcomeAborted  = "aborted" // the phone or the network ended the transfer
 )
 
 const (
@@ -95,7 +96,7 @@ func (f *fetch) done(status int, sent int64, err error) {
 	e := f.event
 	e.Status, e.Bytes, e.Millis = status, sent, f.service.now().Sub(f.start).Milliseconds()
 	if err != nil && e.Outcome == outcomeOK {
-		e.Outcome, e.Detail = outcomeError, printable(fmt.Sprintf("the transfer broke off: %v", err), maxDetail)
+		e.Outcome, e.Revision, e.Detail = outcomeAborted, 0, printable(fmt.Sprintf("the transfer broke off: %v", err), maxDetail)
 	}
 	f.service.metrics.fetched(f.vendor, e.Proto, e.Outcome)
 	if f.service.opts.Recorder != nil {

@@ -314,11 +314,11 @@ func TestEvents(t *testing.T) {
 			t.Errorf("event shows too much: %s", s)
 		}
 	}
-	if e := b.events[4]; e.Outcome != "error" || !strings.Contains(e.Detail, "no answer") || e.Bytes != 3 {
+	if e := b.events[4]; e.Outcome != "aborted" || !strings.Contains(e.Detail, "no answer") || e.Bytes != 3 {
 		t.Errorf("broken transfer: %+v", e)
 	}
 	for labels, n := range map[[3]string]float64{
-		{"yealink", "http", "ok"}: 1, {"yealink", "tftp", "ok"}: 1, {"none", "https", "denied"}: 1, {"none", "other", "not-found"}: 1, {"yealink", "tftp", "error"}: 1,
+		{"yealink", "http", "ok"}: 1, {"yealink", "tftp", "ok"}: 1, {"none", "https", "denied"}: 1, {"none", "other", "not-found"}: 1, {"yealink", "tftp", "aborted"}: 1,
 	} {
 		if got := testutil.ToFloat64(b.metrics.fetches.WithLabelValues(labels[:]...)); got != n {
 			t.Errorf("fetches %v: %v, want %v", labels, got, n)

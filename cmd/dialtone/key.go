@@ -34,7 +34,7 @@ func key(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	keys, err := app.OpenKeys(ctx, cfg)
+	keys, err := app.OpenKeys(ctx, cfg, args[0] == "create")
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ type Options struct {
 	Config  config.Config
 	Out     io.Writer        // gets the admin key of the first start, "ready" and the listener table
 	Logger  *slog.Logger     // nil: discard
-	Reload  <-chan os.Signal // each value reloads certificates and templates; nil: never
+	Reload  <-chan os.Signal // each value reads again what can be replaced under a running server; nil: never
 	Version string
 }
 
@@ -249,6 +249,25 @@ func (a *App) reloadAll() {
 	a.log.Info("reload done")
 }
 
+// renewEvery is how often a running server looks whether its own certificate has
+// to be renewed, which it is a month before its end.
+const renewEvery = 12 * time.Hour
+
+func (a *App) renewCertificates(ctx context.Context) error {
+	tick := time.NewTicker(renewEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if err := a.certs.Reload(); err != nil {
+				a.log.ErrorContext(ctx, "certificate not renewed", slog.Any("error", err))
+			}
+		}
+	}
+}
+
 // services are the loops of the process. Each returns nil when it was stopped.
 func (a *App) services() map[string]func(context.Context) error {
 	s := map[string]func(context.Context) error{
@@ -256,7 +275,12 @@ func (a *App) services() map[string]func(context.Context) error {
 		"list of phones":          a.roster.Run,
 		"inventory to list":       a.rereadList,
 		"admin":                   func(context.Context) error { return serveHTTP(a.admin, a.sockets.admin, false) },
-		"sip":                     func(ctx context.Context) error { return a.sip.Serve(ctx, a.sockets.sip) },
+	}
+	if len(a.sockets.sip) > 0 {
+		s["sip"] = func(ctx context.Context) error { return a.sip.Serve(ctx, a.sockets.sip) }
+	}
+	if a.certs != nil {
+		s["certificates"] = a.renewCertificates
 	}
 	if a.sockets.http != nil {
 		s["http"] = func(context.Context) error { return serveHTTP(a.phones[0], a.sockets.http, false) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -13,7 +14,7 @@ import (
 )
 
 // openDHCP binds the DHCP sockets, when the configuration wants a responder.
-func (a *App) openDHCP(context.Context) error {
+func (a *App) openDHCP(ctx context.Context) error {
 	d := a.cfg.DHCP
 	if d.Mode == config.Off {
 		return nil
@@ -36,6 +37,9 @@ func (a *App) openDHCP(context.Context) error {
 		Mode: dhcpd.Mode(d.Mode), Interfaces: strings.FieldsFunc(d.Interface, func(r rune) bool { return r == ',' || r == ' ' }),
 		Port: d.ListenPort, Facts: func() dhcpd.Facts { return facts }, LeaseTime: time.Duration(d.LeaseTime), Leases: a.inventory,
 		PhonesOnly: d.PhonesOnly, VendorOf: vendorOf, Recorder: a.record, Logger: a.log, Registerer: a.registry,
+	}
+	if o.DNS = nameservers(d.DNS, "/etc/resolv.conf"); len(o.DNS) == 0 && o.Mode == dhcpd.Lease {
+		a.log.WarnContext(ctx, "phones get no DNS server: set dhcp.dns")
 	}
 	if d.Range != "" {
 		first, last, err := d.Addresses()
@@ -66,4 +70,27 @@ func addresses(host string) []netip.Addr {
 		return []netip.Addr{ip}
 	}
 	return nil
+}
+
+// nameservers are the DNS servers that were given, else those in resolvConf that
+// a phone could reach: not a resolver on this host's loopback.
+func nameservers(given []string, resolvConf string) []netip.Addr {
+	if len(given) == 0 {
+		text, err := os.ReadFile(resolvConf)
+		if err != nil {
+			return nil
+		}
+		for line := range strings.Lines(string(text)) {
+			if f := strings.Fields(line); len(f) > 1 && f[0] == "nameserver" {
+				given = append(given, f[1])
+			}
+		}
+	}
+	var out []netip.Addr
+	for _, s := range given {
+		if ip, err := netip.ParseAddr(s); err == nil && ip.Is4() && !ip.IsLoopback() {
+			out = append(out, ip)
+		}
+	}
+	return out
 }

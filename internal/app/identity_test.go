@@ -78,3 +78,19 @@ func TestPaged(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 }
+
+func TestNameservers(t *testing.T) {
+	conf := filepath.Join(t.TempDir(), "resolv.conf")
+	if err := os.WriteFile(conf, []byte("# made by hand\nsearch lan\nnameserver 127.0.0.53\nnameserver 192.0.2.53\nnameserver fd00::1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := nameservers(nil, conf); len(got) != 1 || got[0].String() != "192.0.2.53" {
+		t.Errorf("of the host: %v", got)
+	}
+	if got := nameservers([]string{"192.0.2.1", "192.0.2.2"}, conf); len(got) != 2 || got[0].String() != "192.0.2.1" {
+		t.Errorf("given: %v", got)
+	}
+	if got := nameservers(nil, conf+"x"); got != nil {
+		t.Errorf("of nobody: %v", got)
+	}
+}

@@ -57,8 +57,12 @@ func ensureAdminKey(ctx context.Context, dir string, inv *inventory.Store) (phon
 // be running on the same database.
 type Keys struct{ inv *inventory.Store }
 
-// OpenKeys opens the inventory that cfg names. Close it.
-func OpenKeys(ctx context.Context, cfg config.Config) (*Keys, error) {
+// OpenKeys opens the inventory that cfg names. Close it. Without create a data
+// directory that no server has used is an error: it is a slip of the path.
+func OpenKeys(ctx context.Context, cfg config.Config, create bool) (*Keys, error) {
+	if _, err := os.Stat(filepath.Join(cfg.DataDir, keyFile)); err != nil && !create {
+		return nil, fmt.Errorf("data_dir: %w", err)
+	}
 	inv, _, err := openInventory(ctx, cfg, inventory.Options{})
 	if err != nil {
 		return nil, err

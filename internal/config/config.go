@@ -77,6 +77,7 @@ type DHCP struct {
 	ListenPort int      `yaml:"listen_port"` // UDP port
 	Range      string   `yaml:"range"`       // lease: "192.0.2.10-192.0.2.99"
 	Router     string   `yaml:"router"`      // lease: default gateway of the phones
+	DNS        []string `yaml:"dns"`         // lease: DNS servers of the phones; empty: those of this host
 	LeaseTime  Duration `yaml:"lease_time"`
 	PhonesOnly bool     `yaml:"phones_only"`
 }
@@ -126,7 +127,7 @@ func Default() Config {
 		Admin:       Admin{Listen: "127.0.0.1:8080"},
 		HTTP:        HTTP{Listen: ":8081"},
 		HTTPS:       HTTPS{Listen: ":8443"},
-		DHCP:        DHCP{Mode: Off, ListenPort: 67, LeaseTime: Duration(12 * time.Hour), PhonesOnly: true},
+		DHCP:        DHCP{Mode: Off, ListenPort: 67, DNS: []string{}, LeaseTime: Duration(12 * time.Hour), PhonesOnly: true},
 		SIP: SIP{
 			Domain: "pbx.dev", Server: "sip.pbx.dev", Aliases: []string{}, OutboundProxy: "auto", Transport: "udp",
 			UDP: ":5060", TCP: ":5060", TLS: ":5061", WS: ":5066", WSS: ":7443",

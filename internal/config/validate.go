@@ -84,6 +84,11 @@ func (c Config) validateDHCP() []error {
 			bad("dhcp.range", err.Error())
 		}
 	}
+	for i, s := range d.DNS {
+		if a, err := netip.ParseAddr(s); err != nil || !a.Is4() {
+			bad(fmt.Sprintf("dhcp.dns[%d]", i), "is not an IPv4 address")
+		}
+	}
 	if d.Router != "" {
 		if a, err := netip.ParseAddr(d.Router); err != nil || !a.Is4() {
 			bad("dhcp.router", "is not an IPv4 address")

@@ -28,18 +28,6 @@ type baresip struct {
 	events []string // types, in the order they came
 }
 
-// freePort returns a TCP port that was free a moment ago, for programs that
-// cannot be told to choose one themselves.
-func freePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
 // startBaresip starts one for extension number with the given digest user. It
 // needs ports of its own choosing, which another test may take first: then it is
 // started again with others.
@@ -83,8 +71,8 @@ auplay_format s16
 func (b *baresip) launch(account string) bool {
 	b.t.Helper()
 	path, dir := testkit.Need(b.t, "baresip"), b.t.TempDir()
-	control := net.JoinHostPort("127.0.0.1", strconv.Itoa(freePort(b.t)))
-	writeFile(b.t, filepath.Join(dir, "config"), fmt.Sprintf(baresipConfig, control, freePort(b.t)))
+	control := net.JoinHostPort("127.0.0.1", strconv.Itoa(testkit.FreePort(b.t)))
+	writeFile(b.t, filepath.Join(dir, "config"), fmt.Sprintf(baresipConfig, control, testkit.FreePort(b.t)))
 	writeFile(b.t, filepath.Join(dir, "accounts"), account)
 	writeFile(b.t, filepath.Join(dir, "contacts"), "")
 	log := &syncBuffer{}

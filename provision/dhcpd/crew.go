@@ -191,7 +191,7 @@ func (c *crew) sendDelayed() {
 func (c *crew) send(l *link, b []byte, to netip.AddrPort) {
 	if err := l.send(b, to); err != nil {
 		c.engine.metrics.dropped.WithLabelValues(dropSend).Inc()
-		c.engine.logs.send.Do(func() { c.engine.opts.Logger.Warn("dhcp reply not sent", "err", err) })
+		c.engine.logs.send.Do(func() { c.engine.opts.Logger.Warn("dhcp reply not sent", "error", err) })
 	}
 }
 
@@ -216,6 +216,6 @@ func (c *crew) report(res *result, took time.Duration, seen eventLimiter) {
 func (c *crew) garbage(p packet, err error) {
 	c.engine.metrics.dropped.WithLabelValues(dropGarbage).Inc()
 	c.engine.logs.garbage.Do(func() {
-		c.engine.opts.Logger.Info("not a DHCP request", "interface", p.link.name, "client", p.peer.Addr(), "bytes", p.n, "err", err)
+		c.engine.opts.Logger.Info("not a DHCP request", "interface", p.link.name, "client", p.peer.Addr(), "bytes", p.n, "error", err)
 	})
 }

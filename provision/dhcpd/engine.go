@@ -91,7 +91,7 @@ func (e *engine) admit(res *result) {
 func (e *engine) reply(res *result, lk *link, now time.Time) {
 	facts := e.opts.Facts()
 	if err := facts.check(); err != nil {
-		e.logs.facts.Do(func() { e.opts.Logger.Error("DHCP options left out", "err", err) })
+		e.logs.facts.Do(func() { e.opts.Logger.Error("DHCP options left out", "error", err) })
 	}
 	nw := network{serverID: lk.serverID}
 	if e.opts.Mode == Lease {
@@ -124,7 +124,7 @@ func (e *engine) persist(ctx context.Context, r *request, id identity, p plan, n
 	if err := e.opts.Leases.SaveLease(ctx, lease); err != nil {
 		e.metrics.storeErrors.Inc()
 		e.logs.store.Do(func() {
-			e.opts.Logger.ErrorContext(ctx, "lease not saved, so not given", "mac", r.mac, "ip", lease.IP, "err", err)
+			e.opts.Logger.ErrorContext(ctx, "lease not saved, so not given", "mac", r.mac, "ip", lease.IP, "error", err)
 		})
 		return failure("the lease could not be stored")
 	}
@@ -140,6 +140,6 @@ func (e *engine) deleteLease(ctx context.Context, mac phone.MAC) {
 	err := e.opts.Leases.DeleteLease(ctx, mac)
 	if err != nil && !errors.Is(err, phone.ErrNotFound) {
 		e.metrics.storeErrors.Inc()
-		e.logs.store.Do(func() { e.opts.Logger.ErrorContext(ctx, "lease not deleted", "mac", mac, "err", err) })
+		e.logs.store.Do(func() { e.opts.Logger.ErrorContext(ctx, "lease not deleted", "mac", mac, "error", err) })
 	}
 }

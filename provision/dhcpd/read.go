@@ -21,7 +21,7 @@ func (s *Server) readLoop(ctx context.Context, i int) {
 			return
 		}
 		if !errors.Is(err, net.ErrClosed) { // that was watch
-			s.engine.opts.Logger.WarnContext(ctx, "dhcp socket failed, opening it again", "interface", l.name, "err", err)
+			s.engine.opts.Logger.WarnContext(ctx, "dhcp socket failed, opening it again", "interface", l.name, "error", err)
 		}
 		_ = l.conn.Close()
 		for s.reopen(ctx, i) != nil {
@@ -71,7 +71,7 @@ func (s *Server) watch(ctx context.Context, i int) {
 		l := s.link(i)
 		now, err := inspect(l.name, s.engine.opts.ServerIP, s.engine.opts.Range[0])
 		if (err != nil || !l.same(now)) && l.conn.Close() == nil { // nil is the first close
-			s.engine.opts.Logger.WarnContext(ctx, "interface changed or is gone", "interface", l.name, "err", err)
+			s.engine.opts.Logger.WarnContext(ctx, "interface changed or is gone", "interface", l.name, "error", err)
 		}
 	}
 }

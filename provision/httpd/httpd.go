@@ -99,7 +99,7 @@ func (h *handler) serve(w *counter, r *http.Request) {
 	}
 	defer func() {
 		if err := f.Close(); err != nil {
-			h.log.WarnContext(r.Context(), "http: close file", "path", f.Name, "err", err)
+			h.log.WarnContext(r.Context(), "http: close file", "path", f.Name, "error", err)
 		}
 	}()
 	// A small file has the server's write timeout; a large one has the time that a
@@ -107,7 +107,7 @@ func (h *handler) serve(w *counter, r *http.Request) {
 	extra := time.Duration(f.Size/slowest) * time.Second
 	if extra > 0 {
 		if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout + extra)); err != nil {
-			h.log.DebugContext(r.Context(), "http: write deadline stays", "err", err)
+			h.log.DebugContext(r.Context(), "http: write deadline stays", "error", err)
 		}
 	}
 	w.Header().Set("Content-Type", f.ContentType)
@@ -145,7 +145,7 @@ func (h *handler) fail(w *counter, r *http.Request, err error) {
 	case r.Context().Err() != nil:
 		refuse(w, http.StatusServiceUnavailable) // the phone has gone
 	default:
-		h.log.ErrorContext(r.Context(), "http: cannot give a file", "client", r.RemoteAddr, "path", r.URL.Path, "err", err)
+		h.log.ErrorContext(r.Context(), "http: cannot give a file", "client", r.RemoteAddr, "path", r.URL.Path, "error", err)
 		refuse(w, http.StatusInternalServerError)
 	}
 }

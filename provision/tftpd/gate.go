@@ -153,7 +153,7 @@ func (g *gate) abandon(cause error) {
 	if t == nil {
 		return
 	}
-	g.server.log.Error("tftp: cannot start a transfer", "client", t.source, "err", cause)
+	g.server.log.Error("tftp: cannot start a transfer", "client", t.source, "error", cause)
 	g.refuse(t.to, refuseBusy)
 	t.end(codeOther, 0, cause)
 	g.server.limits.release(t.source.Addr())
@@ -162,7 +162,7 @@ func (g *gate) abandon(cause error) {
 func (g *gate) refuse(to net.Addr, no *refusal) {
 	g.server.metrics.refused.WithLabelValues(strconv.Itoa(int(no.code))).Inc()
 	if _, err := g.WriteTo(no.packet(), to); err != nil && !errors.Is(err, net.ErrClosed) {
-		g.server.log.Debug("tftp: cannot answer", "client", to, "err", err)
+		g.server.log.Debug("tftp: cannot answer", "client", to, "error", err)
 	}
 }
 
@@ -180,6 +180,6 @@ func (s *Server) refusalOf(t *transfer, err error) *refusal {
 	case errors.Is(err, phone.ErrInvalid):
 		return refuseIllegal
 	}
-	s.log.Error("tftp: cannot give a file", "client", t.source, "path", t.request.name, "err", err)
+	s.log.Error("tftp: cannot give a file", "client", t.source, "path", t.request.name, "error", err)
 	return refuseOurs
 }

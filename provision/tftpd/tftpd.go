@@ -95,7 +95,7 @@ func or[T comparable](v, instead T) T {
 func (s *Server) Serve(ctx context.Context, pc net.PacketConn) error {
 	if b, ok := pc.(interface{ SetReadBuffer(bytes int) error }); ok {
 		if err := b.SetReadBuffer(receiveBuffer); err != nil {
-			s.log.WarnContext(ctx, "tftp: receive buffer stays small", "err", err)
+			s.log.WarnContext(ctx, "tftp: receive buffer stays small", "error", err)
 		}
 	}
 	g := newGate(s, pc)
@@ -126,7 +126,7 @@ func (s *Server) Serve(ctx context.Context, pc net.PacketConn) error {
 		_ = g.Close() // the library closes it too, once it has it
 		srv.Shutdown()
 		if err := <-served; err != nil {
-			s.log.WarnContext(ctx, "tftp: serve", "err", err)
+			s.log.WarnContext(ctx, "tftp: serve", "error", err)
 		}
 		g.work.Wait()
 	}()

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -217,7 +218,7 @@ func TestRedisHangs(t *testing.T) {
 // TestRedisSentinel finds the master by a real Sentinel.
 func TestRedisSentinel(t *testing.T) {
 	t.Parallel()
-	port, sentinel := freePort(t), freePort(t)
+	port, sentinel := strconv.Itoa(testkit.FreePort(t)), strconv.Itoa(testkit.FreePort(t))
 	startRedis(t, "--port", port, "--bind", "127.0.0.1", "--requirepass", "geheim")
 	conf := filepath.Join(t.TempDir(), "sentinel.conf")
 	text := fmt.Sprintf("port %s\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 %s 1\nsentinel auth-pass main geheim\n", sentinel, port)

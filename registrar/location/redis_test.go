@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -142,7 +143,7 @@ func startCluster(t testing.TB) []string {
 	var hosts []string
 	var wg sync.WaitGroup
 	for range 3 {
-		port, bus := freePort(t), freePort(t)
+		port, bus := strconv.Itoa(testkit.FreePort(t)), strconv.Itoa(testkit.FreePort(t))
 		hosts = append(hosts, "127.0.0.1:"+port)
 		wg.Go(func() {
 			startRedis(t, "--port", port, "--bind", "127.0.0.1", "--cluster-enabled", "yes", "--cluster-port", bus,
@@ -163,15 +164,4 @@ func startCluster(t testing.TB) []string {
 		})
 	}
 	return hosts
-}
-
-func freePort(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
 }

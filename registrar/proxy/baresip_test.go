@@ -45,7 +45,7 @@ func (w *watchedOutput) Write(p []byte) (int, error) {
 func baresip(t *testing.T, s *site, ext, account string, args ...string) *softphone {
 	t.Helper()
 	prog := testkit.Need(t, "baresip")
-	dir, port := t.TempDir(), freePort(t)
+	dir, port := t.TempDir(), testkit.FreePort(t)
 	p := &softphone{t: t, addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), out: &watchedOutput{news: make(chan struct{}, 1)}}
 	config := "module_path /usr/lib/baresip/modules\nsip_listen " + p.addr + "\nnet_interface 127.0.0.1\n" +
 		"audio_source ausine,440\nausrc_srate 48000\nausrc_channels 2\naudio_player aufile," + filepath.Join(dir, "heard.wav") + "\naudio_alert aufile," + filepath.Join(dir, "alert.wav") + "\n" +

@@ -80,7 +80,7 @@ func (h *house) bind(ext string, u *ua, change func(*location.Binding)) {
 	defer h.mu.Unlock()
 	b := location.Binding{
 		AOR: location.AOR(ext + "@" + testDomain), ID: u.addr(), Contact: u.contact(ext), Received: u.addr(),
-		Transport: u.transport, Device: "phone_of" + ext, UserAgent: "test phone", Q: 1000,
+		Transport: u.transport, AuthUser: "line" + ext, Device: "line:line" + ext, UserAgent: "test phone", Q: 1000,
 	}
 	if change != nil {
 		change(&b)

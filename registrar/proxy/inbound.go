@@ -56,8 +56,9 @@ func (in *inbound) reply(code int, headers ...sip.Header) {
 // is acknowledged. An INVITE with a forged source would have us send it ten times
 // to somebody else (RFC 3261 section 26.3.2.4).
 func (in *inbound) replyOnce(code int, headers ...sip.Header) {
-	_ = in.tx.Connection().WriteMsg(in.response(code, headers)) // as in reply
-	in.tx.Terminate()
+	conn, res := in.tx.Connection(), in.response(code, headers)
+	in.tx.Terminate()      // first: a quick client may use the branch again
+	_ = conn.WriteMsg(res) // as in reply
 }
 
 func (in *inbound) response(code int, headers []sip.Header) *sip.Response {

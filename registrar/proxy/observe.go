@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"slices"
 	"strconv"
 	"strings"
@@ -158,8 +159,10 @@ func (l *callLog) record(outcome string, status, branch int, detail string) {
 	if branch >= 0 {
 		b := pl.targets[branch].binding
 		e.Proto, e.Source, e.UserAgent, e.Path = b.Transport, b.Received, b.UserAgent, b.Contact
-		if e.DeviceID = ""; strings.HasPrefix(b.Device, "phone_") {
-			e.DeviceID = b.Device
+		e.DeviceID = ""
+		// The user minted for a phone's line says which phone it is.
+		if cred, err := l.r.p.opt.Directory.Credential(context.Background(), b.AuthUser); err == nil {
+			e.DeviceID = cred.DeviceID
 		}
 	}
 	l.r.p.opt.Recorder(e)

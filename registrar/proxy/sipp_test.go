@@ -33,17 +33,6 @@ func verifier(t *testing.T, h *house) *digest.Verifier {
 	return v
 }
 
-// freePort is a UDP and TCP port that nobody has right now.
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
 // sipp runs one call of a scenario; wait until it has ended well with the
 // returned function.
 func sipp(t *testing.T, scenario string, port int, args ...string) (wait func()) {
@@ -115,7 +104,7 @@ func TestSipp(t *testing.T) {
 			s := newSite(t, func(o *Options) { o.Auth = verifier(t, h) })
 			var waits []func()
 			for _, scenario := range tc.phones {
-				port := freePort(t)
+				port := testkit.FreePort(t)
 				addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 				waits = append(waits, sipp(t, scenario, port))
 				s.mu.Lock()
@@ -124,7 +113,7 @@ func TestSipp(t *testing.T) {
 				})
 				s.mu.Unlock()
 			}
-			waits = append(waits, sipp(t, tc.caller, freePort(t), s.udp, "-s", tc.dial, "-auth_uri", tc.dial+"@"+testDomain))
+			waits = append(waits, sipp(t, tc.caller, testkit.FreePort(t), s.udp, "-s", tc.dial, "-auth_uri", tc.dial+"@"+testDomain))
 			for _, wait := range waits {
 				wait()
 			}
