@@ -58,23 +58,16 @@ type Options struct {
 
 // Server is a registrar. Serve runs it once.
 type Server struct {
-	opts     Options
-	log      *slog.Logger
-	metrics  *metrics
-	digest   *digest.Verifier
-	edge     *edge.Server
-	hosts    *hosts
-	date     dateHeader
-	failures *edge.Budgets // wrong passwords, by address and user
-	logs     *rate.Limiter // lines about refused requests
+	opts    Options
+	log     *slog.Logger
+	metrics *metrics
+	digest  *digest.Verifier
+	edge    *edge.Server
+	hosts   *hosts
+	date    dateHeader
+	bans    *bans
+	logs    *rate.Limiter // lines about refused requests
 }
-
-// How many wrong passwords for one user from one address are looked at: a row of
-// failureBurst, then one in ten seconds.
-const (
-	failureBurst = 20
-	failureRate  = 0.1
-)
 
 // New returns a Server that serves nothing yet. Unusable options are
 // phone.ErrInvalid.
@@ -84,9 +77,9 @@ func New(opts Options) (*Server, error) {
 	}
 	s := &Server{
 		opts: opts, log: opts.Logger, metrics: newMetrics(opts.Registerer),
-		hosts:    newHosts(append([]string{opts.Domain}, opts.Aliases...), opts.Now),
-		failures: edge.NewBudgets(1<<14, failureRate, failureBurst),
-		logs:     rate.NewLimiter(20, 100),
+		hosts: newHosts(append([]string{opts.Domain}, opts.Aliases...), opts.Now),
+		bans:  newBans(opts.Registerer),
+		logs:  rate.NewLimiter(20, 100),
 	}
 	var err error
 	s.digest, err = digest.New(digest.Options{

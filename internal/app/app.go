@@ -54,6 +54,8 @@ type App struct {
 	inventory *inventory.Store
 	location  location.Store
 	mirror    *location.Mirror
+	follow    func(context.Context) error // keeps the mirror, and the store when it is Redis
+	storeMode func() string               // "" or how the store of registrations works now
 	roster    *roster.Roster
 	relist    chan struct{} // capacity 1: the list has to be read again
 	certs     *tlsca.Keeper
@@ -252,7 +254,7 @@ func (a *App) reloadAll() {
 // services are the loops of the process. Each returns nil when it was stopped.
 func (a *App) services() map[string]func(context.Context) error {
 	s := map[string]func(context.Context) error{
-		"mirror of registrations": a.mirror.Run,
+		"mirror of registrations": a.follow,
 		"list of phones":          a.roster.Run,
 		"inventory to list":       a.rereadList,
 		"admin":                   func(context.Context) error { return serveHTTP(a.admin, a.sockets.admin, false) },

@@ -2,9 +2,11 @@ package app
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"pbx.dev/dialtone/registrar"
+	"pbx.dev/dialtone/registrar/digest"
 	"pbx.dev/dialtone/registrar/proxy"
 )
 
@@ -33,7 +35,10 @@ func (a *App) openSIP(context.Context) error {
 		Domain: s.Domain, IsLocal: a.sip.IsLocal, Alive: a.sip.Alive,
 		Auth: a.sip.Digest(), Directory: a.inventory, Lookup: a.location,
 		Advertise: func(transport string) (string, int) { return a.id.advertise, a.sockets.port("sip." + transport) },
-		FlowKey:   flowKey, Recorder: a.record, Logger: a.log, Registerer: a.registry,
+		Admit: func(transport string, remote netip.AddrPort, method string, res digest.Result) bool {
+			return a.sip.Admit(registrar.Attempt{Method: method, Transport: transport, Remote: remote, Result: res})
+		},
+		FlowKey: flowKey, Recorder: a.record, Logger: a.log, Registerer: a.registry,
 	})
 	if err != nil {
 		return err
