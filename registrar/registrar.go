@@ -44,6 +44,9 @@ type Options struct {
 	// Bounds of the granted expiry; 0 is one minute, two hours and one hour.
 	MinExpires, MaxExpires, DefaultExpires time.Duration
 	MaxContacts                            int // per AOR; 0 is 10
+	// Unreachable reports whether a phone is known not to answer; its contact may
+	// then make room for another. nil knows of closed connections only.
+	Unreachable func(location.Binding) bool
 
 	// NonceKey is shared by the nodes that check each other's nonces, at least 16
 	// bytes; nil is a random one.
