@@ -7,6 +7,7 @@ import (
 
 	"pbx.dev/dialtone/registrar"
 	"pbx.dev/dialtone/registrar/digest"
+	"pbx.dev/dialtone/registrar/fork"
 	"pbx.dev/dialtone/registrar/proxy"
 )
 
@@ -38,7 +39,7 @@ func (a *App) openSIP(context.Context) error {
 		Admit: func(transport string, remote netip.AddrPort, method string, res digest.Result) bool {
 			return a.sip.Admit(registrar.Attempt{Method: method, Transport: transport, Remote: remote, Result: res})
 		},
-		FlowKey: flowKey, Recorder: a.record, Logger: a.log, Registerer: a.registry,
+		FlowKey: flowKey, Fork: fork.Options{IgnoreDecline: !s.DeclineEndsCall}, Recorder: a.record, Logger: a.log, Registerer: a.registry,
 	})
 	if err != nil {
 		return err
