@@ -18,7 +18,7 @@ import (
 func (a *App) openAPI(context.Context) error {
 	handler, err := api.New(api.Options{
 		Roster: a.roster, Devices: a.inventory, Extensions: a.inventory, Credentials: a.inventory, Keys: a.inventory, Timeline: a.inventory,
-		Files: previews{a.files}, VendorOf: vendorOf, CheckSettings: a.files.CheckSettings, Ready: a.ready, MetricsHandler: a.metricsHandler(),
+		Files: previews{a.files}, VendorOf: vendorOf, CheckSettings: a.files.CheckSettings, Ready: a.ready, Latency: a.latency, MetricsHandler: a.metricsHandler(),
 		Logger: a.log, Registerer: a.registry,
 	})
 	if err != nil {

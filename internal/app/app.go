@@ -62,6 +62,7 @@ type App struct {
 	files     *provision.Service
 	sip       *registrar.Server
 	proxy     *proxy.Proxy
+	pinger    *proxy.Pinger // nil: phones are not asked
 	tftp      *tftpd.Server
 	dhcp      *dhcpd.Server
 	admin     *http.Server
@@ -259,6 +260,9 @@ func (a *App) services() map[string]func(context.Context) error {
 		"inventory to list":       a.rereadList,
 		"admin":                   func(context.Context) error { return serveHTTP(a.admin, a.sockets.admin, false) },
 		"sip":                     func(ctx context.Context) error { return a.sip.Serve(ctx, a.sockets.sip) },
+	}
+	if a.pinger != nil {
+		s["qualify"] = a.pinger.Run
 	}
 	if a.sockets.http != nil {
 		s["http"] = func(context.Context) error { return serveHTTP(a.phones[0], a.sockets.http, false) }

@@ -110,6 +110,9 @@ func (a *App) record(e phone.Event) {
 // bindingChanged hears of every contact that came, changed or went.
 func (a *App) bindingChanged(c location.Change) {
 	a.roster.Binding(c)
+	if a.pinger != nil {
+		a.pinger.Binding(c)
+	}
 	switch c.Kind {
 	case location.Added, location.Changed:
 		a.proxy.Registered(c.Binding) // a phone that comes while its extension rings

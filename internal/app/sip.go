@@ -8,6 +8,7 @@ import (
 	"pbx.dev/dialtone/registrar"
 	"pbx.dev/dialtone/registrar/digest"
 	"pbx.dev/dialtone/registrar/fork"
+	"pbx.dev/dialtone/registrar/location"
 	"pbx.dev/dialtone/registrar/proxy"
 )
 
@@ -27,7 +28,7 @@ func (a *App) openSIP(context.Context) error {
 		Directory: a.inventory, Store: a.location, Recorder: a.record,
 		MinExpires: seconds(s.MinExpires), MaxExpires: seconds(s.MaxExpires), DefaultExpires: seconds(s.DefaultExpires),
 		MaxContacts: s.MaxContacts, NonceKey: nonceKey, Node: a.id.node, Boot: a.id.boot,
-		Logger: a.log, Registerer: a.registry,
+		Unreachable: a.unreachable, Logger: a.log, Registerer: a.registry,
 	})
 	if err != nil {
 		return err
@@ -45,7 +46,20 @@ func (a *App) openSIP(context.Context) error {
 		return err
 	}
 	a.sip.SetRest(a.proxy)
+	if s.Qualify > 0 {
+		a.pinger = a.proxy.NewPinger(proxy.QualifyOptions{Every: seconds(s.Qualify), Node: a.id.node, Registerer: a.registry})
+	}
 	return nil
+}
+
+// unreachable and latency are what the pinger knows of a contact.
+func (a *App) unreachable(b location.Binding) bool { return a.pinger != nil && a.pinger.Unreachable(b) }
+
+func (a *App) latency(b location.Binding) (time.Duration, bool) {
+	if a.pinger == nil {
+		return 0, false
+	}
+	return a.pinger.Latency(b.AOR, b.ID)
 }
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
