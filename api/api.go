@@ -16,6 +16,7 @@ import (
 
 	"pbx.dev/dialtone/api/ui"
 	"pbx.dev/dialtone/internal/phone"
+	"pbx.dev/dialtone/registrar/location"
 )
 
 // Options is everything the API needs from the rest of dialtone.
@@ -34,6 +35,9 @@ type Options struct {
 	CheckSettings func(phone.Vendor, map[string]string) error
 	// Ready reports what the daemon depends on; nil means always ready.
 	Ready func() []ReadyCheck
+	// Latency is how long a phone took to answer when it was last asked; false when
+	// it was not or did not. nil knows of none.
+	Latency func(location.Binding) (time.Duration, bool)
 	// MetricsHandler answers GET /metrics; nil leaves the route out.
 	MetricsHandler http.Handler
 

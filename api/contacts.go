@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/gorilla/mux"
+
+	"pbx.dev/dialtone/registrar/location"
 )
 
 type contactAnswer struct {
@@ -14,6 +16,9 @@ type contactAnswer struct {
 	UserAgent string    `json:"userAgent,omitempty"`
 	ExpiresAt time.Time `json:"expiresAt"`
 	PhoneID   string    `json:"phoneId,omitempty"`
+	// LatencyMs is the time to the last answer to an OPTIONS, in milliseconds;
+	// absent when the phone is not asked or does not answer (sip.qualify).
+	LatencyMs *float64 `json:"latencyMs,omitempty"`
 }
 
 // extensionContacts answers GET /v1/pbx/extensions/{number}/contacts: every live
@@ -32,8 +37,20 @@ func (s *server) extensionContacts(w http.ResponseWriter, r *http.Request) error
 		b := c.Binding
 		answer = append(answer, contactAnswer{
 			URI: b.Contact, Received: b.Received, Transport: b.Transport,
-			UserAgent: b.UserAgent, ExpiresAt: stamp(b.ExpiresAt), PhoneID: c.PhoneID,
+			UserAgent: b.UserAgent, ExpiresAt: stamp(b.ExpiresAt), PhoneID: c.PhoneID, LatencyMs: s.latencyOf(b),
 		})
 	}
 	return writeJSON(w, http.StatusOK, map[string][]contactAnswer{"contacts": answer})
+}
+
+func (s *server) latencyOf(b location.Binding) *float64 {
+	if s.Latency == nil {
+		return nil
+	}
+	d, ok := s.Latency(b)
+	if !ok {
+		return nil
+	}
+	ms := float64(d.Microseconds()) / 1000
+	return &ms
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
 
 	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/templates"
@@ -115,6 +116,7 @@ type Service struct {
 	facts   factsKeeper
 	metrics *metrics
 	log     *slog.Logger
+	refused *rate.Limiter // of log lines
 	now     func() time.Time
 }
 
@@ -136,7 +138,10 @@ func New(o Options) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("provision: %w", err)
 	}
-	s := &Service{opts: o, zones: zones, cache: newCache(o.CacheBytes), metrics: newMetrics(o.Registerer), log: o.Logger, now: o.Now}
+	s := &Service{
+		opts: o, zones: zones, cache: newCache(o.CacheBytes), metrics: newMetrics(o.Registerer),
+		log: o.Logger, refused: rate.NewLimiter(5, 20), now: o.Now,
+	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

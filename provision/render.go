@@ -103,15 +103,31 @@ func (s *Service) lastGood(f *fetch, t Target, cause error) (File, error) {
 	return f.fail(cause, "the inventory did not answer")
 }
 
+// openFold opens the file called name, else the first whose name differs in case
+// only: phones ask for their images in any case.
+func openFold(dir fs.FS, name string) (fs.File, error) {
+	file, err := dir.Open(name)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return file, err //nolint:wrapcheck // the caller says what was being opened
+	}
+	entries, listErr := fs.ReadDir(dir, ".")
+	if listErr != nil {
+		return nil, fmt.Errorf("list images: %w", listErr)
+	}
+	for _, e := range entries {
+		if strings.EqualFold(e.Name(), name) {
+			return dir.Open(e.Name()) //nolint:wrapcheck // as above
+		}
+	}
+	return nil, err //nolint:wrapcheck // as above
+}
+
 // firmware answers with an image. It is no secret: whoever can ask may have it.
 func (s *Service) firmware(f *fetch, t Target) (File, error) {
 	if s.opts.Firmware == nil {
 		return f.fail(phone.ErrNotFound, "no such firmware")
 	}
-	file, err := s.opts.Firmware.Open(t.Name)
-	if low := strings.ToLower(t.Name); err != nil && low != t.Name {
-		file, err = s.opts.Firmware.Open(low)
-	}
+	file, err := openFold(s.opts.Firmware, t.Name)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
 			return f.fail(phone.ErrNotFound, "no such firmware")

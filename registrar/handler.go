@@ -2,8 +2,8 @@ package registrar
 
 import (
 	"context"
-	"net/netip"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -119,8 +119,11 @@ func (s *Server) authenticate(ctx context.Context, r *edge.Request) (phone.Crede
 		Method: m.Method(), URI: m.URI(), RetryKey: m.Get(wire.CallID) + " " + m.Get(wire.CSeq),
 		Authorization: collect(lines[:0], m),
 	})
-	addr := r.Flow().Remote.Addr()
-	if s.barred(addr, res) {
+	attempt := Attempt{Method: m.Method(), Transport: r.Flow().Transport, Remote: r.Flow().Remote, Result: res}
+	if res.Outcome == digest.Denied {
+		attempt.UserAgent, attempt.Result.User = userAgent(m), strings.Clone(res.User)
+	}
+	if !s.Admit(attempt) {
 		// The right password is not admitted either: that would tell it apart.
 		s.metrics.count(banned, r.Flow().Transport)
 		return phone.Credential{}, false
@@ -131,7 +134,7 @@ func (s *Server) authenticate(ctx context.Context, r *edge.Request) (phone.Crede
 	case digest.Stale:
 		s.challenge(r, stale)
 	case digest.Denied:
-		s.denied(r, res)
+		s.challenge(r, denied)
 	case digest.Malformed:
 		s.refuse(r, wire.Fault{Code: 400, Reason: "Bad Authorization Header"})
 	case digest.Unavailable:
@@ -140,34 +143,6 @@ func (s *Server) authenticate(ctx context.Context, r *edge.Request) (phone.Crede
 		s.challenge(r, challenged)
 	}
 	return phone.Credential{}, false
-}
-
-// barred reports whether a user has had too many wrong passwords from an address,
-// this one included.
-func (s *Server) barred(addr netip.Addr, res digest.Result) bool {
-	switch res.Outcome {
-	case digest.Denied:
-		return !s.failures.Take(s.failures.Key(addr, res.User), 1, s.opts.Now())
-	case digest.OK, digest.Stale:
-		return !s.failures.Has(s.failures.Key(addr, res.User), 1, s.opts.Now())
-	}
-	return false
-}
-
-// denied challenges again, as for any request: the answer does not tell whether
-// there is such a user.
-func (s *Server) denied(r *edge.Request, res digest.Result) {
-	s.metrics.failures.Inc()
-	flow := r.Flow()
-	if s.logs.Allow() {
-		s.log.Info("wrong sip password or unknown user", "user", res.User, "client", flow.Remote, "transport", flow.Transport)
-	}
-	s.opts.Recorder(phone.Event{
-		At: s.opts.Now(), Kind: phone.EventAuthFailed, DeviceID: res.DeviceID, Proto: flow.Transport,
-		Outcome: "denied", Status: 401, UserAgent: userAgent(&r.Msg), Source: flow.Remote.String(),
-		Detail: "wrong password or unknown user " + strconv.Quote(res.User),
-	})
-	s.challenge(r, denied)
 }
 
 func collect(dst []string, m *wire.Message) []string {

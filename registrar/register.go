@@ -84,7 +84,7 @@ func (c *change) apply(ctx context.Context) (location.Result, error) {
 	if err := c.adopt(ctx, store); err != nil {
 		return location.Result{}, err
 	}
-	return store.Apply(ctx, c.update)
+	return c.applyInRoom(ctx, store)
 }
 
 // adopt gives a contact that is to be removed, and does not say which instance it

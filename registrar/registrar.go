@@ -45,6 +45,9 @@ type Options struct {
 	// Bounds of the granted expiry; 0 is one minute, two hours and one hour.
 	MinExpires, MaxExpires, DefaultExpires time.Duration
 	MaxContacts                            int // per AOR; 0 is 10
+	// Unreachable reports whether a phone is known not to answer; its contact may
+	// then make room for another. nil knows of closed connections only.
+	Unreachable func(location.Binding) bool
 
 	// NonceKey is shared by the nodes that check each other's nonces, at least 16
 	// bytes; nil is a random one.
@@ -67,17 +70,10 @@ type Server struct {
 	hosts    *hosts
 	flows    *flowKeeper
 	date     dateHeader
-	failures *edge.Budgets // wrong passwords, by address and user
+	bans     *bans
 	logs     *rate.Limiter // lines about refused requests
 	connects *rate.Limiter // events of failed connections
 }
-
-// How many wrong passwords for one user from one address are looked at: a row of
-// failureBurst, then one in ten seconds.
-const (
-	failureBurst = 20
-	failureRate  = 0.1
-)
 
 // New returns a Server that serves nothing yet. Unusable options are
 // phone.ErrInvalid.
@@ -87,9 +83,9 @@ func New(opts Options) (*Server, error) {
 	}
 	s := &Server{
 		opts: opts, log: opts.Logger, metrics: newMetrics(opts.Registerer),
-		hosts:    newHosts(append([]string{opts.Domain}, opts.Aliases...), opts.Now),
-		failures: edge.NewBudgets(1<<14, failureRate, failureBurst),
-		logs:     rate.NewLimiter(20, 100), connects: rate.NewLimiter(20, 100),
+		hosts: newHosts(append([]string{opts.Domain}, opts.Aliases...), opts.Now),
+		bans:  newBans(opts.Registerer),
+		logs:  rate.NewLimiter(20, 100), connects: rate.NewLimiter(20, 100),
 	}
 	s.flows = newFlowKeeper(s)
 	var err error

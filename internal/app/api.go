@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -17,17 +18,28 @@ import (
 func (a *App) openAPI(context.Context) error {
 	handler, err := api.New(api.Options{
 		Roster: a.roster, Devices: a.inventory, Extensions: a.inventory, Credentials: a.inventory, Keys: a.inventory, Timeline: a.inventory,
-		Files: previews{a.files}, VendorOf: vendorOf, CheckSettings: a.files.CheckSettings, Ready: a.ready, MetricsHandler: a.metricsHandler(),
+		Files: previews{a.files}, VendorOf: vendorOf, CheckSettings: a.files.CheckSettings, Ready: a.ready, Latency: a.latency, MetricsHandler: a.metricsHandler(),
 		Logger: a.log, Registerer: a.registry,
 	})
 	if err != nil {
 		return err
 	}
 	a.admin = &http.Server{
-		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
+		Handler: a.sayStale(handler), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
 		WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 	}
 	return nil
+}
+
+// sayStale marks what is read from memory while the store of registrations cannot
+// be reached (Warning 110, RFC 7234 section 5.5.1).
+func (a *App) sayStale(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if mode := a.storeMode(); mode != "" && r.Method == http.MethodGet {
+			w.Header().Set("Warning", `110 dialtone "registrations are `+mode+`"`)
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // readyTimeout bounds one look at what the process depends on.
@@ -55,7 +67,7 @@ func (a *App) ready() []api.ReadyCheck {
 	return []api.ReadyCheck{
 		check("listeners", serving, "starting or stopping"),
 		check("inventory", inventoryErr, "the database does not answer"),
-		check("registrations", a.location.Ping(ctx), "the store of registrations cannot be written"),
+		check("registrations", a.location.Ping(ctx), cmp.Or(a.storeMode(), "the store of registrations cannot be written")),
 		check("list", mirrored, "the list of registrations is still being read"),
 	}
 }

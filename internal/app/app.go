@@ -54,12 +54,15 @@ type App struct {
 	inventory *inventory.Store
 	location  location.Store
 	mirror    *location.Mirror
+	follow    func(context.Context) error // keeps the mirror, and the store when it is Redis
+	storeMode func() string               // "" or how the store of registrations works now
 	roster    *roster.Roster
 	relist    chan struct{} // capacity 1: the list has to be read again
 	certs     *tlsca.Keeper
 	files     *provision.Service
 	sip       *registrar.Server
 	proxy     *proxy.Proxy
+	pinger    *proxy.Pinger // nil: phones are not asked
 	tftp      *tftpd.Server
 	dhcp      *dhcpd.Server
 	admin     *http.Server
@@ -271,7 +274,7 @@ func (a *App) renewCertificates(ctx context.Context) error {
 // services are the loops of the process. Each returns nil when it was stopped.
 func (a *App) services() map[string]func(context.Context) error {
 	s := map[string]func(context.Context) error{
-		"mirror of registrations": a.mirror.Run,
+		"mirror of registrations": a.follow,
 		"list of phones":          a.roster.Run,
 		"inventory to list":       a.rereadList,
 		"admin":                   func(context.Context) error { return serveHTTP(a.admin, a.sockets.admin, false) },
@@ -281,6 +284,9 @@ func (a *App) services() map[string]func(context.Context) error {
 	}
 	if a.certs != nil {
 		s["certificates"] = a.renewCertificates
+	}
+	if a.pinger != nil {
+		s["qualify"] = a.pinger.Run
 	}
 	if a.sockets.http != nil {
 		s["http"] = func(context.Context) error { return serveHTTP(a.phones[0], a.sockets.http, false) }

@@ -111,6 +111,9 @@ func (a *App) record(e phone.Event) {
 // bindingChanged hears of every contact that came, changed or went.
 func (a *App) bindingChanged(c location.Change) {
 	a.roster.Binding(c)
+	if a.pinger != nil {
+		a.pinger.Binding(c)
+	}
 	e := phone.Event{
 		Proto: c.Binding.Transport, Path: c.Binding.Contact, UserAgent: c.Binding.UserAgent, Source: c.Binding.Received,
 	}

@@ -14,32 +14,46 @@ import (
 // openLocation opens the store of registrations, embedded or Redis, and the
 // mirror that the list is built from.
 func (a *App) openLocation(ctx context.Context) error {
-	store, err := a.newLocation(ctx)
+	if a.cfg.Redis.URL.Reveal() == "" {
+		return a.openEmbedded()
+	}
+	return a.openRedis(ctx)
+}
+
+func (a *App) openEmbedded() error {
+	store, err := location.NewMemory(location.MemoryOptions{
+		Dir: filepath.Join(a.cfg.DataDir, "registrations"), Logger: a.log, Registerer: a.registry,
+	})
 	if err != nil {
 		return err
 	}
-	a.location = store
 	a.onStop("registrations", store.Close)
+	a.location = store
 	a.mirror = location.NewMirror(store, location.MirrorOptions{Logger: a.log, Registerer: a.registry})
+	a.follow, a.storeMode = a.mirror.Run, func() string { return "" }
 	return nil
 }
 
-func (a *App) newLocation(ctx context.Context) (location.Store, error) {
-	url := a.cfg.Redis.URL.Reveal()
-	if url == "" {
-		return location.NewMemory(location.MemoryOptions{
-			Dir: filepath.Join(a.cfg.DataDir, "registrations"), Logger: a.log, Registerer: a.registry,
-		})
-	}
+// openRedis opens the store that nodes share, which goes on in degraded mode when
+// Redis does not answer.
+func (a *App) openRedis(ctx context.Context) error {
 	redis.SetLogger(redisLog{a.log.With("component", "redis")})
-	client, err := location.OpenRedis(ctx, url)
+	client, err := location.OpenRedis(ctx, a.cfg.Redis.URL.Reveal())
 	if err != nil {
-		return nil, err
+		return err
 	}
 	a.onStop("redis", client.Close)
-	return location.NewRedis(location.RedisOptions{
+	shared, err := location.NewRedis(location.RedisOptions{
 		Client: client, Node: a.id.node, Boot: a.id.boot, Logger: a.log, Registerer: a.registry,
 	})
+	if err != nil {
+		return err
+	}
+	store := location.NewResilient(location.ResilientOptions{Store: shared, Logger: a.log, Registerer: a.registry})
+	a.onStop("registrations", store.Close)
+	a.location, a.mirror = store, store.Mirror()
+	a.follow, a.storeMode = store.Run, store.Mode
+	return nil
 }
 
 // redisLog takes the words of the client library, which has a global logger only.

@@ -4,10 +4,14 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"net/netip"
 	"time"
 
 	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/registrar"
+	"pbx.dev/dialtone/registrar/digest"
+	"pbx.dev/dialtone/registrar/fork"
+	"pbx.dev/dialtone/registrar/location"
 	"pbx.dev/dialtone/registrar/proxy"
 )
 
@@ -28,7 +32,7 @@ func (a *App) openSIP(context.Context) error {
 		Directory: a.inventory, Store: a.location, Recorder: a.recordSIP,
 		MinExpires: seconds(s.MinExpires), MaxExpires: seconds(s.MaxExpires), DefaultExpires: seconds(s.DefaultExpires),
 		MaxContacts: s.MaxContacts, NonceKey: nonceKey, Node: a.id.node, Boot: a.id.boot,
-		Origins: s.WSOrigins, Logger: a.log, Registerer: a.registry,
+		Origins: s.WSOrigins, Unreachable: a.unreachable, Logger: a.log, Registerer: a.registry,
 	})
 	if err != nil {
 		return err
@@ -37,12 +41,18 @@ func (a *App) openSIP(context.Context) error {
 		Domain: s.Domain, IsLocal: a.sip.IsLocal, Alive: a.sip.Alive,
 		Auth: a.sip.Digest(), Directory: a.inventory, Lookup: a.location,
 		Advertise: func(transport string) (string, int) { return a.id.advertise, a.sockets.port("sip." + transport) },
-		FlowKey:   flowKey, Recorder: a.record, Logger: a.log, Registerer: a.registry,
+		Admit: func(transport string, remote netip.AddrPort, method string, res digest.Result) bool {
+			return a.sip.Admit(registrar.Attempt{Method: method, Transport: transport, Remote: remote, Result: res})
+		},
+		FlowKey: flowKey, Fork: fork.Options{IgnoreDecline: !s.DeclineEndsCall}, Recorder: a.record, Logger: a.log, Registerer: a.registry,
 	})
 	if err != nil {
 		return err
 	}
 	a.sip.SetRest(a.proxy)
+	if s.Qualify > 0 {
+		a.pinger = a.proxy.NewPinger(proxy.QualifyOptions{Every: seconds(s.Qualify), Node: a.id.node, Registerer: a.registry})
+	}
 	return nil
 }
 
@@ -86,6 +96,16 @@ func (a *App) recordSIP(e phone.Event) {
 		}
 	}
 	a.record(e)
+}
+
+// unreachable and latency are what the pinger knows of a contact.
+func (a *App) unreachable(b location.Binding) bool { return a.pinger != nil && a.pinger.Unreachable(b) }
+
+func (a *App) latency(b location.Binding) (time.Duration, bool) {
+	if a.pinger == nil {
+		return 0, false
+	}
+	return a.pinger.Latency(b.AOR, b.ID)
 }
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }

@@ -100,6 +100,10 @@ type SIP struct {
 	MaxExpires     int      `yaml:"max_expires"`     // seconds
 	DefaultExpires int      `yaml:"default_expires"` // seconds
 	MaxContacts    int      `yaml:"max_contacts"`    // per extension
+	// DeclineEndsCall: a 6xx of one phone ends the call for all (RFC 3261 section
+	// 16.7 step 5); false lets the others ring on.
+	DeclineEndsCall bool `yaml:"decline_ends_call"`
+	Qualify         int  `yaml:"qualify"` // seconds between two OPTIONS to a contact; 0: none
 }
 
 // Provision is what phones are given and under which conditions.
@@ -132,7 +136,7 @@ func Default() Config {
 			Domain: "pbx.dev", Server: "sip.pbx.dev", Aliases: []string{}, OutboundProxy: "auto", Transport: "udp",
 			UDP: ":5060", TCP: ":5060", TLS: ":5061", WS: ":5066", WSS: ":7443",
 			TLSMinVersion: "1.2", WSOrigins: []string{},
-			MinExpires: 60, MaxExpires: 7200, DefaultExpires: 3600, MaxContacts: 10,
+			MinExpires: 60, MaxExpires: 7200, DefaultExpires: 3600, MaxContacts: 10, DeclineEndsCall: true,
 		},
 		Provision: Provision{
 			Enroll: "pending", Secrets: "lan",

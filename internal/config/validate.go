@@ -145,6 +145,9 @@ func (c Config) validateSIP() []error {
 	if s.MaxContacts < 1 || s.MaxContacts > 1000 {
 		bad("sip.max_contacts", "must be 1 to 1000")
 	}
+	if s.Qualify != 0 && (s.Qualify < 10 || s.Qualify > 3600) {
+		bad("sip.qualify", "must be 0 or 10 to 3600")
+	}
 	return errs
 }
 

@@ -3,21 +3,27 @@ package phone
 import (
 	"encoding/hex"
 	"fmt"
+	"strconv"
+	"strings"
 )
 
 // MAC is the Ethernet address of a device.
 type MAC [6]byte
 
 // ParseMAC reads a MAC in any spelling phones and people use: upper or lower
-// case, with colons, dashes, dots, blanks, "%3A" or nothing between the digits.
-// Anything that is not exactly twelve hexadecimal digits is ErrInvalid.
+// case, with colons, dashes, dots, blanks, underscores, "%3A" or nothing between
+// the digits, and with the zero left out that arp leaves out ("0:4:f2:ab:cd:ef").
+// Anything else than twelve hexadecimal digits is ErrInvalid.
 func ParseMAC(s string) (MAC, error) {
+	if m, ok := sixOctets(s); ok {
+		return m, nil
+	}
 	var m MAC
 	n := 0
 	for i := 0; i < len(s); i++ {
 		c := s[i]
 		switch {
-		case c == ':' || c == '-' || c == '.' || c == ' ':
+		case c == ':' || c == '-' || c == '.' || c == ' ' || c == '_':
 			continue
 		case c == '%' && i+2 < len(s) && s[i+1] == '3' && (s[i+2]|0x20) == 'a':
 			i += 2
@@ -34,6 +40,28 @@ func ParseMAC(s string) (MAC, error) {
 		return MAC{}, fmt.Errorf("mac address %.40q: %w", s, ErrInvalid)
 	}
 	return m, nil
+}
+
+// sixOctets reads six numbers of one or two digits with five colons or five dashes
+// between them.
+func sixOctets(s string) (MAC, bool) {
+	var m MAC
+	sep := ":"
+	if strings.Contains(s, "-") {
+		sep = "-"
+	}
+	parts := strings.Split(strings.TrimSpace(s), sep)
+	if len(parts) != len(m) {
+		return MAC{}, false
+	}
+	for i, p := range parts {
+		v, err := strconv.ParseUint(p, 16, 8)
+		if err != nil || len(p) > 2 {
+			return MAC{}, false
+		}
+		m[i] = byte(v)
+	}
+	return m, true
 }
 
 func hexDigit(c byte) (byte, bool) {

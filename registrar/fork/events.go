@@ -52,6 +52,22 @@ func (c *Context) Fail(now time.Time, id, code int) []Action {
 	return c.take(now)
 }
 
+// Moved is a 3xx of a branch whose targets have been joined. It is no response to
+// choose from any more (RFC 3261 section 16.7 step 4): the branch counts as one
+// that could not be reached.
+func (c *Context) Moved(now time.Time, id int) []Action {
+	b := c.find(id)
+	if b == nil || c.done || b.state == closed {
+		return nil
+	}
+	if !b.decided() {
+		b.result, b.generated = Response{Code: 503}, true
+	}
+	c.close(b)
+	delete(c.queue, b.Group) // the phone has answered
+	return c.take(now)
+}
+
 // Cancel is the caller's CANCEL; reason is its Reason header, if any. A 2xx that
 // crosses it still wins until the 487 is out.
 func (c *Context) Cancel(now time.Time, reason string) []Action {

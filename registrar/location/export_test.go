@@ -12,3 +12,6 @@ func BreakDisk(m *Memory) { m.committer.journal.file.Close() }
 
 // ShardOf is the shard of an AOR in Redis.
 func ShardOf(aor AOR, n int) int { return shardOf(aor, n) }
+
+// Waiting is how many AORs r holds something of for its store.
+func Waiting(r *Resilient) int64 { return r.waiting.Load() }

@@ -16,6 +16,12 @@ type MirrorOptions struct {
 	Now        func() time.Time      // nil is time.Now
 	Logger     *slog.Logger          // nil discards
 	Registerer prometheus.Registerer // nil keeps no metrics
+	// Missing is asked about bindings that the mirror has and the store has not,
+	// and returns those that live on, as they are now: after a store has lost what
+	// it had, its nodes know better. reloaded is true for all that a full read did
+	// not find, false for those that have run out by what the mirror knows. nil
+	// keeps none. It is called by Run and must not block.
+	Missing func(gone []Binding, reloaded bool) []Binding
 }
 
 // Mirror is the view of all live bindings of a store in memory, for lists and
@@ -31,6 +37,7 @@ type Mirror struct {
 	now     func() time.Time
 	log     *slog.Logger
 	metrics *metrics
+	missing func(gone []Binding, reloaded bool) []Binding
 
 	changes chan Change    // from Watch
 	results chan rechecked // from lookups
@@ -76,7 +83,20 @@ func NewMirror(store Store, opts MirrorOptions) *Mirror {
 	if m.log == nil {
 		m.log = slog.New(slog.DiscardHandler)
 	}
+	m.missing = opts.Missing
+	if m.missing == nil {
+		m.missing = func([]Binding, bool) []Binding { return nil }
+	}
 	return m
+}
+
+// learn takes over a change that is not in the store yet. When the mirror is
+// behind it is left out: the store will say it again.
+func (m *Mirror) learn(c Change) {
+	select {
+	case m.changes <- c:
+	default:
+	}
 }
 
 // Ready reports whether the mirror has been filled once.

@@ -79,6 +79,15 @@ func (m *Mirror) remove(kind ChangeKind, b Binding) {
 	m.report(kind, b)
 }
 
+// part removes b unless it is known to live on.
+func (m *Mirror) part(kind ChangeKind, b Binding) {
+	if kept := m.missing([]Binding{b}, false); len(kept) == 1 {
+		m.put(&b, kept[0])
+		return
+	}
+	m.remove(kind, b)
+}
+
 // publish makes next what readers see of e.
 func (m *Mirror) publish(e *entry, next []Binding) {
 	sortBindings(next)
@@ -155,7 +164,7 @@ func (m *Mirror) settle(r rechecked) {
 			case i >= 0:
 				m.put(&b, r.bindings[i])
 			case !b.live(now):
-				m.remove(Expired, b)
+				m.part(Expired, b)
 			}
 		}
 	}
@@ -215,16 +224,26 @@ func (m *Mirror) compare(listed []Binding) {
 	for i := range listed {
 		there[name{listed[i].AOR, listed[i].ID}] = true
 	}
-	now := toMillis(m.now())
+	var gone []Binding
 	for _, e := range m.aors {
-		for _, b := range slices.Clone(e.bindings) {
-			switch {
-			case there[name{b.AOR, b.ID}]:
-			case b.live(now):
-				m.remove(Removed, b)
-			default:
-				m.remove(Expired, b)
+		for _, b := range e.bindings {
+			if !there[name{b.AOR, b.ID}] {
+				gone = append(gone, b)
 			}
+		}
+	}
+	for _, b := range m.missing(gone, true) {
+		there[name{b.AOR, b.ID}] = true
+		m.put(m.get(b.AOR, b.ID), b)
+	}
+	now := toMillis(m.now())
+	for _, b := range gone {
+		switch {
+		case there[name{b.AOR, b.ID}]:
+		case b.live(now):
+			m.remove(Removed, b)
+		default:
+			m.remove(Expired, b)
 		}
 	}
 	for i := range listed {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -70,6 +71,8 @@ type Redis struct {
 // redisShard is the keys of a shard.
 type redisShard struct {
 	index, stream, aors, contacts string
+
+	lost *atomic.Bool // bindings that were here, redis_restore.go
 }
 
 // startTimeout bounds what NewRedis asks of the server.
@@ -126,7 +129,7 @@ func newRedis(opts RedisOptions) (*Redis, error) {
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	for i := range opts.Shards {
 		base := fmt.Sprintf("%s:{s%02d}:", opts.Prefix, i)
-		r.shards = append(r.shards, redisShard{index: base + "x", stream: base + "ev", aors: base + "a:", contacts: base + "contact:"})
+		r.shards = append(r.shards, redisShard{index: base + "x", stream: base + "ev", aors: base + "a:", contacts: base + "contact:", lost: new(atomic.Bool)})
 	}
 	return r, nil
 }

@@ -28,7 +28,7 @@ var (
 type script struct{ text, sha string }
 
 type scripts struct {
-	apply, lookup, values, sweep, position, drop script
+	apply, lookup, values, sweep, position, drop, restore script
 }
 
 func newScripts() scripts {
@@ -37,7 +37,10 @@ func newScripts() scripts {
 		sum := sha1.Sum([]byte(text))
 		return script{text: text, sha: hex.EncodeToString(sum[:])}
 	}
-	return scripts{load(applyLua), load(lookupLua), load(valuesLua), load(sweepLua), load(positionLua), load(dropLua)}
+	return scripts{
+		apply: load(applyLua), lookup: load(lookupLua), values: load(valuesLua), sweep: load(sweepLua),
+		position: load(positionLua), drop: load(dropLua), restore: load(restoreLua),
+	}
 }
 
 // command makes EVALSHA, or EVAL with the whole script. args are the keys and

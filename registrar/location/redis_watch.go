@@ -16,7 +16,7 @@ const (
 	watchPoll    = 100 * time.Millisecond // between two reads of a Cluster
 	watchAtMost  = 500                    // entries per shard and read, when the stream is longer
 	watchTimeout = 3 * time.Second        // for anything else
-	watchVerify  = 5 * time.Second        // between two looks whether we stand on firm ground
+	watchVerify  = 2 * time.Second        // between two looks whether we stand on firm ground
 	retryFirst   = 100 * time.Millisecond
 	retryMost    = 2 * time.Second
 )
@@ -133,19 +133,28 @@ func (w *redisWatch) verify(ctx context.Context) error {
 	defer cancel()
 	pipe := w.r.client.Pipeline()
 	cmds := make([]*redis.XMessageSliceCmd, len(w.stand))
+	lens := make([]*redis.IntCmd, len(w.stand))
 	for i, id := range w.stand {
 		cmds[i] = pipe.XRangeN(ctx, w.r.shards[i].stream, id, id, 1)
+		lens[i] = pipe.XLen(ctx, w.r.shards[i].stream)
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
 		return err
 	}
-	for _, cmd := range cmds {
-		if len(cmd.Val()) == 0 {
-			return errLost
+	var err error
+	for i, cmd := range cmds {
+		if len(cmd.Val()) > 0 {
+			continue
+		}
+		err = errLost
+		if lens[i].Val() < int64(w.r.opts.StreamLen) { // it was never long enough to be cut
+			w.r.shards[i].lost.Store(true)
 		}
 	}
-	w.checked = time.Now()
-	return nil
+	if err == nil {
+		w.checked = time.Now()
+	}
+	return err
 }
 
 // read returns what is new. A Cluster cannot read streams of several slots with

@@ -46,6 +46,9 @@ func (b *branch) received(res *sip.Response) {
 	if !res.IsProvisional() {
 		b.r.p.metrics.branch(b.target.flow.transport, class(res.StatusCode))
 	}
+	if b.redirected(res) {
+		return
+	}
 	tag := ""
 	if to := res.To(); to != nil {
 		tag = tagOf(to.Params)

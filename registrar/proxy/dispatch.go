@@ -103,6 +103,12 @@ func (p *Proxy) request(in *inbound) {
 		p.answer(in, err)
 		return
 	}
+	forget, ok := p.merged.enter(in.req)
+	if !ok {
+		p.answer(in, errMerged())
+		return
+	}
+	defer forget()
 	newRelay(p, in, plan, nil).run()
 }
 

@@ -26,6 +26,9 @@ func (p *Proxy) identify(ctx context.Context, in *inbound) (phone.Credential, er
 		Authorization: values(req, "Proxy-Authorization"),
 		RetryKey:      callID(req) + " " + strconv.Itoa(int(req.CSeq().SeqNo)),
 	})
+	if res.Outcome != digest.Missing && p.opt.Admit != nil && !p.opt.Admit(in.from.transport, in.from.remote, string(req.Method), res) {
+		res = digest.Result{Outcome: digest.Denied} // whatever it was: the answer does not tell
+	}
 	switch res.Outcome {
 	case digest.OK:
 		return res.Credential, p.checkFrom(ctx, in, res.Credential)

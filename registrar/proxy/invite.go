@@ -104,6 +104,12 @@ func (p *Proxy) invite(in *inbound) {
 		p.answer(in, err)
 		return
 	}
+	forget, ok := p.merged.enter(in.req)
+	if !ok {
+		p.answer(in, errMerged())
+		return
+	}
+	defer forget()
 	in.reply(sip.StatusTrying)
 	r := newRelay(p, in, plan, canceled)
 	silence := p.ringing.add(r)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -58,6 +59,9 @@ type Options struct {
 	// Alive reports whether the connection a binding was registered over is still
 	// that connection; nil trusts its remote address. UDP bindings are not asked.
 	Alive func(location.Binding) bool
+	// Admit is told of every password that was checked and reports whether the
+	// result may be told: not when there were too many wrong ones. nil admits all.
+	Admit func(transport string, remote netip.AddrPort, method string, res digest.Result) bool
 	// Recorder gets the events of calls; it must not block. nil drops them.
 	Recorder func(phone.Event)
 	// MaxCalls bounds the calls that wait for an answer; more get 503. 0 is 2000.

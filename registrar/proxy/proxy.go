@@ -31,6 +31,7 @@ type Proxy struct {
 	work    *gate             // everything that runs
 	invites *inviteTable
 	ringing *ringTable
+	merged  *mergeTable
 
 	ctx  context.Context // ends when Shutdown gives up waiting
 	stop context.CancelFunc
@@ -49,7 +50,7 @@ func New(o Options) (*Proxy, error) {
 	p := &Proxy{
 		opt: o, log: o.Logger, metrics: newMetrics(), tokens: &tokens{key: o.FlowKey},
 		stacks: map[string]*stack{}, calls: newGate(o.MaxCalls), work: newGate(16 * o.MaxCalls),
-		invites: newInviteTable(), ringing: newRingTable(),
+		invites: newInviteTable(), ringing: newRingTable(), merged: newMergeTable(),
 	}
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	for _, transport := range []string{"udp", "tcp", "tls", "ws", "wss"} {

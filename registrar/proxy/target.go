@@ -22,7 +22,9 @@ type target struct {
 	group   string   // see fork.Target
 	breadth int      // Max-Breadth of the branch; 0 is none to write
 	dead    bool     // its connection is known to be gone
-	binding location.Binding
+	// redirected: a phone has sent the call here; it is not sent on again.
+	redirected bool
+	binding    location.Binding
 }
 
 // plan is what is done with a request.

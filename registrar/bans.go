@@ -1,0 +1,151 @@
+package registrar
+
+import (
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"pbx.dev/dialtone/internal/phone"
+	"pbx.dev/dialtone/registrar/digest"
+	"pbx.dev/dialtone/registrar/edge"
+)
+
+// How many wrong passwords are looked at: a row of burst, then rate a second. Only
+// a password that was wrong counts; a first challenge and a stale nonce do not.
+const (
+	// For one user from one address: a phone with a typing error.
+	failureBurst = 20
+	failureRate  = 0.1
+	// From one address: somebody who tries users. Ten wrong phones behind one NAT
+	// do not come near it.
+	sourceBurst = 200
+	sourceRate  = 1
+	// For one user from anywhere: somebody with many addresses.
+	userBurst = 200
+	userRate  = 0.5
+	// A user who has had the right password at an address is not affected by what
+	// others do there, or for him elsewhere, for a day.
+	goodFor = 24 * time.Hour
+)
+
+// bans decide whose passwords are still looked at. All tables have a fixed size.
+type bans struct {
+	pairs, sources, users *edge.Budgets
+	// good holds who was right where: less than a whole token is left.
+	good    *edge.Budgets
+	started [3]prometheus.Counter // by scope
+}
+
+type scope int
+
+const (
+	ofPair scope = iota
+	ofSource
+	ofUser
+	nobody scope = -1
+)
+
+var scopeNames = [3]string{"source and user", "source", "user"}
+
+func newBans(reg prometheus.Registerer) *bans {
+	b := &bans{
+		pairs:   edge.NewBudgets(1<<14, failureRate, failureBurst),
+		sources: edge.NewBudgets(1<<14, sourceRate, sourceBurst),
+		users:   edge.NewBudgets(1<<14, userRate, userBurst),
+		good:    edge.NewBudgets(1<<16, 1/goodFor.Seconds(), 1),
+	}
+	counter := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "dialtone_sip_bans_total", Help: "Times that wrong passwords used up what is looked at, by what they had in common.",
+	}, []string{"scope"})
+	for i, name := range [3]string{"pair", "source", "user"} {
+		b.started[i] = counter.WithLabelValues(name)
+	}
+	if reg != nil {
+		reg.MustRegister(counter)
+	}
+	return b
+}
+
+// barred reports whether nothing is looked at from addr for user any more.
+func (b *bans) barred(addr netip.Addr, user string, now time.Time) bool {
+	pair := b.pairs.Key(addr, user)
+	if !b.pairs.Has(pair, 1, now) {
+		return true
+	}
+	if b.sources.Has(b.sources.Key(addr, ""), 1, now) && b.users.Has(b.users.Key(netip.Addr{}, user), 1, now) {
+		return false
+	}
+	return b.good.Has(b.good.Key(addr, user), 1, now)
+}
+
+// wrong counts a wrong password and says what it has used up.
+func (b *bans) wrong(addr netip.Addr, user string, now time.Time) scope {
+	used := nobody
+	for _, t := range []struct {
+		of    scope
+		table *edge.Budgets
+		key   uint64
+	}{
+		{ofUser, b.users, b.users.Key(netip.Addr{}, user)},
+		{ofSource, b.sources, b.sources.Key(addr, "")},
+		{ofPair, b.pairs, b.pairs.Key(addr, user)},
+	} {
+		if t.table.Take(t.key, 1, now) && !t.table.Has(t.key, 1, now) {
+			used = t.of
+			b.started[t.of].Inc()
+		}
+	}
+	return used
+}
+
+// right remembers that user had the right password at addr.
+func (b *bans) right(addr netip.Addr, user string, now time.Time) {
+	b.good.Take(b.good.Key(addr, user), 0.5, now)
+}
+
+// Attempt is a request whose password was checked.
+type Attempt struct {
+	Method, Transport, UserAgent string
+	Remote                       netip.AddrPort
+	Result                       digest.Result
+}
+
+// Admit counts wrong passwords, for the proxy as well, and reports whether the
+// result of the check may be told. When it may not, the answer must be the same
+// whether the password was right or wrong.
+func (s *Server) Admit(a Attempt) bool {
+	now, user, addr := s.opts.Now(), a.Result.User, a.Remote.Addr()
+	switch a.Result.Outcome {
+	case digest.OK, digest.Stale, digest.Denied:
+	default:
+		return true
+	}
+	if s.bans.barred(addr, user, now) {
+		return false
+	}
+	if a.Result.Outcome != digest.Denied {
+		s.bans.right(addr, user, now)
+		return true
+	}
+	s.metrics.failures.Inc()
+	e := phone.Event{
+		At: now, Kind: phone.EventAuthFailed, DeviceID: a.Result.DeviceID, Proto: a.Transport,
+		Outcome: "denied", Status: 401, UserAgent: a.UserAgent, Source: a.Remote.String(),
+		Detail: "wrong password or unknown user " + strconv.Quote(user),
+	}
+	if s.logs.Allow() {
+		// The form is promised in docs/OPERATIONS.md: programs like fail2ban read it.
+		// What others can choose stands behind the address.
+		s.log.Warn("sip authentication failed", "source", addr.String(), "transport", a.Transport, "method", a.Method, "user", user)
+	}
+	s.opts.Recorder(e)
+	if used := s.bans.wrong(addr, user, now); used != nobody {
+		// Not bounded by the limiter: the budget is.
+		s.log.Warn("sip source banned", "source", addr.String(), "transport", a.Transport, "method", a.Method,
+			"scope", scopeNames[used], "user", user)
+		e.Outcome, e.Detail = "banned", "too many wrong passwords for one "+scopeNames[used]+", most further ones are ignored"
+		s.opts.Recorder(e)
+	}
+	return true
+}

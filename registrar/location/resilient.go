@@ -1,0 +1,272 @@
+package location
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
+)
+
+var _ Store = (*Resilient)(nil)
+
+// shared is a Store that can be lost sight of, and can lose what it had. *Redis
+// is one.
+type shared interface {
+	Store
+	Restore(ctx context.Context, held []Held) error
+	Lost(aor AOR) bool
+	Regained()
+}
+
+var _ shared = (*Redis)(nil)
+
+// ResilientOptions are the settings of a Resilient. Store is required.
+type ResilientOptions struct {
+	Store *Redis
+	// ShortMin and ShortMax bound the expiry that is granted while the store is
+	// out of reach; each answer has its own, so that phones do not come back
+	// together. 0 is 60 s and 120 s.
+	ShortMin, ShortMax time.Duration
+	// RestoreRate is how many bindings a second this node writes when the store is
+	// back, 0 is 5000.
+	RestoreRate int
+	Now         func() time.Time      // nil is time.Now
+	Logger      *slog.Logger          // nil discards
+	Registerer  prometheus.Registerer // nil keeps no metrics
+}
+
+// Resilient is a store that goes on without its server, in a declared degraded
+// mode (metric, log, Mode): a refresh of a binding that this node knows is granted
+// for a short time and written when the server is back; anything new is
+// ErrUnavailable; Lookup and List answer from the mirror. A server that comes back
+// with less than it had is given back what this node knows, at a bounded rate.
+// What it holds is bounded by the bindings that the mirror knows.
+type Resilient struct {
+	opts    ResilientOptions
+	store   shared
+	mirror  *Mirror
+	log     *slog.Logger
+	now     func() time.Time
+	metrics *resilientMetrics
+	limit   *rate.Limiter
+	recent  *recent
+	wake    chan struct{} // there is something to do for Run; capacity 1
+
+	degraded atomic.Bool
+	since    atomic.Int64 // when that began, or ended; ms, local
+	skew     atomic.Int64 // clock of the store less ours, ms
+	waiting  atomic.Int64 // len(pending)
+
+	mu      sync.Mutex
+	pending map[AOR]*pending
+}
+
+// pending is what has to be written for one AOR.
+type pending struct {
+	held    []Held // one per ID, newest state
+	refill  bool   // all that the mirror has, too
+	version int    // of this state
+}
+
+const (
+	restoreAtOnce = 200 // bindings in one round trip
+	// keepUnheard is how long after an outage began a binding counts although it
+	// has run out by what this node knows: it may have been refreshed elsewhere.
+	keepUnheard = 2 * time.Hour
+	// settleTime is how long after an outage the mirror may still learn from its
+	// watch that the store has lost something.
+	settleTime = 5 * time.Second
+)
+
+// NewResilient makes a Resilient and the mirror that it needs. Run keeps both.
+func NewResilient(opts ResilientOptions) *Resilient {
+	if opts.ShortMin <= 0 {
+		opts.ShortMin = time.Minute
+	}
+	if opts.ShortMax <= 0 {
+		opts.ShortMax = 2 * time.Minute
+	}
+	if opts.RestoreRate <= 0 {
+		opts.RestoreRate = 5000
+	}
+	r := &Resilient{
+		opts: opts, store: opts.Store, log: opts.Logger, now: orNow(opts.Now),
+		metrics: newResilientMetrics(opts.Registerer),
+		limit:   rate.NewLimiter(rate.Limit(opts.RestoreRate), max(restoreAtOnce, opts.RestoreRate/10)),
+		recent:  newRecent(), wake: make(chan struct{}, 1), pending: make(map[AOR]*pending),
+	}
+	if r.log == nil {
+		r.log = slog.New(slog.DiscardHandler)
+	}
+	r.mirror = NewMirror(opts.Store, MirrorOptions{Now: opts.Now, Logger: opts.Logger, Registerer: opts.Registerer, Missing: r.missing})
+	return r
+}
+
+// Mirror returns the mirror of the store, for lists.
+func (r *Resilient) Mirror() *Mirror { return r.mirror }
+
+// Mode says in what way the store works now: "" is as it should, otherwise a
+// sentence that says what does not.
+func (r *Resilient) Mode() string {
+	if !r.degraded.Load() {
+		return ""
+	}
+	since := time.UnixMilli(r.since.Load()).UTC().Format(time.RFC3339)
+	return "degraded since " + since + ": redis cannot be reached; known registrations are refreshed for a short time, " +
+		"new ones are refused, calls and lists are answered from memory"
+}
+
+// storeNow is the clock of the store, as far as it is known.
+func (r *Resilient) storeNow() int64 { return toMillis(r.now()) + r.skew.Load() }
+
+// fellOver reports whether an error is the store's, not the caller's, and if so
+// begins the degraded mode.
+func (r *Resilient) fellOver(ctx context.Context, err error) bool {
+	if !errors.Is(err, ErrUnavailable) || ctx.Err() != nil {
+		return false
+	}
+	if r.degraded.CompareAndSwap(false, true) {
+		r.since.Store(toMillis(r.now()))
+		r.metrics.degraded.Set(1)
+		r.log.Error("redis cannot be reached: registrations are in degraded mode", slog.Any("error", err))
+		r.poke()
+	}
+	return true
+}
+
+func (r *Resilient) poke() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Apply implements Store.
+func (r *Resilient) Apply(ctx context.Context, u Update) (Result, error) {
+	if r.degraded.Load() {
+		return r.applyHere(ctx, &u)
+	}
+	if r.waiting.Load() > 0 {
+		// What is held of this AOR comes first. If that fails, so does the rest.
+		_ = r.settle(ctx, u.AOR)
+	}
+	res, err := r.store.Apply(ctx, u)
+	switch {
+	case err == nil:
+		r.noteAll(&u, &res)
+	case r.fellOver(ctx, err):
+		return r.applyHere(ctx, &u)
+	}
+	return res, err
+}
+
+// noteAll remembers what was granted.
+func (r *Resilient) noteAll(u *Update, res *Result) {
+	r.skew.Store(toMillis(res.Now) - toMillis(r.now()))
+	for i := range u.Contacts {
+		c := &u.Contacts[i]
+		found := false
+		for j := range res.Bindings {
+			if res.Bindings[j].ID == c.ID {
+				r.recent.note(&res.Bindings[j])
+				found = true
+				break
+			}
+		}
+		if !found {
+			r.recent.forget(u.AOR, c.ID)
+		}
+	}
+	if !u.RemoveAll {
+		return
+	}
+	for _, b := range r.mirror.Bindings(u.AOR) {
+		if u.Device == "" || b.Device == u.Device {
+			r.recent.forget(b.AOR, b.ID)
+		}
+	}
+}
+
+// Drop implements Store. Without the server nothing is dropped: who asked asks
+// again, and meanwhile a phone is not called over a connection that has ended.
+func (r *Resilient) Drop(ctx context.Context, f FlowEnd) error {
+	if r.degraded.Load() {
+		return fmt.Errorf("drop flow of %s: %w", f.AOR, ErrUnavailable)
+	}
+	if r.waiting.Load() > 0 {
+		_ = r.settle(ctx, f.AOR)
+	}
+	err := r.store.Drop(ctx, f)
+	if err != nil {
+		r.fellOver(ctx, err)
+		return err
+	}
+	for _, b := range r.mirror.Bindings(f.AOR) {
+		if f.over(&b) {
+			r.recent.forget(b.AOR, b.ID)
+		}
+	}
+	return nil
+}
+
+// Lookup implements Store.
+func (r *Resilient) Lookup(ctx context.Context, aor AOR) ([]Binding, error) {
+	if !r.degraded.Load() {
+		if r.waiting.Load() > 0 {
+			_ = r.settle(ctx, aor)
+		}
+		bindings, err := r.store.Lookup(ctx, aor)
+		if !r.fellOver(ctx, err) {
+			return bindings, err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("look up %s: %w: %w", aor, ErrUnavailable, err)
+	}
+	if !r.mirror.Ready() {
+		return nil, fmt.Errorf("look up %s: %w: no mirror yet", aor, ErrUnavailable)
+	}
+	r.metrics.lookups.Inc()
+	return r.view(aor, r.storeNow()), nil
+}
+
+// List implements Store. A listing that the store began cannot be continued
+// without it.
+func (r *Resilient) List(ctx context.Context, cursor string, limit int) ([]Binding, string, error) {
+	if !r.degraded.Load() && !isMirrorCursor(cursor) {
+		page, next, err := r.store.List(ctx, cursor, limit)
+		if !r.fellOver(ctx, err) || cursor != "" {
+			return page, next, err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, "", fmt.Errorf("list: %w: %w", ErrUnavailable, err)
+	}
+	if cursor != "" && !isMirrorCursor(cursor) || !r.mirror.Ready() {
+		return nil, "", fmt.Errorf("list: %w", ErrUnavailable)
+	}
+	r.metrics.lists.Inc()
+	return r.listHere(cursor, limit)
+}
+
+// Watch implements Store: the changes are those of the store.
+func (r *Resilient) Watch(ctx context.Context, fn func(Change)) error { return r.store.Watch(ctx, fn) }
+
+// Ping implements Store. In degraded mode it fails at once.
+func (r *Resilient) Ping(ctx context.Context) error {
+	if mode := r.Mode(); mode != "" {
+		return fmt.Errorf("%w: %s", ErrUnavailable, mode)
+	}
+	err := r.store.Ping(ctx)
+	r.fellOver(ctx, err)
+	return err
+}
+
+// Close implements Store.
+func (r *Resilient) Close() error { return r.store.Close() }
