@@ -61,6 +61,7 @@ type fetch struct {
 	start   time.Time
 	vendor  phone.Vendor
 	event   phone.Event
+	usual   bool // phones ask for it at every boot, whether it is there or not
 }
 
 func (s *Service) newFetch(r Request) *fetch {
@@ -99,7 +100,7 @@ func (f *fetch) done(status int, sent int64, err error) {
 		e.Outcome, e.Revision, e.Detail = outcomeAborted, 0, printable(fmt.Sprintf("the transfer broke off: %v", err), maxDetail)
 	}
 	f.service.metrics.fetched(f.vendor, e.Proto, e.Outcome)
-	f.service.logRefusal(e)
+	f.logRefusal(e)
 	if f.service.opts.Recorder != nil {
 		f.service.opts.Recorder(e)
 	}
@@ -107,12 +108,12 @@ func (f *fetch) done(status int, sent int64, err error) {
 
 // logRefusal writes the one line that tells an administrator what the answer does
 // not say. Anybody on the network can cause it, so only a few a second are
-// written; the files that a known phone asks for and does not have are no news.
-func (s *Service) logRefusal(e phone.Event) {
-	if e.Outcome != outcomeDenied && (e.Outcome != outcomeNotFound || e.DeviceID != "") {
+// written; an optional file that is not there is no news.
+func (f *fetch) logRefusal(e phone.Event) {
+	if e.Outcome != outcomeDenied && (e.Outcome != outcomeNotFound || f.usual) {
 		return
 	}
-	if s.refused.AllowN(s.now(), 1) {
+	if s := f.service; s.refused.AllowN(s.now(), 1) {
 		s.log.Info("file refused", "reason", e.Detail, "path", e.Path, "client", e.Source, "protocol", e.Proto)
 	}
 }

@@ -172,7 +172,7 @@ func (s *Service) Get(ctx context.Context, r Request) (File, error) {
 	if t.Token != "" || r.Token != "" {
 		return f.fail(errDenied, "the token is not valid") // none are minted yet
 	}
-	if t.Kind == KindFirmware {
+	if f.usual = t.Kind == KindFirmware; f.usual {
 		return s.firmware(f, t)
 	}
 	if t.MAC.IsZero() {
@@ -184,7 +184,7 @@ func (s *Service) Get(ctx context.Context, r Request) (File, error) {
 // common answers for a file that belongs to no single phone and holds no secret.
 func (s *Service) common(f *fetch, t Target) (File, error) {
 	role, ok := roleOf(t.Vendor, t)
-	if !ok {
+	if f.usual = !ok; f.usual {
 		return f.fail(phone.ErrNotFound, "no such file is kept")
 	}
 	return s.rendered(f, role, phone.Device{Vendor: t.Vendor})
@@ -207,7 +207,7 @@ func (s *Service) own(ctx context.Context, f *fetch, r Request, t Target) (File,
 	}
 	f.event.DeviceID, f.vendor = d.ID, d.Vendor
 	role, ok := roleOf(d.Vendor, t)
-	if !ok {
+	if f.usual = !ok; f.usual {
 		return f.fail(phone.ErrNotFound, "the phone has no such file")
 	}
 	if role.accounts && r.Method != "HEAD" {

@@ -25,7 +25,7 @@ func TestFirmwareInAnyCase(t *testing.T) {
 }
 
 // Each refusal is one line, without the token that somebody guessed; a flood is a
-// few lines; the files a known phone has not are none.
+// few lines; the files that phones do without are none.
 func TestRefusalsAreLogged(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
@@ -49,8 +49,10 @@ func TestRefusalsAreLogged(t *testing.T) {
 		}
 	}
 	out.Reset()
-	if _, _, err := b.fetch("/" + yeaMAC.Hex() + "-contact.xml"); err == nil || out.Len() > 0 {
-		t.Errorf("a file that the phone has not: %v, log %q", err, out.String())
+	for _, path := range []string{"/" + yeaMAC.Hex() + "-contact.xml", "/000000000000-license.cfg", "/none.rom"} {
+		if _, _, err := b.fetch(path); err == nil || out.Len() > 0 {
+			t.Errorf("%s, which phones do without: %v, log %q", path, err, out.String())
+		}
 	}
 	for range 1000 {
 		if _, _, err := b.fetch("/nothing"); err == nil {
