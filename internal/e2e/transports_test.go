@@ -56,9 +56,7 @@ func TestCallsBetweenTLSAndUDP(t *testing.T) {
 	b := startBaresip(t, "udp", d.addr["sip.udp"], "udp", "102", two.SIPUsername, two.SIPPassword)
 	a.registered()
 	b.registered()
-	if got := d.contacts("101"); got["tls"] == "" {
-		t.Fatalf("101 is registered at %v", got)
-	}
+	eventually(t, 5*time.Second, "101 is registered over TLS", func() bool { return d.contacts("101")["tls"] != "" })
 	b.do("dial", "sip:101@pbx.dev")
 	a.await("CALL_INCOMING")
 	b.await("CALL_RINGING")
@@ -90,9 +88,10 @@ func TestConnectionsRing(t *testing.T) {
 		}
 		phones[transport] = p
 	}
-	if got := d.contacts("101"); len(got) != 4 || got["wss"] != "sip:phone-wss@phone-wss.invalid;transport=ws" {
-		t.Fatalf("contacts %v", got)
-	}
+	eventually(t, 5*time.Second, "four contacts, as the phones wrote them", func() bool {
+		got := d.contacts("101")
+		return len(got) == 4 && got["wss"] == "sip:phone-wss@phone-wss.invalid;transport=ws"
+	})
 	c.do("dial", "sip:101@pbx.dev")
 	for transport, p := range phones {
 		invite := p.await("INVITE ")
@@ -112,9 +111,10 @@ func TestConnectionsRing(t *testing.T) {
 	eventually(t, 5*time.Second, "the contacts end with their connections", func() bool { return len(d.contacts("101")) == 0 })
 	again := d.connect("wss")
 	again.register(desk, "reloaded")
-	if got := d.contacts("101"); len(got) != 1 || got["wss"] == "" {
-		t.Errorf("after the page was reloaded %v", got)
-	}
+	eventually(t, 5*time.Second, "one contact after the page was reloaded", func() bool {
+		got := d.contacts("101")
+		return len(got) == 1 && got["wss"] != ""
+	})
 
 	// What a killed server had over connections is gone when it is back.
 	d.kill(syscall.SIGKILL)
