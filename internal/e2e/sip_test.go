@@ -20,7 +20,12 @@ type rawPhone struct {
 
 func newRawPhone(t testing.TB, target string) *rawPhone {
 	t.Helper()
-	conn, err := net.Dial("udp", target)
+	return dialPhone(t, "udp", target)
+}
+
+func dialPhone(t testing.TB, network, target string) *rawPhone {
+	t.Helper()
+	conn, err := net.Dial(network, target)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,10 +24,23 @@ func (s *Server) dispatch(r *Request) bool {
 	case method != strings.ToUpper(method):
 		// Methods have a case (RFC 3261 section 7.1), which what is behind us loses.
 		s.refuse(r, 501, "Not Implemented")
+	case !knownScheme(m.URI()): // what is behind us does not always find words for it
+		s.refuse(r, 416, "Unsupported URI Scheme")
 	case s.opts.Rest != nil:
 		r.forward()
 	case method != "ACK":
 		s.opts.Handler.Other(r)
+	}
+	return false
+}
+
+// knownScheme reports whether a Request-URI has a scheme that Rest may route.
+func knownScheme(uri string) bool {
+	scheme, _, _ := strings.Cut(uri, ":")
+	for _, known := range [...]string{"sip", "sips", "tel"} {
+		if strings.EqualFold(scheme, known) {
+			return true
+		}
 	}
 	return false
 }
