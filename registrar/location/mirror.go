@@ -29,7 +29,7 @@ type MirrorOptions struct {
 // the store by List and Watch. It may be late by about a second, so calls are
 // routed by Store.Lookup and not by it.
 //
-// A store does not report plain refreshes of other nodes. So a binding whose
+// A store need not report plain refreshes that only last longer. So a binding whose
 // time has come is looked up once more before it counts as expired; while the
 // store cannot be reached, it stays.
 type Mirror struct {

@@ -14,8 +14,12 @@ func (m *Mirror) apply(c Change) {
 	b := c.Binding
 	old := m.get(b.AOR, b.ID)
 	switch c.Kind {
-	case Added, Changed, Refreshed:
+	case Added, Changed:
 		m.put(old, b)
+	case Refreshed:
+		if old != nil { // else it has gone meanwhile: Added would have come first
+			m.put(old, b)
+		}
 	case Removed, Evicted, FlowLost:
 		if old != nil && !old.RefreshedAt.After(b.RefreshedAt) {
 			m.remove(c.Kind, *old)

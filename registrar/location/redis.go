@@ -49,7 +49,7 @@ type RedisOptions struct {
 //	dialtone:{sNN}:contact:AOR:ID  string  the binding, record.go; its TTL is the granted Expires
 //	dialtone:{sNN}:a:AOR           zset    ID by expiry
 //	dialtone:{sNN}:x               zset    AOR|ID by expiry, all of the shard
-//	dialtone:{sNN}:ev              stream  changes other than plain refreshes
+//	dialtone:{sNN}:ev              stream  changes other than plain refreshes that last longer
 //	dialtone:meta                  string  layout and number of shards
 //	dialtone:node:NODE             string  boot id, for 15 s
 type Redis struct {

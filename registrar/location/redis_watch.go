@@ -35,8 +35,8 @@ type redisWatch struct {
 }
 
 // Watch implements Store. It survives an unreachable Redis: when that is back it
-// goes on where it was, or with fn(Change{}) if that is lost. Plain refreshes are
-// not reported.
+// goes on where it was, or with fn(Change{}) if that is lost. Plain refreshes
+// are reported when they end sooner than what they refresh, and not otherwise.
 func (r *Redis) Watch(ctx context.Context, fn func(Change)) error {
 	w := &redisWatch{r: r, fn: fn, shard: make(map[string]int, len(r.shards)), page: min(watchAtMost, r.opts.StreamLen)}
 	for i := range r.shards {
@@ -229,7 +229,7 @@ func parseEntry(values map[string]any) (Change, bool) {
 	}
 	c := Change{Kind: ChangeKind(text("k"))}
 	switch c.Kind {
-	case Added, Changed, Removed, Evicted, FlowLost:
+	case Added, Changed, Refreshed, Removed, Evicted, FlowLost:
 		b, err := parseRecord(text("v"))
 		c.Binding = b
 		return c, err == nil
@@ -238,7 +238,6 @@ func parseEntry(values map[string]any) (Change, bool) {
 		ends, err := strconv.ParseFloat(text("e"), 64)
 		c.Binding = Binding{AOR: AOR(unescape(aor)), ID: unescape(id), ExpiresAt: fromMillis(int64(ends))}
 		return c, err == nil
-	case Refreshed:
 	}
 	return Change{}, false
 }

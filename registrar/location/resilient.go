@@ -175,6 +175,7 @@ func (r *Resilient) noteAll(u *Update, res *Result) {
 		for j := range res.Bindings {
 			if res.Bindings[j].ID == c.ID {
 				r.recent.note(&res.Bindings[j])
+				r.mirror.learn(Change{Refreshed, res.Bindings[j].clone()}) // the store reports no plain refreshes
 				found = true
 				break
 			}

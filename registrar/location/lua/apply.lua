@@ -39,11 +39,11 @@ if #cids > 0 then
   end
 end
 
--- The usual case: one contact, which is there and only lives on.
+-- The usual case: one contact, which is there and only lives on, for longer.
 if ncontacts == 1 and scope == '' and #dead == 0 then
   local cid, ttl, content = ARGV[8], tonumber(ARGV[9]), ARGV[10]
   local b = stored[cid]
-  if b and ttl > 0 and (b.callid ~= callid or cseq > b.cseq) and
+  if b and ttl > 0 and now + ttl >= tonumber(b.expires) and (b.callid ~= callid or cseq > b.cseq) and
       #b.value - b.at + 1 == #content and find(b.value, content, b.at, true) == b.at then
     local expires = format('%d', now + ttl)
     call('SET', KEYS[4], '{"v":1,"registeredAt":' .. b.reg .. ',"refreshedAt":' .. format('%d', now) ..
@@ -182,6 +182,9 @@ local function put(c)
     emit('added', c.cid, expires, value)
   elseif not same(b, c.content) then
     emit('changed', c.cid, expires, value)
+  elseif now + c.ttl < tonumber(b.expires) then
+    -- Who knows the later end would take the report of the earlier one for old.
+    emit('refreshed', c.cid, expires, value)
   end
   stored[c.cid] = { expires = expires, reg = b and b.reg or nowtext }
 end

@@ -15,11 +15,11 @@ local t = call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 
 local old = call('GET', ckey)
-local same = false
+local same, ended = false, 0
 if old then
   local ref, expires, seq, id, at = string.match(old, HEAD)
   if at and tonumber(expires) > now then
-    same = string.sub(old, at) == ARGV[9]
+    same, ended = string.sub(old, at) == ARGV[9], tonumber(expires)
     if id == ARGV[8] then
       local diff = tonumber(seq) - tonumber(ARGV[7])
       if diff > 0 or diff == 0 and same and not gone and expires == ARGV[6] then return 0 end
@@ -54,5 +54,7 @@ if not old then
   emit('added', ARGV[6], value)
 elseif not same then
   emit('changed', ARGV[6], value)
+elseif tonumber(ARGV[6]) < ended then
+  emit('refreshed', ARGV[6], value)
 end
 return 1
