@@ -136,13 +136,13 @@ func (b *builder) apply(v phone.Vendor, name, value string) error {
 	case SettingTimeZone:
 		b.zone = value
 	case SettingNTP:
-		b.view.NTP = value
+		b.view.NTP, err = hostOf(name, value)
 	case SettingAdminPassword:
 		b.view.AdminPassword = phone.NewSecret(value)
 	case SettingUserPassword:
 		b.view.UserPassword = phone.NewSecret(value)
 	case SettingServer:
-		b.view.Server.Host = value
+		b.view.Server.Host, err = hostOf(name, value)
 	case SettingPort:
 		b.view.Server.Port, err = number(name, value, 1, 65535)
 	case SettingTransport:
@@ -232,4 +232,14 @@ func proxyOf(text string, port int) (templates.HostPort, error) {
 		return templates.HostPort{}, phone.Invalid("settings."+SettingOutboundProxy, "must be host or host:port")
 	}
 	return templates.HostPort{Host: host, Port: n}, nil
+}
+
+// hostOf checks the form of a host name or an address.
+func hostOf(name, value string) (string, error) {
+	for _, r := range value {
+		if (r|0x20 < 'a' || r|0x20 > 'z') && (r < '0' || r > '9') && !strings.ContainsRune(".-_:", r) {
+			return "", phone.Invalid("settings."+name, "must be a host name or an address")
+		}
+	}
+	return value, nil
 }

@@ -24,13 +24,19 @@ func loadConfig(name string, args []string, more func(*flag.FlagSet)) (config.Co
 }
 
 func check(_ context.Context, args []string) error {
-	if _, err := loadConfig("check", args, nil); err != nil {
+	cfg, err := loadConfig("check", args, nil)
+	if err != nil {
 		return err
 	}
 	for _, name := range config.UnknownEnv(os.Environ()) {
 		fmt.Fprintf(os.Stderr, "warning: %s is set and is not a setting\n", name)
 	}
-	fmt.Println("configuration ok")
+	fmt.Println("configuration ok; what differs from the defaults:")
+	cfg.Describe(func(path, value string, isDefault bool) {
+		if !isDefault {
+			fmt.Printf("  %s = %s\n", path, value)
+		}
+	})
 	return nil
 }
 

@@ -20,6 +20,9 @@ func key(ctx context.Context, args []string) error {
 		return errors.New("key: create, list or revoke?")
 	}
 	var name, scopes, id string
+	if args[0] == "revoke" && len(args) > 1 && !strings.HasPrefix(args[1], "-") {
+		args = append([]string{"revoke", "--id", args[1]}, args[2:]...) // "key revoke ID" does as well
+	}
 	var expires time.Duration
 	cfg, err := loadConfig("key "+args[0], args[1:], func(fs *flag.FlagSet) {
 		switch args[0] {

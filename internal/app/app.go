@@ -29,8 +29,12 @@ import (
 	"pbx.dev/dialtone/registrar/proxy"
 )
 
-// stopTimeout bounds the whole shutdown; SIGTERM promises ten seconds.
-const stopTimeout = 9 * time.Second
+// stopTimeout bounds how long what is under way may take to end; SIGTERM promises
+// ten seconds for everything.
+const stopTimeout = 7 * time.Second
+
+// adminTimeout bounds the end of the last requests to the API.
+const adminTimeout = time.Second
 
 // Options of New.
 type Options struct {
@@ -306,7 +310,6 @@ func (a *App) services() map[string]func(context.Context) error {
 // drain lets what is under way end: requests, downloads, calls being set up.
 func (a *App) drain(ctx context.Context) error {
 	var g errgroup.Group
-	g.Go(func() error { return a.admin.Shutdown(ctx) })
 	for _, s := range a.phones {
 		g.Go(func() error { return s.Shutdown(ctx) })
 	}
@@ -317,7 +320,13 @@ func (a *App) drain(ctx context.Context) error {
 	err := g.Wait()
 	if errors.Is(err, context.DeadlineExceeded) {
 		a.log.WarnContext(ctx, "not everything under way ended in time")
-		return nil
+		err = nil
+	}
+	// The admin listener goes last: it says meanwhile that we live and are not ready.
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), adminTimeout)
+	defer cancel()
+	if adminErr := a.admin.Shutdown(last); !errors.Is(adminErr, context.DeadlineExceeded) {
+		err = errors.Join(err, adminErr)
 	}
 	return err
 }

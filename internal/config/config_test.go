@@ -182,3 +182,19 @@ func TestDurationRoundTrip(t *testing.T) {
 		t.Error("soon: no error")
 	}
 }
+
+func TestDescribe(t *testing.T) {
+	t.Parallel()
+	c := Default()
+	c.SIP.MaxContacts = 3
+	c.Redis.URL = phone.NewSecret("redis://user:password@host")
+	got := map[string]string{}
+	c.Describe(func(path, value string, isDefault bool) {
+		if !isDefault {
+			got[path] = value
+		}
+	})
+	if diff := cmp.Diff(map[string]string{"sip.max_contacts": "3", "redis.url": "[redacted]"}, got); diff != "" {
+		t.Error(diff)
+	}
+}

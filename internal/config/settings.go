@@ -38,6 +38,33 @@ func walk(v reflect.Value, prefix string) []setting {
 	return out
 }
 
+// Describe calls fn with each setting, what it is now and whether that is its
+// default. Secrets are redacted.
+func (c Config) Describe(fn func(path, value string, isDefault bool)) {
+	d := Default()
+	defaults := settings(&d)
+	for i, s := range settings(&c) {
+		value := s.text()
+		same := value == defaults[i].text()
+		if s.secret() && !s.value.Interface().(phone.Secret).IsZero() {
+			value, same = "[redacted]", false
+		}
+		fn(s.path, value, same)
+	}
+}
+
+// text is the value as a file would have it; of a secret it is empty.
+func (s setting) text() string {
+	switch v := s.value.Interface().(type) {
+	case phone.Secret:
+		return ""
+	case []string:
+		return strings.Join(v, ",")
+	default:
+		return fmt.Sprint(v)
+	}
+}
+
 // env is the environment variable of the setting: DIALTONE_SIP_MAX_CONTACTS.
 func (s setting) env() string {
 	return "DIALTONE_" + strings.ToUpper(strings.ReplaceAll(s.path, ".", "_"))

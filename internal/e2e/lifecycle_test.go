@@ -136,7 +136,7 @@ func TestKeyCommand(t *testing.T) {
 			id = f[0]
 		}
 	}
-	run("revoke", "--id", id)
+	run("revoke", id)
 	eventually(t, 15*time.Second, "401 after the key was revoked", func() bool {
 		status, _ := d.raw("GET", "/v1/pbx/phones", nil)
 		return status == http.StatusUnauthorized

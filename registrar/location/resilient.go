@@ -134,7 +134,7 @@ func (r *Resilient) fellOver(ctx context.Context, err error) bool {
 	if r.degraded.CompareAndSwap(false, true) {
 		r.since.Store(toMillis(r.now()))
 		r.metrics.degraded.Set(1)
-		r.log.Error("redis cannot be reached: registrations are in degraded mode", slog.Any("error", err))
+		r.log.ErrorContext(ctx, "redis cannot be reached: registrations are in degraded mode", slog.Any("error", err))
 		r.poke()
 	}
 	return true

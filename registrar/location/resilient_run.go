@@ -75,7 +75,7 @@ func (r *Resilient) probe(ctx context.Context) {
 	}
 	if r.degraded.CompareAndSwap(true, false) {
 		now := toMillis(r.now())
-		r.log.Info("redis can be reached again: the degraded mode ends",
+		r.log.InfoContext(ctx, "redis can be reached again: the degraded mode ends",
 			slog.Duration("took", time.Duration(now-r.since.Load())*time.Millisecond), slog.Int64("extensions_to_write", r.waiting.Load()))
 		r.since.Store(now)
 		r.metrics.degraded.Set(0)

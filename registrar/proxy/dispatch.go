@@ -14,7 +14,7 @@ import (
 )
 
 // allow are the methods that are forwarded, as Allow lists them.
-const allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, PRACK, INFO, REFER, NOTIFY, SUBSCRIBE, MESSAGE"
+const allow = "REGISTER, INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, PRACK, INFO, REFER, NOTIFY, SUBSCRIBE, MESSAGE"
 
 // lookupTimeout bounds what a request asks the directory and the store.
 const lookupTimeout = 5 * time.Second

@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"hash/maphash"
 	"sync"
 	"time"
@@ -223,7 +224,7 @@ func (p *Proxy) ping(ctx context.Context, b location.Binding) (latency time.Dura
 	switch {
 	case latency > 0:
 		return latency, "answered"
-	case err == nil && context.Cause(ctx) == context.Canceled:
+	case err == nil && errors.Is(context.Cause(ctx), context.Canceled):
 		return 0, "failed" // we are stopping
 	}
 	return 0, "silent"

@@ -93,12 +93,14 @@ func interesting(display string) []byte {
 // longRequest is longreq: every value that may be long is.
 func longRequest() []byte {
 	long, longer := strings.Repeat("valuethatis", 12), strings.Repeat("unreasonably", 20)
-	lines := []string{"INVITE sip:user@example.com SIP/2.0",
+	lines := []string{
+		"INVITE sip:user@example.com SIP/2.0",
 		`To: "I have a user name of ` + strings.Repeat("extreme ", 40) + `proportion"<sip:user@example.com:6000;unknownparam1=very` + long +
 			";longparam" + long + `name=shortvalue;very` + long + `ParameterNameWithNoValue>`,
 		"F: sip:amazinglylongcallername" + longer + "@example.net;tag=12" + strings.Repeat("982", 70) + "424;unknownheaderparam" + long + "name=unknowheaderparam" + long,
 		"Call-ID: longreq.one" + strings.Repeat("really", 40) + "longcallid", "CSeq: 3882340 INVITE",
-		"Unknown-" + strings.Repeat("Long-", 60) + "Name: unknown-" + strings.Repeat("long-", 60) + "value"}
+		"Unknown-" + strings.Repeat("Long-", 60) + "Name: unknown-" + strings.Repeat("long-", 60) + "value",
+	}
 	for i := range 34 {
 		lines = append(lines, "Via: SIP/2.0/TCP sip"+string(rune('a'+i%26))+".example.com;branch=z9hG4bK"+strings.Repeat("verylong", 8)+string(rune('a'+i%26)))
 	}
