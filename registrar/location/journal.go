@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -206,15 +207,25 @@ func syncDir(dir string) error {
 	return d.Sync()
 }
 
+// lockWait is how long lockDir waits for a lock: a program that this process has
+// started holds a copy until it runs, and the process before may be on its way out.
+const lockWait = 2 * time.Second
+
 // lockDir keeps a second process, and a second Memory of this one, out of dir.
 func lockDir(dir string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("%s is in use by another process", dir)
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for end := time.Now().Add(lockWait); ; <-again.C {
+		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err == nil {
+			return f, nil
+		}
+		if time.Now().After(end) {
+			f.Close()
+			return nil, fmt.Errorf("%s is in use by another process", dir)
+		}
 	}
-	return f, nil
 }
