@@ -192,7 +192,7 @@ func (a *App) Run(ctx context.Context) error {
 	var extra []row
 	if a.dhcp != nil {
 		for _, addr := range a.dhcp.Addrs() {
-			extra = append(extra, row{"dhcp", "udp", addr})
+			extra = append(extra, row{name: "dhcp", network: "udp", addr: addr})
 		}
 	}
 	printed := a.sockets.printTable(a.out, extra...)

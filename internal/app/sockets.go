@@ -22,7 +22,10 @@ type sockets struct {
 }
 
 // row is one line of the listener table.
-type row struct{ name, network, addr string }
+type row struct {
+	name, network, addr string
+	port                int // 0 where nobody asks for it
+}
 
 // bindSockets opens every listener that is not off. On an error those that were
 // opened are closed again.
@@ -91,7 +94,7 @@ func (s *sockets) stream(ctx context.Context, name, addr string) (net.Listener, 
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	s.rows = append(s.rows, row{name, "tcp", l.Addr().String()})
+	s.add(name, l.Addr())
 	return l, nil
 }
 
@@ -104,7 +107,7 @@ func (s *sockets) packet(ctx context.Context, name, addr string) (net.PacketConn
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	s.rows = append(s.rows, row{name, "udp", c.LocalAddr().String()})
+	s.add(name, c.LocalAddr())
 	return c, nil
 }
 
@@ -135,21 +138,25 @@ func (s *sockets) close() error {
 	return errors.Join(errs...)
 }
 
+// add remembers a bound socket. Its port is read here, once: calls ask for it with
+// every Via.
+func (s *sockets) add(name string, addr net.Addr) {
+	r := row{name: name, network: addr.Network(), addr: addr.String()}
+	switch a := addr.(type) {
+	case *net.TCPAddr:
+		r.port = a.Port
+	case *net.UDPAddr:
+		r.port = a.Port
+	}
+	s.rows = append(s.rows, r)
+}
+
 // port returns the port of the named listener, 0 when it is off.
 func (s *sockets) port(name string) int {
 	for _, r := range s.rows {
-		if r.name != name {
-			continue
+		if r.name == name {
+			return r.port
 		}
-		_, port, err := net.SplitHostPort(r.addr)
-		if err != nil {
-			return 0
-		}
-		n, err := net.LookupPort("udp", port) //nolint:noctx // a number, never looked up
-		if err != nil {
-			return 0
-		}
-		return n
 	}
 	return 0
 }
