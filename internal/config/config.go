@@ -110,6 +110,7 @@ type SIP struct {
 type Provision struct {
 	Enroll        string       `yaml:"enroll"`  // pending, auto, closed
 	Secrets       string       `yaml:"secrets"` // mac, lan, token, mtls
+	Below         string       `yaml:"below"`   // deny, strip
 	LAN           []string     `yaml:"lan"`     // CIDR
 	URL           string       `yaml:"url"`     // empty: http://advertise:port/
 	TimeZone      string       `yaml:"timezone"`
@@ -139,7 +140,7 @@ func Default() Config {
 			MinExpires: 60, MaxExpires: 7200, DefaultExpires: 3600, MaxContacts: 10, DeclineEndsCall: true,
 		},
 		Provision: Provision{
-			Enroll: "pending", Secrets: "lan",
+			Enroll: "pending", Secrets: "lan", Below: "deny",
 			LAN: []string{
 				"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "127.0.0.0/8",
 				"::1/128", "fc00::/7", "fe80::/10",

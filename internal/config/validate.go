@@ -161,6 +161,9 @@ func (c Config) validateProvision() []error {
 	if err := oneOf(p.Secrets, "mac", "lan", "token", "mtls"); err != nil {
 		bad("provision.secrets", err.Error())
 	}
+	if err := oneOf(p.Below, "deny", "strip"); err != nil {
+		bad("provision.below", err.Error())
+	}
 	for i, cidr := range p.LAN {
 		if _, err := netip.ParsePrefix(cidr); err != nil {
 			bad(fmt.Sprintf("provision.lan[%d]", i), fmt.Sprintf("%q is not a network such as 192.168.0.0/16", cidr))

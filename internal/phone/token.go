@@ -50,6 +50,10 @@ func CutToken(text string) (string, bool) {
 // HashToken is what a token is stored and looked up by.
 func HashToken(token string) [32]byte { return sha256.Sum256([]byte(token)) }
 
+// EnrollGrace is how long an enrollment token goes on working after its first use: a
+// phone fetches several files before it has taken over the steady token.
+const EnrollGrace = time.Hour
+
 // Stage says which token of the device hash belongs to at a time. What it compares
 // is compared in constant time.
 func (t Tokens) Stage(hash [32]byte, now time.Time) TokenStage {
@@ -62,7 +66,7 @@ func (t Tokens) Stage(hash [32]byte, now time.Time) TokenStage {
 	switch {
 	case isSteady:
 		return SteadyToken
-	case isEnroll && now.Before(t.EnrollExpires):
+	case isEnroll && now.Before(t.EnrollExpires) && (t.EnrollUsed.IsZero() || now.Before(t.EnrollUsed.Add(EnrollGrace))):
 		return EnrollToken
 	}
 	return NoToken
