@@ -90,6 +90,10 @@ type Options struct {
 	// MACOf finds the MAC address that a User-Agent carries.
 	MACOf func(userAgent string) (phone.MAC, bool)
 
+	// Credentials gives what a phone proves itself with over HTTP, which is written
+	// into its files; nil: phones are not asked.
+	Credentials func(phone.MAC) (user string, password phone.Secret)
+
 	LAN     []netip.Prefix // sources that reach AssureLAN
 	Secrets Assurance      // least assurance for a phone's own files; empty: AssureLAN
 
@@ -103,11 +107,12 @@ type Options struct {
 type Request struct {
 	Path      string // as asked for, percent-encoding undone
 	Proto     string // "tftp", "http", "https"
-	Method    string // "RRQ", "GET", "HEAD"
+	Method    string // "RRQ", "GET", "HEAD"; of uploads "WRQ", "PUT", "POST"
 	UserAgent string
 	Source    netip.AddrPort
 	Token     string    // given other than in the path
 	ClientMAC phone.MAC // of the verified client certificate; zero: none
+	AuthMAC   phone.MAC // whose own HTTP credentials the request proved for this very path; zero: none
 }
 
 // Service answers what phones fetch. It is safe for concurrent use.
