@@ -78,7 +78,7 @@ type Options struct {
 	// Firmware holds images by file name; nil: there are none. Its files must seek.
 	Firmware fs.FS
 	// Uploads keeps what phones store; nil: nothing is taken.
-	Uploads Uploads
+	Uploads UploadStore
 	// Recorder takes the event of each fetch after it was answered; nil: nobody
 	// listens. It must not block.
 	Recorder func(phone.Event)

@@ -10,80 +10,70 @@ import (
 	"pbx.dev/dialtone/internal/phone"
 )
 
-// Uploads is what Service needs of the store of what phones store.
-type Uploads interface {
+// UploadStore is what Service needs of the store of what phones send.
+type UploadStore interface {
 	// Put stores a file of a phone over the one it had, or behind it with add. Its
 	// errors are phone.ErrTooLarge, phone.ErrFull, phone.ErrBusy or ours.
-	Put(ctx context.Context, mac phone.MAC, name string, size int64, from io.Reader, add bool) (created bool, n int64, err error)
+	Put(ctx context.Context, mac phone.MAC, name string, from io.Reader, add bool) (bytes int64, err error)
 	// Open is phone.ErrNotFound when the phone has no such file.
 	Open(mac phone.MAC, name string) (*os.File, error)
 	// Touch notes that the phone read the file back.
 	Touch(mac phone.MAC, name string)
 }
 
-// Receipt is the answer to an upload. It is usable after an error as well.
-type Receipt struct {
-	Created bool // the phone had no file of that name
-	fetch   *fetch
-}
+var _ Uploads = (*Service)(nil)
 
-// Done records the protocol's status code of the answer. It must be called once,
-// after the answer.
-func (r Receipt) Done(status int) {
-	if r.fetch != nil {
-		r.fetch.done(status, r.fetch.event.Bytes, nil)
-	}
-}
-
-// Put stores what a phone of the inventory sends, under its own names only and with
-// the assurance that its configuration needs. Body is read after everything else is
-// known to be well; size is what the phone announced, -1 when it did not.
-//
-// What a phone may not store, and what nobody stores here, is the same
-// phone.ErrNotFound as in Get. Other errors are phone.ErrTooLarge (the file),
-// phone.ErrFull (no room left), phone.ErrBusy (later perhaps), and ours.
-func (s *Service) Put(ctx context.Context, r Request, size int64, body io.Reader) (Receipt, error) {
+// Put implements Uploads: a phone of the inventory stores under its own names only
+// and with the assurance that its configuration needs. Beside phone.ErrNotFound its
+// errors are phone.ErrTooLarge (the file), phone.ErrFull (no room left),
+// phone.ErrBusy (later perhaps), and ours.
+func (s *Service) Put(ctx context.Context, r Request, body io.Reader) error {
 	f := s.newFetch(r)
 	f.event.Kind = phone.EventUpload
+	n, err := s.put(ctx, f, r, body)
+	f.done(0, n, nil)
+	return err
+}
+
+func (s *Service) put(ctx context.Context, f *fetch, r Request, body io.Reader) (int64, error) {
 	t, ok := Parse(r.Path)
 	if !ok || s.opts.Uploads == nil || t.MAC.IsZero() || !stored(t.Kind) {
-		return f.notStored(phone.ErrNotFound, "no phone stores a file of that name")
+		return 0, f.notStored(phone.ErrNotFound, "no phone stores a file of that name")
 	}
 	f.event.Path, f.event.MAC, f.vendor = t.Name, t.MAC, t.Vendor
 	if t.Token != "" || r.Token != "" {
-		return f.notStored(errDenied, "the token is not valid") // none are minted yet
+		return 0, f.notStored(errDenied, "the token is not valid") // none are minted yet
 	}
 	if why := s.refusal(r, t); why != "" {
-		return f.notStored(errDenied, why)
+		return 0, f.notStored(errDenied, why)
 	}
 	d, err := s.opts.Inventory.DeviceByMAC(ctx, t.MAC)
 	switch {
 	case errors.Is(err, phone.ErrNotFound):
-		return f.notStored(phone.ErrNotFound, "the phone is not in the inventory")
+		return 0, f.notStored(phone.ErrNotFound, "the phone is not in the inventory")
 	case err != nil:
-		return f.notStored(fmt.Errorf("find the phone %s: %w", t.MAC, err), "the inventory did not answer")
+		return 0, f.notStored(fmt.Errorf("find the phone %s: %w", t.MAC, err), "the inventory did not answer")
 	}
 	f.event.DeviceID, f.vendor = d.ID, d.Vendor
 	if t.Vendor != d.Vendor {
-		return f.notStored(phone.ErrNotFound, "phones of this vendor store no such file")
+		return 0, f.notStored(phone.ErrNotFound, "phones of this vendor store no such file")
 	}
-	created, n, err := s.opts.Uploads.Put(ctx, d.MAC, t.Name, size, body, t.Kind == KindLog)
+	n, err := s.opts.Uploads.Put(ctx, d.MAC, t.Name, body, t.Kind == KindLog)
 	if err != nil {
-		return f.notStored(err, uploadFailure(err))
+		return 0, f.notStored(err, uploadFailure(err))
 	}
-	f.event.Bytes = n
-	return Receipt{Created: created, fetch: f}, nil
+	return n, nil
 }
 
 // notStored ends Put. Unlike a fetch, an upload tells the phone that it was too
 // much; that a phone learns only after it was known.
-func (f *fetch) notStored(err error, detail string) (Receipt, error) {
+func (f *fetch) notStored(err error, detail string) error {
 	if errors.Is(err, phone.ErrTooLarge) || errors.Is(err, phone.ErrFull) || errors.Is(err, phone.ErrBusy) {
 		f.event.Outcome, f.event.Detail = outcomeDenied, detail
-		return Receipt{fetch: f}, err
+		return err
 	}
-	file, err := f.fail(err, detail)
-	return Receipt{fetch: file.fetch}, err
+	_, err = f.fail(err, detail)
+	return err
 }
 
 func uploadFailure(err error) string {

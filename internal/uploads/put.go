@@ -8,50 +8,47 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 
 	"pbx.dev/dialtone/internal/phone"
 )
 
-// Put stores a file of a phone, over the one it had of that name, and reports
-// whether the name is new and how long the file is. It is complete and on the disk
+// Put stores a file of a phone, over the one it had of that name, and returns how
+// long the file is. It is complete and on the disk
 // when Put returns, or the old one is still there. With add, what comes is put
 // behind what there is, and the oldest bytes go when that is too long: phones send
 // their logs in pieces (phone-facts/request_sequence.md 1.2).
 //
-// size is what the phone announced, -1 when it did not say. Errors are
-// phone.ErrTooLarge for one file, phone.ErrFull when there is no room left and
-// phone.ErrBusy when too much is under way.
-func (s *Store) Put(ctx context.Context, mac phone.MAC, name string, size int64, from io.Reader, add bool) (created bool, n int64, err error) {
+// Errors are phone.ErrTooLarge for one file, phone.ErrFull when there is no room
+// left and phone.ErrBusy when too much is under way.
+func (s *Store) Put(ctx context.Context, mac phone.MAC, name string, from io.Reader, add bool) (n int64, err error) {
 	defer func() { s.metrics.stored(err) }()
 	path, err := pathOf(mac, name)
 	if err != nil {
-		return false, 0, err
+		return 0, err
 	}
 	sh := s.shelf(mac)
 	if !sh.limit.AllowN(s.now(), 1) {
-		return false, 0, fmt.Errorf("upload %s: %w", name, phone.ErrBusy)
+		return 0, fmt.Errorf("upload %s: %w", name, phone.ErrBusy)
 	}
 	select {
 	case s.slots <- struct{}{}:
 		defer func() { <-s.slots }()
 	default:
-		return false, 0, fmt.Errorf("upload %s: %w", name, phone.ErrBusy)
+		return 0, fmt.Errorf("upload %s: %w", name, phone.ErrBusy)
 	}
-	if size > s.opts.MaxFile {
-		return false, 0, fmt.Errorf("upload %s: %w", name, phone.ErrTooLarge)
-	}
-	if err := s.room(sh, name, max(size, 0), add); err != nil { // before the phone sends it all
-		return false, 0, fmt.Errorf("upload %s: %w", name, err)
+	if !s.room(sh, name) { // before the phone sends it all
+		return 0, fmt.Errorf("upload %s: %w", name, phone.ErrFull)
 	}
 	tmp := partial + rand.Text()
 	if err := s.receive(ctx, tmp, from); err != nil {
-		return false, 0, errors.Join(fmt.Errorf("upload %s: %w", name, err), s.discard(tmp))
+		return 0, errors.Join(fmt.Errorf("upload %s: %w", name, err), s.discard(tmp))
 	}
-	created, n, err = s.place(mac, sh, tmp, path, name, add)
+	n, err = s.place(mac, sh, tmp, path, name, add)
 	if err != nil {
-		return false, 0, errors.Join(fmt.Errorf("upload %s: %w", name, err), s.discard(tmp))
+		return 0, errors.Join(fmt.Errorf("upload %s: %w", name, err), s.discard(tmp))
 	}
-	return created, n, nil
+	return n, nil
 }
 
 // receive writes what the phone sends into a new file.
@@ -74,43 +71,37 @@ func (s *Store) receive(ctx context.Context, tmp string, from io.Reader) error {
 }
 
 // place moves a received file to where it belongs, within the quotas.
-func (s *Store) place(mac phone.MAC, sh *shelf, tmp, path, name string, add bool) (created bool, n int64, err error) {
+func (s *Store) place(mac phone.MAC, sh *shelf, tmp, path, name string, add bool) (n int64, err error) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if add {
 		if err := s.putBehind(path, tmp); err != nil {
-			return false, 0, err
+			return 0, err
 		}
 	}
 	info, err := s.root.Stat(tmp)
 	if err != nil {
-		return false, 0, err
+		return 0, err
 	}
 	n = info.Size()
 	old, had := s.reserve(sh, name, n)
 	if old < 0 {
-		return false, 0, phone.ErrFull
+		return 0, phone.ErrFull
 	}
 	if err := s.move(mac, tmp, path); err != nil {
 		s.settle(sh, name, n, old, had)
-		return false, 0, err
+		return 0, err
 	}
-	return !had, n, nil
+	return n, nil
 }
 
-// room reports phone.ErrFull when a file of size bytes cannot have a place.
-func (s *Store) room(sh *shelf, name string, size int64, add bool) error {
+// room reports whether a file of that name can have a place, if it is short enough.
+func (s *Store) room(sh *shelf, name string) bool {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if add {
-		size = min(size+sh.files[name], s.opts.MaxFile)
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.fitsLocked(sh, name, size) {
-		return phone.ErrFull
-	}
-	return nil
+	return s.fitsLocked(sh, name, sh.files[name])
 }
 
 // fitsLocked needs both mutexes.
@@ -182,7 +173,7 @@ func (s *Store) putBehind(path, tmp string) error {
 	if err != nil {
 		return err
 	}
-	all := append(old, piece...)
+	all := slices.Concat(old, piece)
 	all = all[max(0, int64(len(all))-s.opts.MaxFile):]
 	file, err := s.root.OpenFile(tmp, os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
