@@ -77,6 +77,8 @@ type Options struct {
 
 	// Firmware holds images by file name; nil: there are none. Its files must seek.
 	Firmware fs.FS
+	// Uploads keeps what phones store; nil: nothing is taken.
+	Uploads UploadStore
 	// Recorder takes the event of each fetch after it was answered; nil: nobody
 	// listens. It must not block.
 	Recorder func(phone.Event)
@@ -213,7 +215,7 @@ func (s *Service) own(ctx context.Context, f *fetch, r Request, t Target) (File,
 	f.event.DeviceID, f.vendor = d.ID, d.Vendor
 	role, ok := roleOf(d.Vendor, t)
 	if f.usual = !ok; f.usual {
-		return f.fail(phone.ErrNotFound, "the phone has no such file")
+		return s.ownUpload(f, r, d, t)
 	}
 	if role.accounts && r.Method != "HEAD" {
 		f.event.Revision = d.Revision // what makes the phone count as configured
