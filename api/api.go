@@ -32,6 +32,8 @@ type Options struct {
 	// fetches its files; zero: this server tells phones no URL.
 	Tokens   Tokens
 	TokenURL func(token phone.Secret) phone.Secret
+	// Uploads are what phones store; nil leaves the calls out.
+	Uploads Uploads
 	// VendorOf names the maker that owns a MAC address block.
 	VendorOf func(phone.MAC) (phone.Vendor, bool)
 	// CheckSettings reports the first setting that a phone of the vendor cannot

@@ -154,7 +154,8 @@ func TestOpenAPIHasTheFields(t *testing.T) {
 	for name, v := range map[string]any{
 		"Phone": phoneAnswer{}, "Line": lineAnswer{}, "NewPhone": phoneInput{}, "PhonePatch": phoneInput{}, "NewLine": lineInput{},
 		"ExtensionWithPassword": extensionAnswer{}, "NewExtension": newExtension{}, "ExtensionPatch": extensionChange{},
-		"Contact": contactAnswer{}, "KeyWithText": keyAnswer{}, "NewKey": newKey{}, "Problem": problem{}, "Token": tokenAnswer{},
+		"Contact": contactAnswer{}, "KeyWithText": keyAnswer{}, "NewKey": newKey{}, "Problem": problem{},
+		"Upload": uploadAnswer{}, "Token": tokenAnswer{},
 	} {
 		schema := doc.Components.Schemas[name]
 		var declared []string

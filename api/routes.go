@@ -73,6 +73,7 @@ func (s *server) routes() []route {
 		{"DELETE", base + "/keys/{id}", keysWrite, s.revokeKey},
 	}
 	table = append(table, s.tokenRoutes()...)
+	table = append(table, s.uploadRoutes()...)
 	if s.MetricsHandler != nil {
 		table = append(table, route{"GET", "/metrics", "", s.prometheus})
 	}

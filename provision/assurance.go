@@ -62,7 +62,7 @@ func (s *Service) contradiction(r Request, t Target, c claims) string {
 		what string
 	}{
 		{c.token, "the token belongs to another phone: "},
-		{c.credentials, "the HTTP credentials belong to another phone: "},
+		{c.credentials, "the credentials belong to another phone: "},
 		{c.certificate, "the client certificate belongs to another phone: "},
 	} {
 		if !claim.mac.IsZero() && claim.mac != t.MAC {

@@ -77,6 +77,8 @@ type Options struct {
 
 	// Firmware holds images by file name; nil: there are none. Its files must seek.
 	Firmware fs.FS
+	// Uploads keeps what phones store; nil: nothing is taken.
+	Uploads UploadStore
 	// Recorder takes the event of each fetch after it was answered; nil: nobody
 	// listens. It must not block.
 	Recorder func(phone.Event)
@@ -94,6 +96,9 @@ type Options struct {
 	// not the DHCP server here.
 	LeaseOf func(phone.MAC) (netip.Addr, bool)
 	Tokens  Tokens // nil: no token is valid
+	// Credentials gives what a phone proves itself with over HTTP, which is written
+	// into its files; nil: phones are not asked.
+	Credentials func(phone.MAC) (user string, password phone.Secret)
 
 	LAN     []netip.Prefix // sources that reach AssureLAN
 	Secrets Assurance      // least assurance for a phone's own files; empty: AssureLAN
@@ -110,12 +115,12 @@ type Options struct {
 type Request struct {
 	Path      string // as asked for, percent-encoding undone
 	Proto     string // "tftp", "http", "https"
-	Method    string // "RRQ", "GET", "HEAD"
+	Method    string // "RRQ", "GET", "HEAD"; of uploads "WRQ", "PUT", "POST"
 	UserAgent string
 	Source    netip.AddrPort
 	Token     string    // given other than in the path
 	ClientMAC phone.MAC // of the verified client certificate; zero: none
-	AuthMAC   phone.MAC // of the phone whose HTTP credentials were proved; zero: none
+	AuthMAC   phone.MAC // whose own HTTP credentials the request proved for this very path; zero: none
 }
 
 // Service answers what phones fetch. It is safe for concurrent use.
@@ -185,18 +190,9 @@ func (s *Service) Get(ctx context.Context, r Request) (File, error) {
 	if uaMAC, ok := s.macOf(r.UserAgent); ok && t.MAC.IsZero() {
 		f.event.MAC = uaMAC // a hint, for the timeline only
 	}
-	c := claims{credentials: r.AuthMAC, certificate: r.ClientMAC}
-	if token := first(t.Token, r.Token); token != "" {
-		d, err := s.holder(ctx, token)
-		switch {
-		case errors.Is(err, errDenied):
-			return f.fail(err, "the token is not valid")
-		case err != nil:
-			return f.fail(err, "the inventory did not answer")
-		}
-		c.token = d.MAC
-		f.event.DeviceID = d.ID
-		f.event.MAC = d.MAC
+	c, err := s.claims(ctx, f, r, t)
+	if err != nil {
+		return f.fail(err, tokenFailure(err))
 	}
 	if f.usual = t.Kind == KindFirmware; f.usual {
 		return s.firmware(f, t)
@@ -241,7 +237,7 @@ func (s *Service) own(ctx context.Context, f *fetch, r Request, t Target, c clai
 	f.event.DeviceID, f.vendor = d.ID, d.Vendor
 	role, ok := roleOf(d.Vendor, t)
 	if f.usual = !ok; f.usual {
-		return f.fail(phone.ErrNotFound, "the phone has no such file")
+		return s.ownUpload(f, r, d, t)
 	}
 	if level.rank() > AssureLAN.rank() {
 		f.event.Detail = "assurance: " + string(level)

@@ -18,6 +18,29 @@ type Tokens interface {
 	TokenUsed(ctx context.Context, d phone.Device, stage phone.TokenStage) error
 }
 
+// claims collects what a request proves. The phone of a token is the one that the
+// event is about.
+func (s *Service) claims(ctx context.Context, f *fetch, r Request, t Target) (claims, error) {
+	c := claims{credentials: r.AuthMAC, certificate: r.ClientMAC}
+	token := first(t.Token, r.Token)
+	if token == "" {
+		return c, nil
+	}
+	d, err := s.holder(ctx, token)
+	if err == nil {
+		c.token = d.MAC
+		f.event.DeviceID, f.event.MAC = d.ID, d.MAC
+	}
+	return c, err
+}
+
+func tokenFailure(err error) string {
+	if errors.Is(err, errDenied) {
+		return "the token is not valid"
+	}
+	return "the inventory did not answer"
+}
+
 // holder returns the device whose token a request has; errDenied for a token that
 // is none. What has not the form of a token is not looked up.
 func (s *Service) holder(ctx context.Context, text string) (phone.Device, error) {
