@@ -59,7 +59,7 @@ func (s *Server) Listen() error {
 		}
 	}
 	for i, l := range links {
-		if err := l.open(ctx, s.engine.opts.Port); err != nil {
+		if err := s.open(ctx, l); err != nil {
 			closeLinks(links[:i])
 			return fmt.Errorf("dhcp: %w", err)
 		}
@@ -67,6 +67,22 @@ func (s *Server) Listen() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.links = links
+	return nil
+}
+
+// open opens the sockets of a link.
+func (s *Server) open(ctx context.Context, l *link) error {
+	o := &s.engine.opts
+	if err := l.open(ctx, o.Port); err != nil {
+		return err
+	}
+	if o.Mode != Lease {
+		return nil
+	}
+	var err error
+	if l.arp, err = openARP(l.name); err != nil {
+		o.Logger.InfoContext(ctx, "addresses are offered without looking whether somebody uses them", "interface", l.name, "error", err)
+	}
 	return nil
 }
 
@@ -215,7 +231,7 @@ func (s *Server) closeSockets() {
 
 func closeLinks(links []*link) {
 	for _, l := range links {
-		_ = l.conn.Close() // a second close reports only that
+		l.close() // a second close does nothing
 	}
 }
 
