@@ -40,7 +40,7 @@ func (a *App) openFiles(context.Context) error {
 	a.onStop("firmware", images.Close)
 	facts := a.facts(password)
 	a.files, err = provision.New(provision.Options{
-		Inventory: a.inventory, Renderer: templates.NewLive(templates.Builtin()), Facts: func() provision.Facts { return facts }, Firmware: images.FS(),
+		Inventory: a.inventory, Renderer: templates.NewLive(templates.Builtin()), Facts: func() provision.Facts { return facts }, Firmware: images.FS(), Uploads: a.uploads,
 		Recorder: a.record, VendorOf: vendorOf, MACOf: macOf,
 		LAN: prefixes(a.cfg.Provision.LAN), Secrets: provision.Assurance(a.cfg.Provision.Secrets),
 		Logger: a.log, Registerer: a.registry,
@@ -135,11 +135,15 @@ func (a *App) baseURL() string {
 
 // listenerURL is the URL of a listener as phones see it; empty when it is off.
 func (a *App) listenerURL(name, scheme string) string {
-	port := a.sockets.port(name)
+	return urlOf(scheme, a.id.advertise, a.sockets.port(name))
+}
+
+// urlOf is empty for port 0.
+func urlOf(scheme, host string, port int) string {
 	if port == 0 {
 		return ""
 	}
-	u := url.URL{Scheme: scheme, Host: net.JoinHostPort(a.id.advertise, strconv.Itoa(port)), Path: "/"}
+	u := url.URL{Scheme: scheme, Host: net.JoinHostPort(host, strconv.Itoa(port)), Path: "/"}
 	return u.String()
 }
 

@@ -33,8 +33,9 @@ func (a *App) openKnown(ctx context.Context) error {
 		if c.Kind != inventory.ChangeDevice {
 			return
 		}
-		if err := a.knownChanged(context.Background(), c); err != nil {
-			a.log.Error("discovery not told of a change", slog.String("phone", c.ID), slog.Any("error", err))
+		told := context.Background()
+		if err := a.knownChanged(told, c); err != nil {
+			a.log.ErrorContext(told, "discovery not told of a change", slog.String("phone", c.ID), slog.Any("error", err))
 		}
 	})
 	return a.readKnown(ctx)

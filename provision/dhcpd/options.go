@@ -1,9 +1,6 @@
 package dhcpd
 
-import (
-	"errors"
-	"slices"
-)
+import "errors"
 
 var errCut = errors.New("an option is cut off")
 
@@ -59,10 +56,6 @@ func (o *options) get(code uint8) []byte {
 		}
 	}
 	return nil
-}
-
-func (o *options) has(code uint8) bool {
-	return slices.ContainsFunc(o.list, func(p option) bool { return p.code == code })
 }
 
 // Option codes of RFC 2132 and its successors, as far as the server reads or

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strings"
 
 	"pbx.dev/dialtone/internal/phone"
 )
@@ -39,9 +38,6 @@ type bootOption struct {
 	form   form
 	source string // in phone-facts/request_sequence.md unless said otherwise
 }
-
-// unverified reports whether nobody has seen a phone take the option so.
-func (o bootOption) unverified() bool { return strings.Contains(o.source, "[U]") }
 
 // form is how the value of an option is written.
 type form string
