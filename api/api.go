@@ -28,6 +28,8 @@ type Options struct {
 	Keys        Keys
 	Timeline    Timeline
 	Files       Files
+	// Uploads are what phones store; nil leaves the calls out.
+	Uploads Uploads
 	// VendorOf names the maker that owns a MAC address block.
 	VendorOf func(phone.MAC) (phone.Vendor, bool)
 	// CheckSettings reports the first setting that a phone of the vendor cannot

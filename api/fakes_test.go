@@ -258,7 +258,7 @@ func broken() *house {
 func (h *house) options() Options {
 	return Options{
 		Roster: h.roster, Devices: h.devices, Extensions: h.extensions, Credentials: h.extensions,
-		Keys: h.keys, Timeline: h.timeline, Files: h.files, VendorOf: vendorOfTest,
+		Keys: h.keys, Timeline: h.timeline, Files: h.files, Uploads: noUploads{}, VendorOf: vendorOfTest,
 		Now: func() time.Time { return noon },
 	}
 }

@@ -26,6 +26,8 @@ func (s *Service) reached(r Request, t Target) Assurance {
 	switch {
 	case !r.ClientMAC.IsZero() && r.ClientMAC == t.MAC:
 		return AssureMTLS
+	case !r.AuthMAC.IsZero() && r.AuthMAC == t.MAC:
+		return AssureToken
 	case inAny(s.opts.LAN, r.Source.Addr()):
 		return AssureLAN
 	}
@@ -40,6 +42,9 @@ func (s *Service) refusal(r Request, t Target) string {
 	}
 	if !r.ClientMAC.IsZero() && r.ClientMAC != t.MAC {
 		return "the client certificate belongs to another phone: " + r.ClientMAC.String()
+	}
+	if !r.AuthMAC.IsZero() && r.AuthMAC != t.MAC {
+		return "the credentials belong to another phone: " + r.AuthMAC.String()
 	}
 	level := s.reached(r, t)
 	switch {

@@ -77,6 +77,8 @@ type Options struct {
 
 	// Firmware holds images by file name; nil: there are none. Its files must seek.
 	Firmware fs.FS
+	// Uploads keeps what phones store; nil: nothing is taken.
+	Uploads UploadStore
 	// Recorder takes the event of each fetch after it was answered; nil: nobody
 	// listens. It must not block.
 	Recorder func(phone.Event)
@@ -87,6 +89,10 @@ type Options struct {
 	VendorOf func(phone.MAC) (phone.Vendor, bool)
 	// MACOf finds the MAC address that a User-Agent carries.
 	MACOf func(userAgent string) (phone.MAC, bool)
+
+	// Credentials gives what a phone proves itself with over HTTP, which is written
+	// into its files; nil: phones are not asked.
+	Credentials func(phone.MAC) (user string, password phone.Secret)
 
 	LAN     []netip.Prefix // sources that reach AssureLAN
 	Secrets Assurance      // least assurance for a phone's own files; empty: AssureLAN
@@ -101,11 +107,12 @@ type Options struct {
 type Request struct {
 	Path      string // as asked for, percent-encoding undone
 	Proto     string // "tftp", "http", "https"
-	Method    string // "RRQ", "GET", "HEAD"
+	Method    string // "RRQ", "GET", "HEAD"; of uploads "WRQ", "PUT", "POST"
 	UserAgent string
 	Source    netip.AddrPort
 	Token     string    // given other than in the path
 	ClientMAC phone.MAC // of the verified client certificate; zero: none
+	AuthMAC   phone.MAC // whose own HTTP credentials the request proved for this very path; zero: none
 }
 
 // Service answers what phones fetch. It is safe for concurrent use.
@@ -208,7 +215,7 @@ func (s *Service) own(ctx context.Context, f *fetch, r Request, t Target) (File,
 	f.event.DeviceID, f.vendor = d.ID, d.Vendor
 	role, ok := roleOf(d.Vendor, t)
 	if f.usual = !ok; f.usual {
-		return f.fail(phone.ErrNotFound, "the phone has no such file")
+		return s.ownUpload(f, r, d, t)
 	}
 	if role.accounts && r.Method != "HEAD" {
 		f.event.Revision = d.Revision // what makes the phone count as configured

@@ -47,6 +47,9 @@ func (s *Service) view(d phone.Device, f Facts) (templates.View, error) {
 	}
 	if !d.MAC.IsZero() {
 		b.view.AdminPassword = f.AdminPassword
+		if s.opts.Credentials != nil {
+			b.view.ProvisionUser, b.view.ProvisionPassword = s.opts.Credentials(d.MAC)
+		}
 		b.lines(d.Lines)
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.Settings)) {

@@ -24,6 +24,11 @@ type View struct {
 	UserPassword  phone.Secret // of the ordinary user; may be empty
 	ProvisionURL  string       // where the phone fetches its files, ends in "/"; may be empty
 
+	// What the phone answers with when it is asked who it is at ProvisionURL; both are
+	// empty where it is not asked.
+	ProvisionUser     string
+	ProvisionPassword phone.Secret
+
 	// Raw holds vendor parameters that go into the file as they are and win over
 	// what the template writes. Names are checked by the escaper "param".
 	Raw map[string]string
@@ -83,6 +88,9 @@ func (v View) masked() View {
 	}
 	if !v.UserPassword.IsZero() {
 		v.UserPassword = mask
+	}
+	if !v.ProvisionPassword.IsZero() {
+		v.ProvisionPassword = mask
 	}
 	lines := make([]Line, len(v.Lines))
 	for i, l := range v.Lines {

@@ -40,7 +40,7 @@ func (a *App) openFiles(context.Context) error {
 	a.onStop("firmware", images.Close)
 	facts := a.facts(password)
 	a.files, err = provision.New(provision.Options{
-		Inventory: a.inventory, Renderer: templates.NewLive(templates.Builtin()), Facts: func() provision.Facts { return facts }, Firmware: images.FS(),
+		Inventory: a.inventory, Renderer: templates.NewLive(templates.Builtin()), Facts: func() provision.Facts { return facts }, Firmware: images.FS(), Uploads: a.uploads,
 		Recorder: a.record, VendorOf: vendorOf, MACOf: macOf,
 		LAN: prefixes(a.cfg.Provision.LAN), Secrets: provision.Assurance(a.cfg.Provision.Secrets),
 		Logger: a.log, Registerer: a.registry,

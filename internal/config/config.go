@@ -34,6 +34,7 @@ type Config struct {
 	DHCP      DHCP      `yaml:"dhcp"`
 	SIP       SIP       `yaml:"sip"`
 	Provision Provision `yaml:"provision"`
+	Uploads   Uploads   `yaml:"uploads"`
 	Log       Log       `yaml:"log"`
 }
 
@@ -117,6 +118,15 @@ type Provision struct {
 	AdminPassword phone.Secret `yaml:"admin_password"` // of the phones' menus; empty: made on first start
 }
 
+// Uploads is what phones may store on the server: logs, what their users changed,
+// directories, call lists.
+type Uploads struct {
+	FileKB  int      `yaml:"file_kb"`  // of one file, in KiB
+	PhoneKB int      `yaml:"phone_kb"` // of all files of a phone, in KiB
+	TotalMB int      `yaml:"total_mb"` // of all phones, in MiB
+	Keep    Duration `yaml:"keep"`     // after the phone wrote or read the file last
+}
+
 // Log is the log on standard error.
 type Log struct {
 	Level  string `yaml:"level"`  // debug, info, warn, error
@@ -146,6 +156,7 @@ func Default() Config {
 			},
 			TimeZone: "UTC", NTP: "pool.ntp.org",
 		},
-		Log: Log{Level: "info", Format: "text"},
+		Uploads: Uploads{FileKB: 1024, PhoneKB: 4096, TotalMB: 1024, Keep: Duration(30 * 24 * time.Hour)},
+		Log:     Log{Level: "info", Format: "text"},
 	}
 }

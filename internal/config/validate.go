@@ -46,6 +46,7 @@ func (c Config) Validate() error {
 	errs = append(errs, c.validateDHCP()...)
 	errs = append(errs, c.validateSIP()...)
 	errs = append(errs, c.validateProvision()...)
+	errs = append(errs, c.validateUploads()...)
 	check("log.level", oneOf(c.Log.Level, "debug", "info", "warn", "error"))
 	check("log.format", oneOf(c.Log.Format, "text", "json"))
 	return errors.Join(errs...)
@@ -176,6 +177,22 @@ func (c Config) validateProvision() []error {
 	}
 	if p.NTP != "" && !isHost(p.NTP) {
 		bad("provision.ntp", fmt.Sprintf("%q is neither an address nor a host name", p.NTP))
+	}
+	return errs
+}
+
+func (c Config) validateUploads() []error {
+	var errs []error
+	for _, limit := range []struct {
+		path string
+		n    int
+	}{{"uploads.file_kb", c.Uploads.FileKB}, {"uploads.phone_kb", c.Uploads.PhoneKB}, {"uploads.total_mb", c.Uploads.TotalMB}} {
+		if limit.n < 1 || limit.n > 1<<24 {
+			errs = append(errs, fmt.Errorf("%s: must be 1 to %d", limit.path, 1<<24))
+		}
+	}
+	if c.Uploads.Keep < Duration(time.Hour) {
+		errs = append(errs, errors.New("uploads.keep: must be at least 1h"))
 	}
 	return errs
 }
