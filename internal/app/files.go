@@ -138,11 +138,15 @@ func (a *App) baseURL() string {
 
 // listenerURL is the URL of a listener as phones see it; empty when it is off.
 func (a *App) listenerURL(name, scheme string) string {
-	port := a.sockets.port(name)
+	return urlOf(scheme, a.id.advertise, a.sockets.port(name))
+}
+
+// urlOf is empty for port 0.
+func urlOf(scheme, host string, port int) string {
 	if port == 0 {
 		return ""
 	}
-	u := url.URL{Scheme: scheme, Host: net.JoinHostPort(a.id.advertise, strconv.Itoa(port)), Path: "/"}
+	u := url.URL{Scheme: scheme, Host: net.JoinHostPort(host, strconv.Itoa(port)), Path: "/"}
 	return u.String()
 }
 

@@ -32,6 +32,7 @@ type Config struct {
 	HTTPS     HTTPS     `yaml:"https"`
 	TFTP      TFTP      `yaml:"tftp"`
 	DHCP      DHCP      `yaml:"dhcp"`
+	PnP       PnP       `yaml:"pnp"`
 	SIP       SIP       `yaml:"sip"`
 	Provision Provision `yaml:"provision"`
 	Uploads   Uploads   `yaml:"uploads"`
@@ -81,6 +82,15 @@ type DHCP struct {
 	DNS        []string `yaml:"dns"`         // lease: DNS servers of the phones; empty: those of this host
 	LeaseTime  Duration `yaml:"lease_time"`
 	PhonesOnly bool     `yaml:"phones_only"`
+	// VLAN is the VLAN that phones are told to use (options 132, 128 and the like);
+	// 0: none. VLANPriority is its 802.1p priority (option 133); 0 is not said.
+	VLAN         int `yaml:"vlan"`
+	VLANPriority int `yaml:"vlan_priority"`
+}
+
+// PnP is the SIP PnP responder, which phones ask by multicast.
+type PnP struct {
+	Interface string `yaml:"interface"` // one name, or several with commas; empty: off
 }
 
 // SIP is the registrar and proxy.

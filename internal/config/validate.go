@@ -85,6 +85,12 @@ func (c Config) validateDHCP() []error {
 			bad("dhcp.range", err.Error())
 		}
 	}
+	if d.VLAN < 0 || d.VLAN > 4094 {
+		bad("dhcp.vlan", "must be 0 to 4094")
+	}
+	if d.VLANPriority < 0 || d.VLANPriority > 7 {
+		bad("dhcp.vlan_priority", "must be 0 to 7")
+	}
 	for i, s := range d.DNS {
 		if a, err := netip.ParseAddr(s); err != nil || !a.Is4() {
 			bad(fmt.Sprintf("dhcp.dns[%d]", i), "is not an IPv4 address")
