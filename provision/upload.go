@@ -2,8 +2,9 @@ package provision
 
 import (
 	"context"
-	"errors"
 	"io"
+
+	"pbx.dev/dialtone/internal/phone"
 )
 
 // Uploads takes what phones send: logs, overrides, directories, call lists. TFTP,
@@ -15,5 +16,6 @@ type Uploads interface {
 	Put(ctx context.Context, r Request, body io.Reader) error
 }
 
-// ErrTooLarge says that an upload is larger than the phone may store.
-var ErrTooLarge = errors.New("too large")
+// ErrTooLarge says that an upload is larger than the phone may store. It is
+// phone.ErrTooLarge; that there is no room left at all is phone.ErrFull.
+var ErrTooLarge = phone.ErrTooLarge
