@@ -24,6 +24,7 @@ var (
 	_ Extensions  = (*inventory.Store)(nil)
 	_ Credentials = (*inventory.Store)(nil)
 	_ Keys        = (*inventory.Store)(nil)
+	_ Layers      = (*inventory.Store)(nil)
 	_ Timeline    = (*inventory.Store)(nil)
 	_ Roster      = (*roster.Roster)(nil)
 )
@@ -55,7 +56,8 @@ func newClient(t *testing.T) *client {
 	list := follow(t, store)
 	handler, err := New(Options{
 		Roster: list, Devices: store, Extensions: store, Credentials: store, Keys: store,
-		Timeline: store, Files: fakeFiles{}, VendorOf: vendorFromCatalog,
+		Layers: store, Timeline: store, Files: fakeFiles{}, VendorOf: vendorFromCatalog,
+		Tokens: store, TokenURL: func(t phone.Secret) phone.Secret { return t },
 	})
 	if err != nil {
 		t.Fatal(err)

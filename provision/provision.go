@@ -18,6 +18,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"pbx.dev/dialtone/internal/phone"
+	"pbx.dev/dialtone/internal/settings"
 	"pbx.dev/dialtone/templates"
 )
 
@@ -77,6 +78,8 @@ type Options struct {
 
 	// Firmware holds images by file name; nil: there are none. Its files must seek.
 	Firmware fs.FS
+	// Uploads keeps what phones store; nil: nothing is taken.
+	Uploads UploadStore
 	// Recorder takes the event of each fetch after it was answered; nil: nobody
 	// listens. It must not block.
 	Recorder func(phone.Event)
@@ -88,8 +91,27 @@ type Options struct {
 	// MACOf finds the MAC address that a User-Agent carries.
 	MACOf func(userAgent string) (phone.MAC, bool)
 
+	// AgentVendor finds the maker that a User-Agent names.
+	AgentVendor func(userAgent string) (phone.Vendor, bool)
+	// LeaseOf gives the address that this server has leased to a phone; nil: it is
+	// not the DHCP server here.
+	LeaseOf func(phone.MAC) (netip.Addr, bool)
+	Tokens  Tokens // nil: no token is valid
+	// Credentials gives what a phone proves itself with over HTTP, which is written
+	// into its files; nil: phones are not asked.
+	Credentials func(phone.MAC) (user string, password phone.Secret)
+
+	// Layers gives the layers of settings below the phones' own, as they are now;
+	// nil: there are none.
+	Layers func() *settings.Stack
+	// Directory is what the phone books are made of; nil: they are empty. Whoever
+	// changes it calls DirectoryChanged.
+	Directory Directory
+
 	LAN     []netip.Prefix // sources that reach AssureLAN
 	Secrets Assurance      // least assurance for a phone's own files; empty: AssureLAN
+	Below   Below          // what a request below Secrets gets; empty: BelowDeny
+	Enroll  Enroll         // what becomes of phones nobody knows; empty: EnrollPending
 
 	CacheBytes int // rendered files kept; 0: 64 MB
 	Now        func() time.Time
@@ -101,11 +123,12 @@ type Options struct {
 type Request struct {
 	Path      string // as asked for, percent-encoding undone
 	Proto     string // "tftp", "http", "https"
-	Method    string // "RRQ", "GET", "HEAD"
+	Method    string // "RRQ", "GET", "HEAD"; of uploads "WRQ", "PUT", "POST"
 	UserAgent string
 	Source    netip.AddrPort
 	Token     string    // given other than in the path
 	ClientMAC phone.MAC // of the verified client certificate; zero: none
+	AuthMAC   phone.MAC // whose own HTTP credentials the request proved for this very path; zero: none
 }
 
 // Service answers what phones fetch. It is safe for concurrent use.
@@ -113,6 +136,8 @@ type Service struct {
 	opts    Options
 	zones   *templates.Zones
 	cache   *cache
+	book    book
+	effects effects
 	facts   factsKeeper
 	metrics *metrics
 	log     *slog.Logger
@@ -131,6 +156,12 @@ func New(o Options) (*Service, error) {
 	if o.Secrets.rank() < 0 {
 		return nil, phone.Invalid("provision.secrets", fmt.Sprintf("no such assurance: %q", o.Secrets))
 	}
+	if o.Below == "" {
+		o.Below = BelowDeny
+	}
+	if o.Enroll == "" {
+		o.Enroll = EnrollPending
+	}
 	if o.CacheBytes == 0 {
 		o.CacheBytes = 64 << 20
 	}
@@ -142,6 +173,7 @@ func New(o Options) (*Service, error) {
 		opts: o, zones: zones, cache: newCache(o.CacheBytes), metrics: newMetrics(o.Registerer),
 		log: o.Logger, refused: rate.NewLimiter(5, 20), now: o.Now,
 	}
+	s.effects.revision = o.Renderer.Revision
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -168,9 +200,14 @@ func (s *Service) Get(ctx context.Context, r Request) (File, error) {
 	f.event.Path, f.event.MAC, f.vendor = t.Name, t.MAC, t.Vendor
 	if uaMAC, ok := s.macOf(r.UserAgent); ok && t.MAC.IsZero() {
 		f.event.MAC = uaMAC // a hint, for the timeline only
+		if t.Kind == KindBook && t.Vendor == phone.Grandstream {
+			// The name of the phone book has no MAC; this is no better or worse than one.
+			t.MAC = uaMAC
+		}
 	}
-	if t.Token != "" || r.Token != "" {
-		return f.fail(errDenied, "the token is not valid") // none are minted yet
+	c, err := s.claims(ctx, f, r, t)
+	if err != nil {
+		return f.fail(err, tokenFailure(err))
 	}
 	if f.usual = t.Kind == KindFirmware; f.usual {
 		return s.firmware(f, t)
@@ -178,7 +215,7 @@ func (s *Service) Get(ctx context.Context, r Request) (File, error) {
 	if t.MAC.IsZero() {
 		return s.common(f, t)
 	}
-	return s.own(ctx, f, r, t)
+	return s.own(ctx, f, r, t, c)
 }
 
 // common answers for a file that belongs to no single phone and holds no secret.
@@ -187,14 +224,21 @@ func (s *Service) common(f *fetch, t Target) (File, error) {
 	if f.usual = !ok; f.usual {
 		return f.fail(phone.ErrNotFound, "no such file is kept")
 	}
-	return s.rendered(f, role, phone.Device{Vendor: t.Vendor})
+	return s.rendered(f, role, phone.Device{Vendor: t.Vendor, Model: commonModel(t)})
 }
 
 // own answers for a file of one phone. Whether the request comes with enough
 // assurance does not depend on whether the phone exists, and is asked first: a
 // stranger learns nothing, neither from the answer nor from its time.
-func (s *Service) own(ctx context.Context, f *fetch, r Request, t Target) (File, error) {
-	if why := s.refusal(r, t); why != "" {
+func (s *Service) own(ctx context.Context, f *fetch, r Request, t Target, c claims) (File, error) {
+	if why := s.contradiction(r, t, c); why != "" {
+		return f.fail(errDenied, why)
+	}
+	level := s.reached(c, r.Source.Addr())
+	if why := s.shortfall(level, r.Source.Addr()); why != "" {
+		if s.opts.Below == BelowStrip {
+			return s.stripped(f, t, why)
+		}
 		return f.fail(errDenied, why)
 	}
 	d, err := s.opts.Inventory.DeviceByMAC(ctx, t.MAC)
@@ -207,8 +251,11 @@ func (s *Service) own(ctx context.Context, f *fetch, r Request, t Target) (File,
 	}
 	f.event.DeviceID, f.vendor = d.ID, d.Vendor
 	role, ok := roleOf(d.Vendor, t)
-	if f.usual = !ok; f.usual {
-		return f.fail(phone.ErrNotFound, "the phone has no such file")
+	if f.usual = !ok || role.isBook() && !s.hasBook(d); f.usual {
+		return s.ownUpload(f, r, d, t)
+	}
+	if level.rank() > AssureLAN.rank() {
+		f.event.Detail = "assurance: " + string(level)
 	}
 	if role.accounts && r.Method != "HEAD" {
 		f.event.Revision = d.Revision // what makes the phone count as configured

@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"pbx.dev/dialtone/internal/phone"
+	"pbx.dev/dialtone/internal/settings"
 	"pbx.dev/dialtone/templates"
 )
 
@@ -37,8 +38,14 @@ func (k *factsKeeper) number(f Facts) int64 {
 // when the file belongs to no phone.
 func (s *Service) rendered(f *fetch, r role, d phone.Device) (File, error) {
 	facts := s.opts.Facts()
-	key := cacheKey{mac: d.MAC, vendor: d.Vendor, kind: r.kind}
-	ver := version{device: d.ID, revision: d.Revision, templates: s.opts.Renderer.Revision(), facts: s.facts.number(facts)}
+	key := cacheKey{mac: d.MAC, vendor: d.Vendor, kind: r.kind, page: r.page}
+	if d.MAC.IsZero() {
+		key.model = modelCode(d)
+	}
+	ver := version{
+		device: d.ID, revision: d.Revision, templates: s.opts.Renderer.Revision(), layers: s.layers().Revision(),
+		facts: s.facts.number(facts), book: s.bookVersion(r),
+	}
 	e, ok := s.cache.get(key)
 	if ok && e.version == ver {
 		s.metrics.cached("hit")
@@ -56,6 +63,13 @@ func (s *Service) rendered(f *fetch, r role, d phone.Device) (File, error) {
 	return f.file(f.event.Path, r.media, e.etag, e.body), nil
 }
 
+func (s *Service) layers() *settings.Stack {
+	if s.opts.Layers == nil {
+		return nil
+	}
+	return s.opts.Layers()
+}
+
 // ourFault hides what kind of error it is: that a setting or a template is invalid
 // does not make the phone's request invalid.
 type ourFault struct{ cause error }
@@ -68,6 +82,9 @@ func (s *Service) render(
 ) ([]byte, error) {
 	view, err := s.view(d, facts)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.addBook(&view, r); err != nil {
 		return nil, err
 	}
 	var b bytes.Buffer
@@ -164,7 +181,7 @@ func (s *Service) Preview(_ context.Context, d phone.Device, name string) ([]byt
 		return nil, fmt.Errorf("preview %.60q: %w", name, phone.ErrNotFound)
 	}
 	if !r.own {
-		d = phone.Device{Vendor: d.Vendor}
+		d = phone.Device{Vendor: d.Vendor, Model: commonModel(t)}
 	}
 	body, err := s.render(r, d, s.opts.Facts(), s.opts.Renderer.RenderMasked)
 	if err != nil {

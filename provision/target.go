@@ -16,6 +16,7 @@ type Target struct {
 	Kind   Kind
 	Model  string // of cfg<model>.xml, in lower case
 	Name   string // the file name in its usual spelling; firmware as it was asked for
+	Page   int    // of a phone book; 0 or 1: the first
 	Token  string // of /p/{token}/; empty when the path has none
 }
 
@@ -39,15 +40,39 @@ func Parse(path string) (Target, bool) {
 	}
 	segments := strings.FieldsFunc(path, func(r rune) bool { return r == '/' || r == '\\' })
 	var token string
-	if len(segments) == 3 && strings.EqualFold(segments[0], "p") && validToken(segments[1]) {
+	if len(segments) >= 3 && strings.EqualFold(segments[0], "p") && validToken(segments[1]) {
 		token, segments = segments[1], segments[2:]
 	}
-	if len(segments) != 1 {
-		return Target{}, false
+	var t Target
+	var ok bool
+	switch len(segments) {
+	case 1:
+		t, ok = parseName(segments[0])
+	case 2:
+		t, ok = bookName(strings.ToLower(segments[0]), strings.ToLower(segments[1]))
 	}
-	t, ok := parseName(segments[0])
 	t.Token = token
 	return t, ok
+}
+
+// bookName reads MAC/phonebook.xml and MAC/phonebook-2.xml: the folder is what says
+// whose book it is, for phones that choose the file's name themselves.
+func bookName(folder, name string) (Target, bool) {
+	mac, rest, ok := cutMAC(folder)
+	if !ok || rest != "" {
+		return Target{}, false
+	}
+	t := Target{MAC: mac, Kind: KindBook, Page: 1, Name: mac.Hex() + "/" + name}
+	if name == "phonebook.xml" || name == "gs_phonebook.xml" {
+		return t, true
+	}
+	page, ok := strings.CutPrefix(name, "phonebook-")
+	page, ok2 := strings.CutSuffix(page, ".xml")
+	if !ok || !ok2 || len(page) != 1 || page[0] < '2' || page[0] > '9' {
+		return Target{}, false
+	}
+	t.Page = int(page[0] - '0')
+	return t, true
 }
 
 func validToken(s string) bool {
@@ -98,7 +123,7 @@ func fixedName(low string) (Target, bool) {
 	case "cfg.xml":
 		t.Vendor, t.Kind = phone.Grandstream, KindCommon
 	case "phonebook.xml", "gs_phonebook.xml":
-		t.Vendor, t.Kind = phone.Grandstream, KindDirectory
+		t.Vendor, t.Kind = phone.Grandstream, KindBook
 	default:
 		return Target{}, false
 	}
@@ -223,9 +248,19 @@ func phoneName(mac phone.MAC, rest string) (Target, bool) {
 	case "-calllog.xml":
 		t.Vendor, t.Kind = phone.Yealink, KindCalls
 	default:
-		return Target{}, false
+		if !yealinkLog(rest) {
+			return Target{}, false
+		}
+		t.Vendor, t.Kind = phone.Yealink, KindLog
 	}
 	return t, true
+}
+
+// yealinkLog reads "-sys.log" and the like: a Yealink's backup of its logs is known
+// to end so, the word before it is not (phone-facts/request_sequence.md 2.3 [V params]).
+func yealinkLog(rest string) bool {
+	word, ok := strings.CutSuffix(rest, ".log")
+	return ok && strings.HasPrefix(word, "-") && validModel(word[1:])
 }
 
 // firmwareEndings are the endings of the vendors' images and of what lies beside

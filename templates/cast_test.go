@@ -50,6 +50,7 @@ func everything(t testing.TB, v phone.Vendor) View {
 	view.TimeZone = zone(t, "Australia/Sydney")
 	view.ProvisionURL = "https://provision.pbx.dev:8443/"
 	view.UserPassword = phone.NewSecret("user-secret")
+	view.ProvisionUser, view.ProvisionPassword = "0004f2abcdef", phone.NewSecret("provision-secret")
 	view.Server.Transport, view.Server.Port, view.Server.Expires = "tls", 5061, 600
 	view.Server.OutboundProxy = HostPort{Host: "2001:db8::5", Port: 5061}
 	view.Lines = append(view.Lines, Line{
@@ -88,12 +89,16 @@ func fullDevice(v *View) {
 	v.Syslog, v.Volume = Syslog{"log.pbx.dev", "info"}, Volume{"5", "1"}
 	v.Call = Call{Waiting: "0", DNDAllowed: "1", ForwardAllowed: "0", Pickup: "*8"}
 	v.Wallpaper, v.PhonebookURL = "http://files.pbx.dev/wall.jpg", v.ProvisionURL+v.MAC.Hex+"/"
+	v.PhonebookPages = []int{1, 2}
 	v.Schedule = Schedule{Minutes: "120"}
 	v.Firmware = Firmware{URL: "http://files.pbx.dev/fw/x.rom", Folder: "http://files.pbx.dev/fw/", Name: "x.rom", Version: "66.86.0.15"}
 	v.Keys = []Key{
-		{Number: 1, Type: "line", Line: 1}, {Number: 2, Type: "blf", Value: "103", Label: "Ben", Line: 1, Pickup: "*8103"},
-		{Number: 3, Type: "speeddial", Value: "200", Label: "Zoë", Line: 1}, {Number: 4, Type: "park", Value: "*68", Label: "Park", Line: 1},
-		{Number: 5, Type: "dtmf", Value: "123", Label: "Door", Line: 3}, {Number: 6, Type: "none", Line: 1},
+		{Number: 1, Type: "line", Line: 1},
+		{Number: 2, Type: "blf", Value: "103", Label: "Ben", Line: 1, Pickup: "*8103"},
+		{Number: 3, Type: "speeddial", Value: "200", Label: "Zoë", Line: 1},
+		{Number: 4, Type: "park", Value: "*68", Label: "Park", Line: 1},
+		{Number: 5, Type: "dtmf", Value: "123", Label: "Door", Line: 3},
+		{Number: 6, Type: "none", Line: 1},
 	}
 	v.ModuleKeys = []Key{{Module: 1, Number: 2, Type: "blf", Value: "104", Label: "Ann", Line: 1, Pickup: "*8104"}, {Module: 2, Number: 1, Type: "none", Line: 1}}
 	v.Contacts = []Contact{{Number: "101", Name: "Front Desk"}, {Number: "102", Name: "Zoë & Søn", Speed: 3}}
@@ -109,6 +114,7 @@ func withText(t testing.TB, v phone.Vendor, text string) View {
 	secret := phone.NewSecret(text)
 	view.Model, view.Name, view.NTP, view.AdminPassword, view.UserPassword = "GXP2100", text, text, secret, secret
 	view.ProvisionURL = "http://" + text
+	view.ProvisionUser, view.ProvisionPassword = text, secret
 	view.TimeZone.YealinkZone, view.TimeZone.YealinkName = text, text
 	view.TimeZone.Grandstream = text
 	server := view.Server
@@ -121,7 +127,7 @@ func withText(t testing.TB, v phone.Vendor, text string) View {
 	view.Firmware.URL, view.Firmware.Folder = "http://"+text, "http://"+text
 	view.Keys = []Key{{Number: 1, Type: "blf", Value: text, Label: text, Line: 1, Pickup: text}}
 	view.ModuleKeys = []Key{{Module: 1, Number: 2, Type: "blf", Value: text, Label: text, Line: 1}}
-	view.Contacts = []Contact{{Number: text, Name: text}}
+	view.Contacts, view.PhonebookPages = []Contact{{Number: text, Name: text}}, []int{1}
 	view.Raw = map[string]string{map[phone.Vendor]string{
 		phone.Polycom: "np.normal.label", phone.Yealink: "features.hostile", phone.Grandstream: "P9999",
 	}[v]: text}

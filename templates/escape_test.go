@@ -34,6 +34,7 @@ func TestHostilePhoneReadsBack(t *testing.T) {
 				"tcpIpApp.sntp.address": want, "device.prov.serverName": want, "np.normal.label": want,
 				"msg.mwi.1.callBack": want, "divert.1.contact": want, "divert.busy.1.contact": want, "divert.noanswer.1.contact": want,
 				"device.syslog.serverName": want, "bg.color.bm.1.name": "http://" + want, "call.directedCallPickupString": want,
+				"device.prov.user": want, "device.prov.password": want,
 				"attendant.resourceList.1.address": want, "attendant.resourceList.1.label": want,
 			},
 			phone.Yealink: {
@@ -41,6 +42,7 @@ func TestHostilePhoneReadsBack(t *testing.T) {
 				"account.1.password": want, "account.1.sip_server.1.address": want, "account.1.outbound_proxy.1.address": want,
 				"static.security.user_password(admin)": "admin:" + want, "security.user_password(user)": "user:" + want, "local_time.ntp_server1": want,
 				"local_time.time_zone": want, "static.auto_provision.server.url": "http://" + want, "features.hostile": want,
+				"static.auto_provision.server.username": want, "static.auto_provision.server.password": want,
 				"voice_mail.number.1": want, "account.1.always_fwd.target": want, "account.1.busy_fwd.target": want,
 				"account.1.timeout_fwd.target": want, "static.syslog.server": want, "wallpaper_upload.url": "http://" + want,
 				"features.pickup.direct_pickup_code": want, "linekey.1.value": want, "linekey.1.label": want, "linekey.1.extension": want,
@@ -49,7 +51,7 @@ func TestHostilePhoneReadsBack(t *testing.T) {
 			phone.Grandstream: {
 				"P35": want, "P3": want, "P270": want, "P36": want, "P34": want, "P47": want + ":5060",
 				"P48": want, "P2": want, "P196": want, "P30": want, "P237": want, "P64": want, "P9999": want,
-				"P33": want, "P207": want, "P2916": want, "P1347": want, "P302": want, "P303": want, "P6402": want, "P331": want, "P192": want,
+				"P33": want, "P207": want, "P2916": want, "P1347": want, "P302": want, "P303": want, "P6402": want, "P331": want, "P192": want, "P1360": want, "P1361": want,
 			},
 		}[vendor] {
 			if got[param] != expect {
@@ -70,7 +72,7 @@ func TestParametersExist(t *testing.T) {
 	structure := regexp.MustCompile(`^(version|encoding|standalone|APP_FILE_PATH|CONFIG_FILES|MISC_FILES|[A-Z_]+_DIRECTORY|overwrite_mode)$`)
 	digits := regexp.MustCompile(`(^|\.)[0-9]+(\.|$)`)
 	for _, vendor := range phone.Vendors() {
-		text, err := os.ReadFile("testdata/params/" + lists[vendor])
+		text, err := os.ReadFile("data/" + lists[vendor])
 		if err != nil {
 			t.Fatal(err)
 		}

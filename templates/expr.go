@@ -42,10 +42,10 @@ func (e expr) value() func(*frame) value {
 // exprOf is the expression of a value that is got by get.
 func exprOf(t reflect.Type, get func(*frame) value) expr {
 	e := expr{t: t}
-	switch {
-	case t == stringType || t == secretType:
+	switch t {
+	case stringType, secretType:
 		e.str = func(f *frame) string { return get(f).s }
-	case t == intType || t == boolType:
+	case intType, boolType:
 		e.num = func(f *frame) int { return get(f).n }
 	default:
 		e.get = func(f *frame) reflect.Value { return get(f).r }
@@ -251,14 +251,14 @@ func fieldOf(e expr, sf reflect.StructField, at position) expr {
 			return p.Elem()
 		}
 	}
-	switch {
-	case sf.Type == stringType:
+	switch sf.Type {
+	case stringType:
 		return expr{t: sf.Type, str: func(f *frame) string { return get(f).Field(i).String() }}
-	case sf.Type == intType:
+	case intType:
 		return expr{t: sf.Type, num: func(f *frame) int { return int(get(f).Field(i).Int()) }}
-	case sf.Type == boolType:
+	case boolType:
 		return expr{t: sf.Type, num: func(f *frame) int { return btoi(get(f).Field(i).Bool()) }}
-	case sf.Type == secretType:
+	case secretType:
 		return expr{t: sf.Type, str: func(f *frame) string {
 			text, _ := secretOf(get(f).Field(i))
 			return text

@@ -13,7 +13,7 @@ func vendorFunctions() map[string]builder {
 		"unused":  unusedOf,
 		"account": accountOf,
 		"p":       paramOf,
-		"gsKeys":  keysOf(func(v *View) []Param { return grandstreamKeys(v) }),
+		"gsKeys":  keysOf(grandstreamKeys),
 		"codecs":  codecsOf,
 	}
 }

@@ -40,9 +40,17 @@ type View struct {
 	UserPassword  phone.Secret `setting:"userPassword"`  // of the ordinary user; may be empty
 	Wallpaper     string       `setting:"wallpaper"`     // URL
 	ProvisionURL  string       // where the phone fetches its files, ends in "/"; may be empty
+	Sticky        bool         // it fetches from ProvisionURL alone, whatever DHCP says: only there it is known
+
+	// What the phone answers with when it is asked who it is at ProvisionURL; both are
+	// empty where it is not asked.
+	ProvisionUser     string
+	ProvisionPassword phone.Secret
+
 	// PhonebookURL is the folder of the phone's own phone book, ends in "/"; empty:
 	// it shall have none.
-	PhonebookURL string `setting:"phonebook"`
+	PhonebookURL   string `setting:"phonebook"`
+	PhonebookPages []int  // numbers of its files: 1, or 1, 2, ...
 
 	Keys       []Key // line keys, ascending by Number
 	ModuleKeys []Key // keys of expansion modules, ascending by Module and Number
@@ -204,6 +212,9 @@ func (v View) masked() View {
 	if !v.UserPassword.IsZero() {
 		v.UserPassword = mask
 	}
+	if !v.ProvisionPassword.IsZero() {
+		v.ProvisionPassword = mask
+	}
 	lines := make([]Line, len(v.Lines))
 	for i, l := range v.Lines {
 		if !l.Password.IsZero() {
@@ -212,9 +223,12 @@ func (v View) masked() View {
 		lines[i] = l
 	}
 	v.Lines = lines
+	for _, url := range []*string{&v.ProvisionURL, &v.PhonebookURL, &v.Firmware.URL, &v.Firmware.Folder} {
+		*url = tokenPath.ReplaceAllString(*url, "/p/"+Mask+"/")
+	}
 	raw := maps.Clone(v.Raw)
 	for name := range raw {
-		if SecretParam(name) {
+		if phone.SecretParam(name) {
 			raw[name] = Mask
 		}
 	}
@@ -222,10 +236,5 @@ func (v View) masked() View {
 	return v
 }
 
-// SecretParam recognises vendor parameters that hold a secret: by name for Polycom
-// and Yealink, by number for Grandstream (admin, user and account passwords, keys of
-// the configuration file, HTTP password; phone-facts grandstream_pvalues.csv).
-func SecretParam(name string) bool { return secretName.MatchString(name) }
-
-var secretName = regexp.MustCompile(
-	`(?i)(passw|secret|aes_key|encryption\.key|\.key$|pin$|^P(1|2|34|196|406|506|606|1706|1806|1359|1361|6769)$)`)
+// tokenPath is the part of a URL that only one phone may know.
+var tokenPath = regexp.MustCompile(`/p/[^/]+/`)

@@ -21,6 +21,7 @@ import (
 	"pbx.dev/dialtone/internal/inventory"
 	"pbx.dev/dialtone/internal/roster"
 	"pbx.dev/dialtone/internal/tlsca"
+	"pbx.dev/dialtone/internal/uploads"
 	"pbx.dev/dialtone/provision"
 	"pbx.dev/dialtone/provision/dhcpd"
 	"pbx.dev/dialtone/provision/tftpd"
@@ -64,11 +65,14 @@ type App struct {
 	relist    chan struct{} // capacity 1: the list has to be read again
 	certs     *tlsca.Keeper
 	files     *provision.Service
+	layers    layers
+	uploads   *uploads.Store
 	sip       *registrar.Server
 	proxy     *proxy.Proxy
 	pinger    *proxy.Pinger // nil: phones are not asked
 	tftp      *tftpd.Server
 	dhcp      *dhcpd.Server
+	known     *knownPhones // nil: no discovery
 	admin     *http.Server
 	phones    []*http.Server // HTTP and HTTPS, in the order of sockets
 	sockets   *sockets
@@ -100,8 +104,10 @@ func New(ctx context.Context, o Options) (*App, error) {
 		{"list of phones", a.openRoster},
 		{"certificates", a.openCertificates},
 		{"listen", a.openSockets},
+		{"uploads", a.openUploads},
 		{"phone files", a.openFiles},
 		{"registrar", a.openSIP},
+		{"known phones", a.openKnown},
 		{"dhcp", a.openDHCP},
 		{"api", a.openAPI},
 	} {
@@ -281,6 +287,7 @@ func (a *App) services() map[string]func(context.Context) error {
 		"mirror of registrations": a.follow,
 		"list of phones":          a.roster.Run,
 		"inventory to list":       a.rereadList,
+		"uploads":                 a.sweepUploads,
 		"admin":                   func(context.Context) error { return serveHTTP(a.admin, a.sockets.admin, false) },
 	}
 	if len(a.sockets.sip) > 0 {

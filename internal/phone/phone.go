@@ -46,6 +46,7 @@ type Device struct {
 	Site     string            // free text; may be empty
 	Lines    []Line            // ascending by Number
 	Settings map[string]string // neutral settings and raw vendor parameters
+	Tokens   Tokens            // secret paths; set by the inventory alone
 
 	// Revision grows by at least one with every change that can change a
 	// rendered file: the device, its lines, their extensions.
@@ -141,3 +142,17 @@ type APIKey struct {
 	ExpiresAt time.Time // zero: never
 	LastUsed  time.Time // zero: never
 }
+
+// Layer is a set of settings that many phones share: of all, of a site, of a
+// vendor, of a model or of a group.
+type Layer struct {
+	Scope     string            // "global", "site", "vendor", "model", "group"
+	Name      string            // of the site, vendor, model or group; empty for global
+	Settings  map[string]string // as Device.Settings
+	Revision  int64             // grows with every change of any layer
+	UpdatedAt time.Time
+}
+
+// Affects says whether a phone of this vendor and model is one that a model's layer
+// is for: models have many spellings, and the store knows none of them.
+type Affects func(vendor Vendor, model string) bool

@@ -68,10 +68,12 @@ func LayerName(scope, name string) string {
 	return fmt.Sprintf("%s/%s", scope, name)
 }
 
-// The layer of a phone's own settings, and of a line's within them.
+// The layers that have no scope: what the server says of itself, a phone's own
+// settings, and those of one line among them.
 const (
-	PhoneLayer = "phone"
-	LineLayer  = "line"
+	ServerLayer = "server"
+	PhoneLayer  = "phone"
+	LineLayer   = "line"
 )
 
 // Of lists the layers of a phone, lowest first. find returns the settings of a
@@ -89,4 +91,14 @@ func Of(d phone.Device, model string, find func(scope, name string) map[string]s
 		}
 	}
 	return append(out, Layer{PhoneLayer, d.Settings})
+}
+
+// IsSecret reports whether a name of a layer is that of a secret: a setting of that
+// type, or a vendor parameter that looks like one.
+func IsSecret(name string) bool {
+	bare, _ := SplitOp(name)
+	if r, ok := Lookup(bare); ok {
+		return r.Spec.Type == Secret
+	}
+	return phone.SecretParam(bare)
 }

@@ -30,12 +30,11 @@ type Effective map[string]Value
 
 // SplitOp takes the operator off a name.
 func SplitOp(name string) (bare, op string) {
-	for _, o := range []string{opAppend, opUnset} {
-		if rest, ok := strings.CutSuffix(name, o); ok && rest != "" {
-			return rest, o
-		}
+	last := len(name) - 1
+	if last < 1 || name[last] != opAppend[0] && name[last] != opUnset[0] {
+		return name, ""
 	}
-	return name, ""
+	return name[:last], name[last:]
 }
 
 // Merge lays layers over each other, the lowest first. Within one layer the order
@@ -48,17 +47,10 @@ func Merge(layers ...Layer) Effective {
 	out := make(Effective, size)
 	for _, l := range layers {
 		var ops []string
-		for name, text := range l.Settings {
+		for name := range l.Settings {
 			if _, op := SplitOp(name); op != "" {
 				ops = append(ops, name)
-				continue
 			}
-			if len(layers) == 1 {
-				out[name] = Value{text, l.Name}
-			}
-		}
-		if len(layers) == 1 && len(ops) == 0 {
-			continue
 		}
 		out.apply(l, ops)
 	}

@@ -43,6 +43,7 @@ var schema = []Spec{
 	{Key: "vlan.pc", Type: Number, Min: 0, Max: 4094, Example: "30", Doc: "VLAN of the PC port; 0: untagged."},
 	{Key: "lldp", Type: Bool, Example: "true", Doc: "Learn the VLAN by LLDP-MED."},
 	{Key: "cdp", Type: Bool, Example: "false", Doc: "Learn the VLAN by CDP."},
+	{Key: "dhcp.ip", Type: IPv4, Example: "192.0.2.40", Doc: "Address that DHCP keeps for the phone; in no file."},
 	{Key: "qos.sip", Type: Number, Min: 0, Max: 63, Example: "26", Doc: "DSCP of SIP."},
 	{Key: "qos.rtp", Type: Number, Min: 0, Max: 63, Example: "46", Doc: "DSCP of the media."},
 
@@ -68,7 +69,7 @@ var schema = []Spec{
 	{Key: "keys.#.value", Type: Text, Example: "102", Doc: "Number or code of the key."},
 	{Key: "keys.#.label", Type: Text, Example: "Ben", Doc: "What the key shows."},
 	{Key: "keys.#.line", Type: Number, Min: 1, Max: 250, Example: "2", Doc: "Line that the key uses; by default 1, of a line key N."},
-	{Key: "modules.#.keys.#.type", Type: Choice, Choices: keyTypes, Example: "speeddial", Doc: "What key N of expansion module M does."},
+	{Key: "modules.#.keys.#.type", Type: Choice, Choices: keyTypes, Example: "park", Doc: "What key N of expansion module M does."},
 	{Key: "modules.#.keys.#.value", Type: Text, Example: "103", Doc: "Number or code of the key."},
 	{Key: "modules.#.keys.#.label", Type: Text, Example: "Zoe", Doc: "What the key shows."},
 	{Key: "modules.#.keys.#.line", Type: Number, Min: 1, Max: 250, Example: "2", Doc: "Line that the key uses; by default 1."},

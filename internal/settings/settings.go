@@ -28,6 +28,7 @@ const (
 	Zone    Type = "zone"    // IANA time zone
 	URL     Type = "url"     // http, https, tftp or ftp URL
 	Clock   Type = "clock"   // hh:mm
+	IPv4    Type = "ipv4"    // dotted quad
 	Target  Type = "target"  // number to dial; empty or "off": none
 )
 
@@ -57,20 +58,37 @@ type Ref struct {
 	Key    int // of keys.N
 }
 
-var index = sync.OnceValue(func() map[string]*Spec {
-	m := make(map[string]*Spec, len(schema))
+// table finds specs by what stands in a name beside the numbers.
+type table struct{ plain, keys, modules map[string]*Spec }
+
+var index = sync.OnceValue(func() table {
+	t := table{map[string]*Spec{}, map[string]*Spec{}, map[string]*Spec{}}
 	for i := range schema {
-		m[schema[i].Key] = &schema[i]
+		s := &schema[i]
+		switch {
+		case strings.HasPrefix(s.Key, keyPrefix):
+			t.keys[s.Key[len(keyPrefix):]] = s
+		case strings.HasPrefix(s.Key, modulePrefix):
+			t.modules[s.Key[len(modulePrefix):]] = s
+		default:
+			t.plain[s.Key] = s
+		}
 	}
-	return m
+	return t
 })
+
+const (
+	keyPrefix    = "keys.#."
+	modulePrefix = "modules.#.keys.#."
+)
 
 // Schema lists all settings in the order of their documentation.
 func Schema() []Spec { return slices.Clone(schema) }
 
 // Lookup finds the setting that a name means; false when the schema has none.
 func Lookup(name string) (Ref, bool) {
-	if s, ok := index()[name]; ok && !strings.Contains(name, "#") {
+	t := index()
+	if s, ok := t.plain[name]; ok {
 		r := Ref{Spec: s}
 		if s.firstLineOnly() {
 			r.Line = 1
@@ -80,17 +98,17 @@ func Lookup(name string) (Ref, bool) {
 	switch {
 	case strings.HasPrefix(name, "lines."):
 		n, rest, ok := cutNumber(name[len("lines."):], maxLine)
-		s, known := index()[rest]
+		s, known := t.plain[rest]
 		return Ref{Spec: s, Line: n}, ok && known && s.PerLine
 	case strings.HasPrefix(name, "keys."):
 		n, rest, ok := cutNumber(name[len("keys."):], maxKey)
-		s, known := index()["keys.#."+rest]
+		s, known := t.keys[rest]
 		return Ref{Spec: s, Key: n}, ok && known
 	case strings.HasPrefix(name, "modules."):
 		m, rest, ok := cutNumber(name[len("modules."):], maxModule)
 		rest, isKey := strings.CutPrefix(rest, "keys.")
 		n, rest, ok2 := cutNumber(rest, maxKey)
-		s, known := index()["modules.#.keys.#."+rest]
+		s, known := t.modules[rest]
 		return Ref{Spec: s, Module: m, Key: n}, ok && isKey && ok2 && known
 	}
 	return Ref{}, false

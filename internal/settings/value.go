@@ -1,8 +1,10 @@
 package settings
 
 import (
+	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -41,6 +43,11 @@ func (s *Spec) Parse(text string) (string, error) {
 		return s.parsePlace(text)
 	case URL:
 		return parseURL(text)
+	case IPv4:
+		if a, err := netip.ParseAddr(text); err != nil || !a.Is4() || a.IsUnspecified() || a.IsMulticast() {
+			return "", errors.New("must be an IPv4 address such as 192.0.2.50")
+		}
+		return text, nil
 	case Clock:
 		if _, err := time.Parse("15:04", text); err != nil {
 			return "", fmt.Errorf("must be a time of day such as 03:30")
