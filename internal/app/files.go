@@ -52,7 +52,7 @@ func (a *App) openFiles(context.Context) error {
 		return err
 	}
 	if a.sockets.tftp != nil {
-		a.tftp, err = tftpd.New(tftpd.Options{Files: a.files, Logger: a.log, Registerer: a.registry})
+		a.tftp, err = tftpd.New(tftpd.Options{Files: a.files, MaxBlock: a.cfg.TFTP.Blksize, Logger: a.log, Registerer: a.registry})
 		if err != nil {
 			return err
 		}

@@ -69,7 +69,8 @@ type HTTPS struct {
 
 // TFTP is the TFTP listener of the phones.
 type TFTP struct {
-	Listen string `yaml:"listen"` // empty: ":69" when the process may bind it, else ":6969"
+	Listen  string `yaml:"listen"`  // empty: ":69" when the process may bind it, else ":6969"
+	Blksize int    `yaml:"blksize"` // most bytes of a file in a packet, 8..65464 (RFC 2348)
 }
 
 // DHCP is the DHCP responder.
@@ -152,6 +153,7 @@ func Default() Config {
 		Admin:       Admin{Listen: "127.0.0.1:8080"},
 		HTTP:        HTTP{Listen: ":8081"},
 		HTTPS:       HTTPS{Listen: ":8443"},
+		TFTP:        TFTP{Blksize: 1468},
 		DHCP:        DHCP{Mode: Off, ListenPort: 67, DNS: []string{}, LeaseTime: Duration(12 * time.Hour), PhonesOnly: true},
 		SIP: SIP{
 			Domain: "pbx.dev", Server: "sip.pbx.dev", Aliases: []string{}, OutboundProxy: "auto", Transport: "udp",

@@ -43,6 +43,9 @@ func (c Config) Validate() error {
 	if (c.HTTPS.Cert == "") != (c.HTTPS.Key == "") {
 		bad("https.cert", "https.cert and https.key go together")
 	}
+	if c.TFTP.Blksize < 8 || c.TFTP.Blksize > 65464 {
+		bad("tftp.blksize", "must be 8 to 65464")
+	}
 	errs = append(errs, c.validateDHCP()...)
 	errs = append(errs, c.validateSIP()...)
 	errs = append(errs, c.validateProvision()...)
