@@ -147,8 +147,9 @@ func digest(parts ...string) string {
 }
 
 // The kinds of phone.Seen.Key. A phone that only waits is known by its MAC; it is
-// not stored any more, and older versions' records are dropped. All keys end in the id: two equal phones may stand
-// behind one NAT, and a phone may give its key up before another one's is stored.
+// not stored any more, and older versions' records are dropped. All keys end in the
+// id: two equal phones may stand behind one NAT, and a phone may give its key up
+// before another one's is stored.
 const (
 	keyInstance = "i:"
 	keyAddress  = "a:"
@@ -158,8 +159,7 @@ const (
 // record is what is stored of a seen row.
 func (r *row) record() phone.Seen {
 	key := keyAddress + r.seen.address
-	switch {
-	case r.seen.instance != "":
+	if r.seen.instance != "" {
 		key = keyInstance + r.seen.instance
 	}
 	key += ":" + r.id
