@@ -156,6 +156,7 @@ func TestOpenAPIHasTheFields(t *testing.T) {
 		"ExtensionWithPassword": extensionAnswer{}, "NewExtension": newExtension{}, "ExtensionPatch": extensionChange{},
 		"Contact": contactAnswer{}, "KeyWithText": keyAnswer{}, "NewKey": newKey{}, "Problem": problem{},
 		"Upload": uploadAnswer{}, "Token": tokenAnswer{},
+		"Adoption": adoption{}, "ClaimedAdoption": claimedAdoption{}, "NewEnrollment": newEnrollment{}, "Enrollment": enrollmentAnswer{}, "Ban": Ban{},
 	} {
 		schema := doc.Components.Schemas[name]
 		var declared []string
