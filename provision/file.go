@@ -74,7 +74,7 @@ type fetch struct {
 func (s *Service) newFetch(r Request) *fetch {
 	now := s.now()
 	return &fetch{service: s, start: now, source: r.Source.Addr(), token: r.Token, event: phone.Event{
-		At: now, Kind: phone.EventFile, Proto: r.Proto, Path: pathWithoutToken(r.Path), Outcome: outcomeOK,
+		At: now, Kind: phone.EventFile, Proto: r.Proto, Path: LogPath(r.Path), Outcome: outcomeOK,
 		UserAgent: printable(r.UserAgent, maxAgent), Source: r.Source.String(),
 	}}
 }
@@ -126,8 +126,9 @@ func (f *fetch) logRefusal(e phone.Event) {
 	}
 }
 
-// pathWithoutToken is a path as a timeline may show it, for names that mean nothing.
-func pathWithoutToken(path string) string {
+// LogPath is a path as a log or a timeline may show it: without the token, which is
+// a password, and without what a terminal could trip over.
+func LogPath(path string) string {
 	segments := strings.Split(path, "/")
 	for i, s := range segments {
 		if strings.EqualFold(s, "p") && i+1 < len(segments) {
