@@ -165,6 +165,14 @@ func (e *engine) reserve(mac phone.MAC, a netip.Addr) {
 	}
 }
 
+// HolderOf is the client that has a live lease of a, in lease mode.
+func (s *Server) HolderOf(a netip.Addr) (phone.MAC, bool) {
+	if s.engine.pool == nil {
+		return phone.MAC{}, false
+	}
+	return s.engine.pool.holder(a, s.engine.opts.Now())
+}
+
 // Addrs lists the local addresses Listen opened, for the listener table.
 func (s *Server) Addrs() []string {
 	s.mu.Lock()
