@@ -47,6 +47,9 @@ func (s *Service) view(d phone.Device, f Facts) (templates.View, error) {
 	if b.view.Server.Expires == 0 {
 		b.view.Server.Expires = defaultExpires
 	}
+	if !d.Tokens.Steady.IsZero() && f.BaseURL != "" {
+		b.view.ProvisionURL, b.view.Sticky = TokenURL(f.BaseURL, d.Tokens.Steady).Reveal(), true
+	}
 	if !d.MAC.IsZero() {
 		b.view.AdminPassword = f.AdminPassword
 		if s.opts.Credentials != nil {

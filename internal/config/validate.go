@@ -43,6 +43,9 @@ func (c Config) Validate() error {
 	if (c.HTTPS.Cert == "") != (c.HTTPS.Key == "") {
 		bad("https.cert", "https.cert and https.key go together")
 	}
+	if c.TFTP.Blksize < 8 || c.TFTP.Blksize > 65464 {
+		bad("tftp.blksize", "must be 8 to 65464")
+	}
 	errs = append(errs, c.validateDHCP()...)
 	errs = append(errs, c.validateSIP()...)
 	errs = append(errs, c.validateProvision()...)
@@ -167,6 +170,9 @@ func (c Config) validateProvision() []error {
 	}
 	if err := oneOf(p.Secrets, "mac", "lan", "token", "mtls"); err != nil {
 		bad("provision.secrets", err.Error())
+	}
+	if err := oneOf(p.Below, "deny", "strip"); err != nil {
+		bad("provision.below", err.Error())
 	}
 	for i, cidr := range p.LAN {
 		if _, err := netip.ParsePrefix(cidr); err != nil {
