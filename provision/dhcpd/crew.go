@@ -60,7 +60,7 @@ type delayedReply struct {
 func newCrew(e *engine) *crew {
 	c := &crew{
 		engine: e, seed: maphash.MakeSeed(), events: rate.NewLimiter(eventsOverall, eventsBurst),
-		offers: rate.NewLimiter(offersOverall, offersBurst),
+		offers:  rate.NewLimiter(offersOverall, offersBurst),
 		delayed: make(chan delayedReply, delayedLen), quit: make(chan struct{}), prober: newProber(),
 	}
 	c.buffers.New = func() any { return new([maxDatagram]byte) }

@@ -19,9 +19,10 @@ const (
 
 // Server answers DHCP on its interfaces.
 type Server struct {
-	engine *engine
-	crew   *crew
-	poll   time.Duration
+	engine  *engine
+	crew    *crew
+	poll    time.Duration
+	foreign listener
 
 	mu     sync.Mutex
 	links  []*link            // one per interface; replaced when the interface changes
@@ -210,6 +211,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	for i := range n {
 		readers.Go(func() { s.readLoop(ctx, i) })
 		readers.Go(func() { s.watch(ctx, i) })
+		readers.Go(func() { s.hear(ctx, i) })
 	}
 	readers.Wait()
 	s.crew.drain()
