@@ -85,7 +85,9 @@ func linkFor(o Options) (*link, error) {
 	name := "eth0"
 	if len(o.Interfaces) > 0 {
 		name = o.Interfaces[0]
-		if l, err := inspect(name, o.ServerIP, o.Range[0]); err == nil {
+		l, err := inspect(name, o.ServerIP, o.Range[0])
+		if err == nil && (!o.Range[0].IsValid() || l.prefix.Contains(o.Range[0])) {
+			l.inRange = true
 			return l, nil
 		}
 	}
