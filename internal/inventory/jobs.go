@@ -17,9 +17,6 @@ const (
 	keepJobFor = 90 * 24 * time.Hour // and no longer than this after their end
 )
 
-// NewJobID returns an id for a job.
-func NewJobID() string { return newID("job_") }
-
 // CreateJob stores a job and its phones, and forgets jobs that ended long ago.
 func (s *Store) CreateJob(ctx context.Context, job phone.Job, phones []phone.JobPhone) error {
 	return s.write(ctx, func(u *unit) error {

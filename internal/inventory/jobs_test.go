@@ -23,7 +23,7 @@ func TestJobs(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, s *Store) {
 		ctx, now := t.Context(), time.Now().UTC().Truncate(time.Millisecond)
-		job := sampleJob(NewJobID(), now)
+		job := sampleJob(newID("job_"), now)
 		var phones []phone.JobPhone
 		for i := range 120 {
 			phones = append(phones, phone.JobPhone{
@@ -77,7 +77,7 @@ func TestJobsList(t *testing.T) {
 		ctx, now := t.Context(), time.Now().UTC().Truncate(time.Millisecond)
 		var want []string
 		for i := range 5 {
-			job := sampleJob(NewJobID(), now.Add(time.Duration(i/2)*time.Second)) // pairs of the same age
+			job := sampleJob(newID("job_"), now.Add(time.Duration(i/2)*time.Second)) // pairs of the same age
 			if err := s.CreateJob(ctx, job, nil); err != nil {
 				t.Fatal(err)
 			}
@@ -97,7 +97,7 @@ func TestJobsList(t *testing.T) {
 		if len(got) != 5 || got[0] != want[4] {
 			t.Errorf("%v, want %v backwards", got, want)
 		}
-		old := sampleJob(NewJobID(), now)
+		old := sampleJob(newID("job_"), now)
 		old.EndedAt = now.Add(-100 * 24 * time.Hour)
 		phones := []phone.JobPhone{{JobID: old.ID, PhoneID: "phone_1", State: phone.PhoneSkipped}}
 		if err := s.CreateJob(ctx, old, phones); err != nil {

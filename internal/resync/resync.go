@@ -78,6 +78,8 @@ func (t *Task) tell(ctx context.Context, contacts []location.Binding, event stri
 	for _, b := range contacts {
 		status, err := t.Notify(ctx, b, event)
 		switch {
+		case errors.Is(err, proxy.ErrStopped):
+			return "" // the next start of the server sees what became of it
 		case errors.Is(err, proxy.ErrSilent):
 			return "It is registered but did not answer the NOTIFY: it is off, or the network to it is broken."
 		case err != nil:

@@ -52,12 +52,18 @@ func TestLook(t *testing.T) {
 	}{
 		"nothing yet":  {nil, NoAnswer, "did not fetch", false},
 		"old revision": {func(p *roster.Phone) { p.LastProvisioned = later(1) }, NoAnswer, "the current one is 5", false},
-		"fetched, registration from before": {func(p *roster.Phone) { p.LastProvisioned, p.HasRevision = later(1), 5 },
-			NotRegistered, "still live", false},
-		"fetched, not registered": {func(p *roster.Phone) { p.LastProvisioned, p.HasRevision, p.Registered = later(1), 5, false },
-			NotRegistered, "is not registered", false},
-		"applied": {func(p *roster.Phone) { p.LastProvisioned, p.HasRevision, p.LastRegistered = later(1), 5, later(2) },
-			Applied, "", true},
+		"fetched, registration from before": {
+			func(p *roster.Phone) { p.LastProvisioned, p.HasRevision = later(1), 5 },
+			NotRegistered, "still live", false,
+		},
+		"fetched, not registered": {
+			func(p *roster.Phone) { p.LastProvisioned, p.HasRevision, p.Registered = later(1), 5, false },
+			NotRegistered, "is not registered", false,
+		},
+		"applied": {
+			func(p *roster.Phone) { p.LastProvisioned, p.HasRevision, p.LastRegistered = later(1), 5, later(2) },
+			Applied, "", true,
+		},
 		"within a millisecond": {func(p *roster.Phone) {
 			p.LastProvisioned, p.HasRevision, p.LastRegistered = start, 5, start.Truncate(time.Millisecond)
 		}, Applied, "", true},
@@ -85,6 +91,7 @@ func TestBegin(t *testing.T) {
 	}{
 		"taken":           {[]answer{{200, nil}}, nil, "", "c"},
 		"silent":          {[]answer{{0, proxy.ErrSilent}}, nil, "did not answer", "c"},
+		"we stop":         {[]answer{{0, proxy.ErrStopped}}, nil, "", "c"},
 		"one flow gone":   {[]answer{{0, proxy.ErrFlowGone}, {200, nil}}, nil, "", "ca"},
 		"all flows gone":  {[]answer{{0, proxy.ErrFlowGone}, {0, proxy.ErrFlowGone}}, nil, "is gone", "ca"},
 		"refused":         {[]answer{{489, nil}}, nil, "with 489", "c"},
