@@ -70,7 +70,9 @@ func (r *Resilient) probe(ctx context.Context) {
 	err := r.store.Ping(call)
 	cancel()
 	if err != nil {
-		r.fellOver(ctx, err)
+		if !r.fellOver(ctx, err) && ctx.Err() == nil && r.refused.CompareAndSwap(false, true) {
+			r.log.ErrorContext(ctx, "redis cannot be used as it is", slog.Any("error", err))
+		}
 		return
 	}
 	if r.degraded.CompareAndSwap(true, false) {
