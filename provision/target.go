@@ -223,9 +223,19 @@ func phoneName(mac phone.MAC, rest string) (Target, bool) {
 	case "-calllog.xml":
 		t.Vendor, t.Kind = phone.Yealink, KindCalls
 	default:
-		return Target{}, false
+		if !yealinkLog(rest) {
+			return Target{}, false
+		}
+		t.Vendor, t.Kind = phone.Yealink, KindLog
 	}
 	return t, true
+}
+
+// yealinkLog reads "-sys.log" and the like: a Yealink's backup of its logs is known
+// to end so, the word before it is not (phone-facts/request_sequence.md 2.3 [V params]).
+func yealinkLog(rest string) bool {
+	word, ok := strings.CutSuffix(rest, ".log")
+	return ok && strings.HasPrefix(word, "-") && validModel(word[1:])
 }
 
 // firmwareEndings are the endings of the vendors' images and of what lies beside

@@ -50,6 +50,7 @@ func everything(t testing.TB, v phone.Vendor) View {
 	view.TimeZone = zone(t, "Australia/Sydney")
 	view.ProvisionURL = "https://provision.pbx.dev:8443/"
 	view.UserPassword = phone.NewSecret("user-secret")
+	view.ProvisionUser, view.ProvisionPassword = "0004f2abcdef", phone.NewSecret("provision-secret")
 	view.Server.Transport, view.Server.Port, view.Server.Expires = "tls", 5061, 600
 	view.Server.OutboundProxy = HostPort{Host: "2001:db8::5", Port: 5061}
 	view.Lines = append(view.Lines, Line{
@@ -72,6 +73,7 @@ func hostile(t testing.TB, v phone.Vendor) View {
 	secret := phone.NewSecret(hostileText)
 	view.Model, view.Name, view.NTP, view.AdminPassword, view.UserPassword = hostileText, hostileText, hostileText, secret, secret
 	view.ProvisionURL = "http://" + hostileText
+	view.ProvisionUser, view.ProvisionPassword = hostileText, secret
 	view.TimeZone.YealinkZone, view.TimeZone.YealinkName = hostileText, hostileText
 	view.TimeZone.Grandstream = hostileText
 	view.Server.Host, view.Server.Domain, view.Server.OutboundProxy.Host = hostileText, hostileText, hostileText

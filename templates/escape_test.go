@@ -32,16 +32,19 @@ func TestHostilePhoneReadsBack(t *testing.T) {
 				"reg.1.auth.password": want, "reg.1.server.1.address": want, "reg.1.outboundProxy.address": want,
 				"device.auth.localAdminPassword": want, "device.auth.localUserPassword": want,
 				"tcpIpApp.sntp.address": want, "device.prov.serverName": want, "np.normal.label": want,
+				"device.prov.user": want, "device.prov.password": want,
 			},
 			phone.Yealink: {
 				"account.1.user_name": want, "account.1.display_name": want, "account.1.label": want, "account.1.auth_name": want,
 				"account.1.password": want, "account.1.sip_server.1.address": want, "account.1.outbound_proxy.1.address": want,
 				"static.security.user_password": "admin:" + want, "local_time.ntp_server1": want,
 				"local_time.time_zone": want, "static.auto_provision.server.url": "http://" + want, "features.hostile": want,
+				"static.auto_provision.server.username": want, "static.auto_provision.server.password": want,
 			},
 			phone.Grandstream: {
 				"P35": want, "P3": want, "P270": want, "P36": want, "P34": want, "P47": want + ":5060",
 				"P48": want, "P2": want, "P196": want, "P30": want, "P237": want, "P64": want, "P9999": want,
+				"P1360": want, "P1361": want,
 			},
 		}[vendor] {
 			if got[param] != expect {

@@ -245,7 +245,7 @@ func TestRenderMasked(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := plainFile.String()
-			for _, secret := range []string{"admin-secret", "user-secret", "line-one-secret", "line-three-secret"} {
+			for _, secret := range []string{"admin-secret", "user-secret", "provision-secret", "line-one-secret", "line-three-secret"} {
 				want = strings.ReplaceAll(want, secret, Mask)
 			}
 			if diff := cmp.Diff(want, masked.String()); diff != "" {

@@ -11,6 +11,7 @@ import (
 
 	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/internal/simphone"
+	"pbx.dev/dialtone/internal/simphone/fleet"
 )
 
 // simulate runs "dialtone phone".
@@ -32,16 +33,20 @@ func simulate(ctx context.Context, args []string) error {
 		hosts[host] = addr
 		return nil
 	})
+	many := newFleetFlags(fs)
 	if err := parse(fs, args); err != nil {
 		return err
-	}
-	m, err := phone.ParseMAC(*mac)
-	if err != nil {
-		return fmt.Errorf("--mac: %w", err)
 	}
 	trust, err := trusted(*ca)
 	if err != nil {
 		return fmt.Errorf("--ca: %w", err)
+	}
+	if *many.size > 0 {
+		return many.run(ctx, fleet.Options{Server: *server, Resolve: hosts, Stay: *stay}, trust)
+	}
+	m, err := phone.ParseMAC(*mac)
+	if err != nil {
+		return fmt.Errorf("--mac: %w", err)
 	}
 	p, err := simphone.New(simphone.Options{
 		Vendor: phone.Vendor(strings.ToLower(*vendor)), MAC: m, Model: *model, Server: *server,

@@ -21,6 +21,7 @@ import (
 	"pbx.dev/dialtone/internal/inventory"
 	"pbx.dev/dialtone/internal/roster"
 	"pbx.dev/dialtone/internal/tlsca"
+	"pbx.dev/dialtone/internal/uploads"
 	"pbx.dev/dialtone/provision"
 	"pbx.dev/dialtone/provision/dhcpd"
 	"pbx.dev/dialtone/provision/tftpd"
@@ -58,17 +59,20 @@ type App struct {
 	inventory *inventory.Store
 	location  location.Store
 	mirror    *location.Mirror
+	nodes     *location.Nodes             // nil: there is this one only
 	follow    func(context.Context) error // keeps the mirror, and the store when it is Redis
 	storeMode func() string               // "" or how the store of registrations works now
 	roster    *roster.Roster
 	relist    chan struct{} // capacity 1: the list has to be read again
 	certs     *tlsca.Keeper
 	files     *provision.Service
+	uploads   *uploads.Store
 	sip       *registrar.Server
 	proxy     *proxy.Proxy
 	pinger    *proxy.Pinger // nil: phones are not asked
 	tftp      *tftpd.Server
 	dhcp      *dhcpd.Server
+	known     *knownPhones // nil: no discovery
 	admin     *http.Server
 	phones    []*http.Server // HTTP and HTTPS, in the order of sockets
 	sockets   *sockets
@@ -100,8 +104,10 @@ func New(ctx context.Context, o Options) (*App, error) {
 		{"list of phones", a.openRoster},
 		{"certificates", a.openCertificates},
 		{"listen", a.openSockets},
+		{"uploads", a.openUploads},
 		{"phone files", a.openFiles},
 		{"registrar", a.openSIP},
+		{"known phones", a.openKnown},
 		{"dhcp", a.openDHCP},
 		{"api", a.openAPI},
 	} {
@@ -217,6 +223,10 @@ const listTimeout = 10 * time.Second
 // awaitList waits until the list shows what was registered before the start, so
 // that "ready" means so.
 func (a *App) awaitList(ctx, failed context.Context) {
+	if mode := a.storeMode(); mode != "" {
+		a.log.WarnContext(ctx, "serving without the registrations", slog.String("mode", mode))
+		return
+	}
 	timeout := time.NewTimer(listTimeout)
 	defer timeout.Stop()
 	select {
@@ -281,6 +291,7 @@ func (a *App) services() map[string]func(context.Context) error {
 		"mirror of registrations": a.follow,
 		"list of phones":          a.roster.Run,
 		"inventory to list":       a.rereadList,
+		"uploads":                 a.sweepUploads,
 		"admin":                   func(context.Context) error { return serveHTTP(a.admin, a.sockets.admin, false) },
 	}
 	if len(a.sockets.sip) > 0 {
@@ -291,6 +302,9 @@ func (a *App) services() map[string]func(context.Context) error {
 	}
 	if a.pinger != nil {
 		s["qualify"] = a.pinger.Run
+	}
+	if a.nodes != nil {
+		s["other nodes"] = a.nodes.Run
 	}
 	if a.sockets.http != nil {
 		s["http"] = func(context.Context) error { return serveHTTP(a.phones[0], a.sockets.http, false) }

@@ -18,12 +18,13 @@ const (
 	ChangeDevice    ChangeKind = "device"
 	ChangeExtension ChangeKind = "extension"
 	ChangeKey       ChangeKind = "key"
+	ChangeTemplate  ChangeKind = "template"
 )
 
 // Change is one committed change of the inventory.
 type Change struct {
 	Kind    ChangeKind
-	ID      string    // id of the device or key, number of the extension
+	ID      string    // id of the device or key, number of the extension, name of the template
 	MAC     phone.MAC `json:",omitzero"` // of a device
 	Deleted bool
 }
@@ -95,11 +96,13 @@ func (s *Store) apply(e effect) {
 		s.extensions.drop(e.ID)
 	case ChangeKey:
 		s.keys.clear()
+	case ChangeTemplate: // nothing of it is kept here
 	default:
 		s.credentials.clear()
 		s.extensions.clear()
 		s.devices.clear()
 		s.keys.clear()
+		s.tokens.clear()
 	}
 	for _, user := range e.Users {
 		s.credentials.drop(user)
@@ -124,6 +127,7 @@ func (s *Store) gap(live bool) {
 	s.extensions.switchTo(live)
 	s.devices.switchTo(live)
 	s.keys.switchTo(live)
+	s.tokens.switchTo(live)
 	s.tell(Change{})
 }
 

@@ -7,6 +7,9 @@ var (
 	ErrNotFound = errors.New("not found") // no such device, extension, file, key
 	ErrInvalid  = errors.New("invalid")   // the input is wrong; see FieldError
 	ErrConflict = errors.New("conflict")  // the thing exists already
+	ErrTooLarge = errors.New("too large") // what a phone sends is longer than it may be
+	ErrFull     = errors.New("full")      // there is no room for what a phone sends
+	ErrBusy     = errors.New("busy")      // too much is under way; the same may do later
 )
 
 // FieldError says which field of the input is wrong and why. It is ErrInvalid.

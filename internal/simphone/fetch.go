@@ -56,6 +56,7 @@ func (p *Phone) fetchHTTP(ctx context.Context, u *url.URL) ([]byte, string, erro
 	transport := &http.Transport{
 		DisableKeepAlives: true, // as phones do
 		TLSClientConfig:   &tls.Config{RootCAs: p.opts.Trust, MinVersion: tls.VersionTLS12},
+		DialContext:       p.dialer("tcp").DialContext,
 	}
 	client := http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse // old phones do not follow them
@@ -68,6 +69,9 @@ func (p *Phone) fetchHTTP(ctx context.Context, u *url.URL) ([]byte, string, erro
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxFile))
 	if err != nil {
 		return nil, "", err
+	}
+	if res.StatusCode >= http.StatusInternalServerError || res.StatusCode == http.StatusTooManyRequests {
+		return nil, "", &busyError{what: "the server says " + res.Status, after: retryAfter(res.Header.Get("Retry-After"))}
 	}
 	if res.StatusCode != http.StatusOK {
 		return nil, fmt.Sprint(res.StatusCode), errAbsent

@@ -23,6 +23,9 @@ type line struct {
 	auth    *challenge // the last one, for the next request
 }
 
+// errBroken is a link that ended under a registered line.
+var errBroken = errors.New("connection lost")
+
 // runLine registers a and keeps it so until ctx ends, then unregisters.
 func (p *Phone) runLine(ctx context.Context, a account) error {
 	l, err := p.dial(ctx, a)
@@ -45,6 +48,9 @@ func (p *Phone) runLine(ctx context.Context, a account) error {
 			return fmt.Errorf("line %d: register %s: %w", a.line, a.user, err)
 		}
 		p.step("register", "line %d: %s@%s 200, expires %d s", a.line, a.user, a.host, expires)
+		if p.opts.Registered != nil {
+			p.opts.Registered()
+		}
 		refresh := time.NewTimer(time.Duration(max(expires/2, 1)) * time.Second)
 		select {
 		case <-refresh.C:
@@ -53,9 +59,12 @@ func (p *Phone) runLine(ctx context.Context, a account) error {
 			if ctx.Err() != nil {
 				return nil
 			}
-			return fmt.Errorf("line %d: connection lost: %w", a.line, err)
+			return fmt.Errorf("line %d: %w: %w", a.line, errBroken, err)
 		case <-ctx.Done():
 			refresh.Stop()
+			if p.opts.Abrupt {
+				return nil
+			}
 			return ln.unregister()
 		}
 	}
@@ -104,6 +113,12 @@ func (ln *line) register(ctx context.Context, expires string) (int, error) {
 				return 0, errors.New("423 without Min-Expires")
 			}
 			expires = strings.TrimSpace(h.Value())
+		case 503:
+			busy := &busyError{what: "503 " + res.Reason}
+			if h := res.GetHeader("Retry-After"); h != nil {
+				busy.after = retryAfter(h.Value())
+			}
+			return 0, busy
 		default:
 			return 0, fmt.Errorf("%d %s", res.StatusCode, res.Reason)
 		}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"net/textproto"
 	"strconv"
 	"strings"
@@ -28,7 +29,26 @@ type link struct {
 	pending map[string]chan *sip.Response // by Via branch
 }
 
-const maxDatagram = 65535
+const (
+	maxDatagram = 65535
+	maxUDP      = 8 << 10 // more than any INVITE; thousands of phones share one memory
+)
+
+// errNoAnswer is a request that no response came to.
+var errNoAnswer = errors.New("no answer in 32 s")
+
+// dialer dials from the phone's own address.
+func (p *Phone) dialer(network string) *net.Dialer {
+	d := &net.Dialer{Timeout: 5 * time.Second}
+	switch {
+	case !p.opts.Local.IsValid():
+	case network == "udp":
+		d.LocalAddr = net.UDPAddrFromAddrPort(netip.AddrPortFrom(p.opts.Local, 0))
+	default:
+		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(p.opts.Local, 0))
+	}
+	return d
+}
 
 // dial opens the link of account a.
 func (p *Phone) dial(ctx context.Context, a account) (*link, error) {
@@ -40,23 +60,25 @@ func (p *Phone) dial(ctx context.Context, a account) (*link, error) {
 		port = map[string]int{"udp": 5060, "tcp": 5060, "tls": 5061}[a.transport]
 	}
 	addr := net.JoinHostPort(p.resolve(ctx, host), strconv.Itoa(port))
-	d := net.Dialer{Timeout: 5 * time.Second}
+	network := "tcp"
+	if a.transport == "udp" {
+		network = "udp"
+	}
+	d := p.dialer(network)
 	l := &link{transport: a.transport, pending: map[string]chan *sip.Response{}}
 	var err error
 	switch a.transport {
-	case "udp":
-		l.conn, err = d.DialContext(ctx, "udp", addr)
-	case "tcp":
-		l.conn, err = d.DialContext(ctx, "tcp", addr)
+	case "udp", "tcp":
+		l.conn, err = d.DialContext(ctx, network, addr)
 	default:
-		td := tls.Dialer{NetDialer: &d, Config: &tls.Config{RootCAs: p.opts.Trust, ServerName: host, MinVersion: tls.VersionTLS12}}
+		td := tls.Dialer{NetDialer: d, Config: &tls.Config{RootCAs: p.opts.Trust, ServerName: host, MinVersion: tls.VersionTLS12}}
 		l.conn, err = td.DialContext(ctx, "tcp", addr)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s over %s: %w", addr, a.transport, err)
 	}
 	if a.transport == "udp" {
-		buf := make([]byte, maxDatagram)
+		buf := make([]byte, maxUDP)
 		l.read = func() ([]byte, error) {
 			n, err := l.conn.Read(buf)
 			return buf[:n], err
@@ -208,7 +230,7 @@ func (l *link) request(ctx context.Context, branch, text string) (*sip.Response,
 			wait = min(2*wait, t2)
 			resend.Reset(wait)
 		case <-timeout.C:
-			return nil, errors.New("no answer in 32 s")
+			return nil, errNoAnswer
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"net/url"
 	"sync"
 	"time"
@@ -34,6 +35,17 @@ type Options struct {
 	RingFor time.Duration
 	// Out gets one line per step.
 	Out io.Writer
+
+	// Local is the address that the phone speaks from; zero: the system chooses.
+	Local netip.Addr
+	// Patience is for how long a step that failed for the moment (no answer, a
+	// server that is busy) is tried again; 0: not at all.
+	Patience time.Duration
+	// Abrupt unplugs the phone at the end: it does not unregister.
+	Abrupt bool
+	// Booted and Registered are told when the files are read, and when a line has
+	// its 200; nil: nobody is.
+	Booted, Registered func()
 }
 
 // Phone is one simulated phone. It is made by New and lives during Run.
@@ -77,9 +89,16 @@ func New(o Options) (*Phone, error) {
 func (p *Phone) Run(ctx context.Context) error {
 	p.step("power", "%s %s, MAC %s, boots from %s", p.opts.Vendor.DisplayName(), p.opts.Model, p.opts.MAC, p.base)
 	for {
-		accounts, err := p.boot(ctx)
+		var accounts []account
+		err := p.patiently(ctx, func() (err error) {
+			accounts, err = p.boot(ctx)
+			return err
+		})
 		if err != nil {
 			return err
+		}
+		if p.opts.Booted != nil {
+			p.opts.Booted()
 		}
 		err = p.serve(ctx, accounts)
 		if !errors.Is(err, errResync) {
@@ -101,7 +120,7 @@ func (p *Phone) serve(ctx context.Context, accounts []account) error {
 	var wg sync.WaitGroup
 	for _, a := range accounts {
 		wg.Go(func() {
-			if err := p.runLine(ctx, a); err != nil {
+			if err := p.patiently(ctx, func() error { return p.runLine(ctx, a) }); err != nil {
 				cancel(err)
 			}
 		})

@@ -45,7 +45,7 @@ func TestNodesVanish(t *testing.T) {
 	var store *location.Redis
 	r := newResilient(t, location.RedisOptions{Client: server.client(), Node: "n1", Boot: "b1"}, func(o *location.ResilientOptions) { store = o.Store })
 	nodes := newNodes(t, store, r, 300*time.Millisecond)
-	two := newRedis(t, location.RedisOptions{Client: server.client(), Node: "n2", Boot: "b2", Address: "192.0.2.2:5090"})
+	two := newRedis(t, location.RedisOptions{Client: server.client(), Node: "n2", Boot: "b2", Address: func() string { return "192.0.2.2:5090" }})
 	if err := two.Ping(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,10 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-var _ Store = (*Redis)(nil)
+var (
+	_ Store     = (*Redis)(nil)
+	_ Submitter = (*Redis)(nil)
+)
 
 // RedisOptions are the settings of a Redis store. Client is required.
 type RedisOptions struct {
@@ -32,8 +35,8 @@ type RedisOptions struct {
 	// 15 seconds, as the sign of life of this node.
 	Node, Boot string
 	// Address is where other nodes reach this one, ip:port, and stands behind Boot
-	// in the sign of life; "" is nowhere.
-	Address string
+	// in the sign of life; nil or "" is nowhere.
+	Address func() string
 	// Later opens the store although the server does not answer: every call is
 	// ErrUnavailable until a Ping has found it and the bindings laid out as here.
 	Later bool
@@ -46,15 +49,15 @@ type RedisOptions struct {
 	StreamLen int
 }
 
-// Redis is the store that several nodes share. Every Update is one script, so
-// one round trip; what happens at the same time travels together. Nothing is
-// answered that Redis has not acknowledged.
+// Redis is the store that several nodes share. Every Update is one round trip; what
+// happens at the same time travels together, in one script. Nothing is answered that
+// Redis has not acknowledged.
 //
 // Keys, with the shard in a hash tag so that all of an AOR is in one slot:
 //
 //	dialtone:{sNN}:contact:AOR:ID  string  the binding, record.go; its TTL is the granted Expires
-//	dialtone:{sNN}:a:AOR           zset    ID by expiry
-//	dialtone:{sNN}:x               zset    AOR|ID by expiry, all of the shard
+//	dialtone:{sNN}:a:AOR           zset    the IDs of an AOR
+//	dialtone:{sNN}:x               zset    AOR|ID by when it is to be looked at, all of the shard
 //	dialtone:{sNN}:ev              stream  changes other than plain refreshes that last longer
 //	dialtone:meta                  string  layout and number of shards
 //	dialtone:node:NODE             string  boot id, then the address if there is one, for 15 s
@@ -69,15 +72,16 @@ type Redis struct {
 	scripts  scripts
 	shards   []redisShard
 	checked  atomic.Bool // the layout there is ours
+	queue    redisQueue
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
 	work   sync.WaitGroup
 }
 
-// redisShard is the keys of a shard.
+// redisShard is the keys of a shard, and what they begin with.
 type redisShard struct {
-	index, stream, aors, contacts string
+	base, index, stream, aors, contacts string
 
 	lost *atomic.Bool // bindings that were here, redis_restore.go
 }
@@ -151,14 +155,14 @@ func newRedis(opts RedisOptions) (*Redis, error) {
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	for i := range opts.Shards {
 		base := fmt.Sprintf("%s:{s%02d}:", opts.Prefix, i)
-		r.shards = append(r.shards, redisShard{index: base + "x", stream: base + "ev", aors: base + "a:", contacts: base + "contact:", lost: new(atomic.Bool)})
+		r.shards = append(r.shards, redisShard{base: base, index: base + "x", stream: base + "ev", aors: base + "a:", contacts: base + "contact:", lost: new(atomic.Bool)})
 	}
 	return r, nil
 }
 
 // checkLayout stores the number of shards, or compares it with the stored one.
 func (r *Redis) checkLayout(ctx context.Context) error {
-	key, want := r.opts.Prefix+":meta", `{"layout":1,"shards":`+strconv.Itoa(r.opts.Shards)+`}`
+	key, want := r.opts.Prefix+":meta", `{"layout":2,"shards":`+strconv.Itoa(r.opts.Shards)+`}`
 	if err := r.client.SetNX(ctx, key, want, 0).Err(); err != nil {
 		return unavailable("write "+key, err)
 	}
@@ -208,7 +212,11 @@ func (r *Redis) Ping(ctx context.Context) error {
 		return err
 	}
 	key := r.nodeKey(r.opts.Node)
-	if err := r.client.Set(ctx, key, strings.TrimSpace(r.opts.Boot+" "+r.opts.Address), heartbeat).Err(); err != nil {
+	value := r.opts.Boot
+	if r.opts.Address != nil {
+		value = strings.TrimSpace(value + " " + r.opts.Address())
+	}
+	if err := r.client.Set(ctx, key, value, heartbeat).Err(); err != nil {
 		return unavailable("write "+key, err)
 	}
 	cluster, ok := r.client.(*redis.ClusterClient)
@@ -224,8 +232,10 @@ func (r *Redis) Ping(ctx context.Context) error {
 
 func (r *Redis) nodeKey(node string) string { return r.opts.Prefix + ":node:" + escape(node) }
 
-// Close implements Store. It leaves the client open.
+// Close implements Store. It leaves the client open. What was submitted is written
+// first.
 func (r *Redis) Close() error {
+	r.queue.close()
 	r.cancel()
 	r.work.Wait()
 	return nil

@@ -26,6 +26,7 @@ func (r *Resilient) Run(ctx context.Context) error {
 	var work sync.WaitGroup
 	defer work.Wait()
 	defer cancel()
+	r.poke() // the first sign of life
 	work.Go(func() { r.tend(ctx) })
 	return r.mirror.Run(ctx)
 }

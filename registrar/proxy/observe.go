@@ -22,6 +22,7 @@ type metrics struct {
 	cancels  prometheus.Counter
 	panics   prometheus.Counter
 	dropped  prometheus.Counter
+	notices  *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -48,6 +49,9 @@ func newMetrics() *metrics {
 		dropped: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "dialtone_proxy_dropped_total", Help: "Requests dropped because too many are in work.",
 		}),
+		notices: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "dialtone_notify_total", Help: "NOTIFYs to phones by outcome: ok, refused, no-answer, unreachable.",
+		}, []string{"outcome"}),
 	}
 }
 
@@ -57,7 +61,7 @@ func (p *Proxy) register(reg prometheus.Registerer) {
 		return
 	}
 	m := p.metrics
-	reg.MustRegister(m.requests, m.branches, m.calls, m.ring, m.cancels, m.panics, m.dropped,
+	reg.MustRegister(m.requests, m.branches, m.calls, m.ring, m.cancels, m.panics, m.dropped, m.notices,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "dialtone_proxy_calls_ringing", Help: "Calls that wait for an answer.",
 		}, func() float64 { return float64(p.calls.count()) }),
@@ -159,11 +163,7 @@ func (l *callLog) record(outcome string, status, branch int, detail string) {
 	if branch >= 0 {
 		b := pl.targets[branch].binding
 		e.Proto, e.Source, e.UserAgent, e.Path = b.Transport, b.Received, b.UserAgent, b.Contact
-		e.DeviceID = ""
-		// The user minted for a phone's line says which phone it is.
-		if cred, err := l.r.p.opt.Directory.Credential(context.Background(), b.AuthUser); err == nil {
-			e.DeviceID = cred.DeviceID
-		}
+		e.DeviceID = l.r.p.deviceOf(context.Background(), b)
 	}
 	l.r.p.opt.Recorder(e)
 }

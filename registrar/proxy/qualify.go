@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"hash/maphash"
 	"sync"
@@ -232,20 +231,7 @@ func (p *Proxy) ping(ctx context.Context, b location.Binding) (latency time.Dura
 
 // optionsFor is an OPTIONS of our own to a contact.
 func (p *Proxy) optionsFor(t *target) *sip.Request {
-	req := sip.NewRequest(sip.OPTIONS, *t.uri)
-	hops, id := sip.MaxForwardsHeader(70), sip.CallIDHeader(rand.Text())
-	from := sip.Uri{Scheme: "sip", Host: p.opt.Domain}
-	req.AppendHeader(p.via(t.flow.transport, ""))
-	req.AppendHeader(&hops)
-	for _, route := range t.path {
-		req.AppendHeader(sip.NewHeader("Route", route))
-	}
-	fromHeader := &sip.FromHeader{Address: from, Params: sip.NewParams()}
-	fromHeader.Params.Add("tag", rand.Text())
-	req.AppendHeader(fromHeader)
-	req.AppendHeader(&sip.ToHeader{Address: *t.uri, Params: sip.NewParams()})
-	req.AppendHeader(&id)
-	req.AppendHeader(&sip.CSeqHeader{SeqNo: 1, MethodName: sip.OPTIONS})
+	req := p.ownRequest(sip.OPTIONS, t)
 	req.AppendHeader(sip.NewHeader("Accept", "application/sdp"))
 	req.SetBody(nil)
 	return req
