@@ -60,6 +60,7 @@ type App struct {
 	inventory *inventory.Store
 	location  location.Store
 	mirror    *location.Mirror
+	nodes     *location.Nodes             // nil: there is this one only
 	follow    func(context.Context) error // keeps the mirror, and the store when it is Redis
 	storeMode func() string               // "" or how the store of registrations works now
 	roster    *roster.Roster
@@ -225,6 +226,10 @@ const listTimeout = 10 * time.Second
 // awaitList waits until the list shows what was registered before the start, so
 // that "ready" means so.
 func (a *App) awaitList(ctx, failed context.Context) {
+	if mode := a.storeMode(); mode != "" {
+		a.log.WarnContext(ctx, "serving without the registrations", slog.String("mode", mode))
+		return
+	}
 	timeout := time.NewTimer(listTimeout)
 	defer timeout.Stop()
 	select {
@@ -301,6 +306,9 @@ func (a *App) services() map[string]func(context.Context) error {
 	}
 	if a.pinger != nil {
 		s["qualify"] = a.pinger.Run
+	}
+	if a.nodes != nil {
+		s["other nodes"] = a.nodes.Run
 	}
 	if a.sockets.http != nil {
 		s["http"] = func(context.Context) error { return serveHTTP(a.phones[0], a.sockets.http, false) }
