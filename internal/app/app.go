@@ -19,6 +19,7 @@ import (
 
 	"pbx.dev/dialtone/internal/config"
 	"pbx.dev/dialtone/internal/inventory"
+	"pbx.dev/dialtone/internal/rollout"
 	"pbx.dev/dialtone/internal/roster"
 	"pbx.dev/dialtone/internal/tlsca"
 	"pbx.dev/dialtone/internal/uploads"
@@ -70,6 +71,7 @@ type App struct {
 	sip       *registrar.Server
 	proxy     *proxy.Proxy
 	pinger    *proxy.Pinger // nil: phones are not asked
+	jobs      *rollout.Engine
 	tftp      *tftpd.Server
 	dhcp      *dhcpd.Server
 	known     *knownPhones // nil: no discovery
@@ -107,6 +109,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 		{"uploads", a.openUploads},
 		{"phone files", a.openFiles},
 		{"registrar", a.openSIP},
+		{"jobs", a.openJobs},
 		{"known phones", a.openKnown},
 		{"dhcp", a.openDHCP},
 		{"api", a.openAPI},
@@ -291,6 +294,7 @@ func (a *App) services() map[string]func(context.Context) error {
 		"mirror of registrations": a.follow,
 		"list of phones":          a.roster.Run,
 		"inventory to list":       a.rereadList,
+		"jobs":                    a.jobs.Run,
 		"uploads":                 a.sweepUploads,
 		"admin":                   func(context.Context) error { return serveHTTP(a.admin, a.sockets.admin, false) },
 	}
