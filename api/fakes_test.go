@@ -253,6 +253,7 @@ type house struct {
 	keys       *fakeKeys
 	timeline   *fakeTimeline
 	files      *fakeFiles
+	jobs       *fakeJobs
 }
 
 // fixed is the house with the cast in it.
@@ -271,6 +272,7 @@ func fixed() *house {
 			{ID: 2, At: noon, Kind: phone.EventFile, MAC: deskMAC, DeviceID: "phone_desk", Proto: "http", Path: "/0004f2abcdef.cfg", Outcome: "ok", Status: 200, Bytes: 512, Millis: 3, Revision: 7},
 		}},
 		files: &fakeFiles{},
+		jobs:  newFakeJobs(),
 	}
 }
 
@@ -278,7 +280,7 @@ func fixed() *house {
 func empty() *house {
 	return &house{
 		roster: &fakeRoster{}, devices: &fakeDevices{}, extensions: &fakeExtensions{},
-		keys: &fakeKeys{keys: castKeys()}, timeline: &fakeTimeline{}, files: &fakeFiles{},
+		keys: &fakeKeys{keys: castKeys()}, timeline: &fakeTimeline{}, files: &fakeFiles{}, jobs: newFakeJobs(),
 	}
 }
 
@@ -294,6 +296,7 @@ func (h *house) options() Options {
 		Claims: fakeDesk{}, Enrollment: fakeDesk{}, Bans: func() []Ban {
 			return []Ban{{Source: "203.0.113.9", Reason: "scan", Since: noon, Until: noon.Add(10 * time.Minute)}}
 		},
+		Jobs: h.jobs, JobRunner: h.jobs,
 		Tokens: h.devices, TokenURL: func(t phone.Secret) phone.Secret { return phone.NewSecret("http://192.0.2.1/p/" + t.Reveal() + "/") },
 		Roster: h.roster, Devices: h.devices, Extensions: h.extensions, Credentials: h.extensions,
 		Keys: h.keys, Timeline: h.timeline, Files: h.files, Uploads: noUploads{}, VendorOf: vendorOfTest,

@@ -55,8 +55,8 @@ func newClient(t *testing.T) *client {
 	list := follow(t, store)
 	handler, err := New(Options{
 		Roster: list, Devices: store, Extensions: store, Credentials: store, Keys: store,
-		Timeline: store, Files: fakeFiles{}, VendorOf: vendorFromCatalog,
 		Claims: fakeDesk{}, Enrollment: store, Bans: func() []Ban { return nil },
+		Jobs: store, JobRunner: newFakeJobs(), Timeline: store, Files: fakeFiles{}, VendorOf: vendorFromCatalog,
 		Tokens: store, TokenURL: func(t phone.Secret) phone.Secret { return t },
 	})
 	if err != nil {
