@@ -54,21 +54,26 @@ func newClient(t *testing.T) *client {
 		t.Fatal(err)
 	}
 	list := follow(t, store)
-	handler, err := New(Options{
-		Roster: list, Devices: store, Extensions: store, Credentials: store, Keys: store,
-		Layers: store, Timeline: store, Files: fakeFiles{}, VendorOf: vendorFromCatalog,
-		Tokens: store, TokenURL: func(t phone.Secret) phone.Secret { return t },
-	})
+	handler, err := New(realOptions(store, list))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &client{t, handler, store, list, key.Reveal()}
 }
 
+func realOptions(store *inventory.Store, list *roster.Roster) Options {
+	return Options{
+		Roster: list, Devices: store, Extensions: store, Credentials: store, Keys: store,
+		Claims: fakeDesk{}, Enrollment: store, Bans: func() []Ban { return nil },
+		Jobs: store, JobRunner: newFakeJobs(), Layers: store, Timeline: store, Files: fakeFiles{}, VendorOf: vendorFromCatalog,
+		Tokens: store, TokenURL: func(t phone.Secret) phone.Secret { return t },
+	}
+}
+
 // follow gives the store a roster that hears of every change, as internal/app does.
 func follow(t *testing.T, store *inventory.Store) *roster.Roster {
 	t.Helper()
-	list, err := roster.New(roster.Options{})
+	list, err := roster.New(roster.Options{ShowUnknown: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,19 +15,10 @@ import (
 func settingsClient(t *testing.T) *client {
 	t.Helper()
 	c := newClient(t)
-	s, err := newServer(Options{
-		Roster: c.list, Devices: c.store, Extensions: c.store, Credentials: c.store, Keys: c.store, Layers: c.store,
-		Timeline: c.store, Files: fakeFiles{}, VendorOf: vendorFromCatalog, Tokens: c.store,
-		TokenURL: func(t phone.Secret) phone.Secret { return t },
-		CheckLayer: func(_, _ string, layer map[string]string) ([]string, error) {
-			raw, err := settings.Check(layer)
-			return raw, err
-		},
-		CheckPhone: func(d phone.Device) ([]string, error) {
-			raw, err := settings.Check(d.Settings)
-			return raw, err
-		},
-	})
+	o := realOptions(c.store, c.list)
+	o.CheckLayer = func(_, _ string, layer map[string]string) ([]string, error) { return settings.Check(layer) }
+	o.CheckPhone = func(d phone.Device) ([]string, error) { return settings.Check(d.Settings) }
+	s, err := newServer(o)
 	if err != nil {
 		t.Fatal(err)
 	}

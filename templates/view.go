@@ -56,10 +56,6 @@ type View struct {
 	ModuleKeys []Key // keys of expansion modules, ascending by Module and Number
 	Contacts   []Contact
 
-	// Claim is the code that an unknown phone shows, for the administrator who
-	// adopts it; empty for a phone of the inventory.
-	Claim string
-
 	// Raw holds vendor parameters that go into the file as they are and win over
 	// what the template writes. Names are checked by the escaper "param".
 	Raw map[string]string

@@ -14,12 +14,13 @@ type ChangeKind string
 // The kinds of changes. ChangeUnknown says that much, or nobody knows what,
 // changed: read everything again.
 const (
-	ChangeUnknown   ChangeKind = ""
-	ChangeDevice    ChangeKind = "device"
-	ChangeExtension ChangeKind = "extension"
-	ChangeKey       ChangeKind = "key"
-	ChangeSettings  ChangeKind = "settings" // a layer of settings; ID is scope/name
-	ChangeTemplate  ChangeKind = "template"
+	ChangeUnknown    ChangeKind = ""
+	ChangeDevice     ChangeKind = "device"
+	ChangeExtension  ChangeKind = "extension"
+	ChangeKey        ChangeKind = "key"
+	ChangeEnrollment ChangeKind = "enrollment"
+	ChangeTemplate   ChangeKind = "template"
+	ChangeSettings   ChangeKind = "settings" // a layer of settings; ID is scope/name
 )
 
 // Change is one committed change of the inventory.
@@ -97,6 +98,8 @@ func (s *Store) apply(e effect) {
 		s.extensions.drop(e.ID)
 	case ChangeKey:
 		s.keys.clear()
+	case ChangeEnrollment:
+		s.windows.clear()
 	case ChangeTemplate, ChangeSettings: // nothing of it is kept here
 	default:
 		s.credentials.clear()
@@ -104,6 +107,7 @@ func (s *Store) apply(e effect) {
 		s.devices.clear()
 		s.keys.clear()
 		s.tokens.clear()
+		s.windows.clear()
 	}
 	for _, user := range e.Users {
 		s.credentials.drop(user)
@@ -129,6 +133,7 @@ func (s *Store) gap(live bool) {
 	s.devices.switchTo(live)
 	s.keys.switchTo(live)
 	s.tokens.switchTo(live)
+	s.windows.switchTo(live)
 	s.tell(Change{})
 }
 
