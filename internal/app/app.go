@@ -26,6 +26,7 @@ import (
 	"pbx.dev/dialtone/internal/uploads"
 	"pbx.dev/dialtone/provision"
 	"pbx.dev/dialtone/provision/dhcpd"
+	"pbx.dev/dialtone/provision/pnp"
 	"pbx.dev/dialtone/provision/tftpd"
 	"pbx.dev/dialtone/registrar"
 	"pbx.dev/dialtone/registrar/location"
@@ -76,6 +77,7 @@ type App struct {
 	jobs      *rollout.Engine
 	tftp      *tftpd.Server
 	dhcp      *dhcpd.Server
+	pnp       *pnp.Server
 	known     *knownPhones // nil: no discovery
 	admin     *http.Server
 	phones    []*http.Server // HTTP and HTTPS, in the order of sockets
@@ -115,6 +117,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 		{"jobs", a.openJobs},
 		{"known phones", a.openKnown},
 		{"dhcp", a.openDHCP},
+		{"pnp", a.openPnP},
 		{"api", a.openAPI},
 	} {
 		if err := step.do(ctx); err != nil {
@@ -205,6 +208,11 @@ func (a *App) Run(ctx context.Context) error {
 	if a.dhcp != nil {
 		for _, addr := range a.dhcp.Addrs() {
 			extra = append(extra, row{name: "dhcp", network: "udp", addr: addr})
+		}
+	}
+	if a.pnp != nil {
+		for _, addr := range a.pnp.Addrs() {
+			extra = append(extra, row{name: "pnp", network: "udp", addr: addr})
 		}
 	}
 	printed := a.sockets.printTable(a.out, extra...)
@@ -324,6 +332,9 @@ func (a *App) services() map[string]func(context.Context) error {
 	}
 	if a.dhcp != nil {
 		s["dhcp"] = a.dhcp.Serve
+	}
+	if a.pnp != nil {
+		s["pnp"] = a.pnp.Serve
 	}
 	return s
 }
