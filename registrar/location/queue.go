@@ -13,7 +13,7 @@ type request struct {
 	ping   bool
 	state  atomic.Int32
 	done   chan struct{} // capacity 1
-	group  *group // of a Submit; done is not used then
+	group  *group        // of a Submit; done is not used then
 
 	// the outcome
 	bindings []Binding
