@@ -14,16 +14,18 @@ type ChangeKind string
 // The kinds of changes. ChangeUnknown says that much, or nobody knows what,
 // changed: read everything again.
 const (
-	ChangeUnknown   ChangeKind = ""
-	ChangeDevice    ChangeKind = "device"
-	ChangeExtension ChangeKind = "extension"
-	ChangeKey       ChangeKind = "key"
+	ChangeUnknown    ChangeKind = ""
+	ChangeDevice     ChangeKind = "device"
+	ChangeExtension  ChangeKind = "extension"
+	ChangeKey        ChangeKind = "key"
+	ChangeEnrollment ChangeKind = "enrollment"
+	ChangeTemplate   ChangeKind = "template"
 )
 
 // Change is one committed change of the inventory.
 type Change struct {
 	Kind    ChangeKind
-	ID      string    // id of the device or key, number of the extension
+	ID      string    // id of the device or key, number of the extension, name of the template
 	MAC     phone.MAC `json:",omitzero"` // of a device
 	Deleted bool
 }
@@ -95,11 +97,16 @@ func (s *Store) apply(e effect) {
 		s.extensions.drop(e.ID)
 	case ChangeKey:
 		s.keys.clear()
+	case ChangeEnrollment:
+		s.windows.clear()
+	case ChangeTemplate: // nothing of it is kept here
 	default:
 		s.credentials.clear()
 		s.extensions.clear()
 		s.devices.clear()
 		s.keys.clear()
+		s.tokens.clear()
+		s.windows.clear()
 	}
 	for _, user := range e.Users {
 		s.credentials.drop(user)
@@ -124,6 +131,8 @@ func (s *Store) gap(live bool) {
 	s.extensions.switchTo(live)
 	s.devices.switchTo(live)
 	s.keys.switchTo(live)
+	s.tokens.switchTo(live)
+	s.windows.switchTo(live)
 	s.tell(Change{})
 }
 

@@ -53,6 +53,8 @@ type Store struct {
 	extensions  *cache[string, phone.Extension]
 	devices     *cache[phone.MAC, phone.Device]
 	keys        *cache[[32]byte, phone.APIKey]
+	tokens      *cache[[32]byte, phone.MAC] // whose; the device says whether it is good
+	windows     *cache[string, phone.Enrollment]
 
 	hearers hearers
 	events  *eventLog

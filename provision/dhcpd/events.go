@@ -19,6 +19,10 @@ const (
 	eventsOverall    = rate.Limit(500)
 	eventsBurst      = 4000
 	phonesPerWorker  = 512
+	// Offers that were made are told apart in quiet times only: in a storm the
+	// REQUEST that follows says the same.
+	offersOverall = rate.Limit(50)
+	offersBurst   = 500
 )
 
 // eventLimiter belongs to one worker, which sees all packets of its phones.
@@ -50,6 +54,12 @@ func event(res *result, took time.Duration, now time.Time) phone.Event {
 		}
 	}
 	return ev
+}
+
+// onNetwork puts an event of the network, not of a phone, on record. The caller
+// limits how often.
+func (e *engine) onNetwork(now time.Time, outcome, sentence string) {
+	e.opts.Recorder(phone.Event{At: now, Kind: phone.EventNetwork, Proto: "dhcp", Outcome: outcome, Detail: sentence})
 }
 
 // detail is one sentence: the reason, the address, what was asked and given.

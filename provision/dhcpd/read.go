@@ -6,6 +6,8 @@ import (
 	"net"
 	"os"
 	"time"
+
+	"golang.org/x/net/ipv4"
 )
 
 const maxBackoff = 5 * time.Second
@@ -23,7 +25,7 @@ func (s *Server) readLoop(ctx context.Context, i int) {
 		if !errors.Is(err, net.ErrClosed) { // that was watch
 			s.engine.opts.Logger.WarnContext(ctx, "dhcp socket failed, opening it again", "interface", l.name, "error", err)
 		}
-		_ = l.conn.Close()
+		l.close()
 		for s.reopen(ctx, i) != nil {
 			select {
 			case <-ctx.Done():
@@ -45,7 +47,7 @@ func (s *Server) reopen(ctx context.Context, i int) error {
 		return err
 	}
 	l.inRange = s.engine.network.IsValid() && l.prefix == s.engine.network
-	if err := l.open(ctx, o.Port); err != nil {
+	if err := s.open(ctx, l); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -70,24 +72,51 @@ func (s *Server) watch(ctx context.Context, i int) {
 		}
 		l := s.link(i)
 		now, err := inspect(l.name, s.engine.opts.ServerIP, s.engine.opts.Range[0])
-		if (err != nil || !l.same(now)) && l.conn.Close() == nil { // nil is the first close
+		if (err != nil || !l.same(now)) && l.close() { // nil is the first close
 			s.engine.opts.Logger.WarnContext(ctx, "interface changed or is gone", "interface", l.name, "error", err)
 		}
 	}
 }
 
+// readBatch is how many datagrams one system call takes at most.
+const readBatch = 16
+
 // readAll hands datagrams to the crew until reading fails.
 func (c *crew) readAll(ctx context.Context, l *link) error {
+	in := ipv4.NewPacketConn(l.conn)
+	msgs := make([]ipv4.Message, readBatch)
+	bufs := make([]*[maxDatagram]byte, readBatch)
+	for i := range msgs {
+		msgs[i].Buffers = make([][]byte, 1)
+	}
+	defer func() {
+		for _, b := range bufs {
+			if b != nil {
+				c.buffers.Put(b)
+			}
+		}
+	}()
 	for {
-		buf := c.buffers.Get().(*[maxDatagram]byte)
-		n, peer, err := l.conn.ReadFromUDPAddrPort(buf[:])
+		for i := range bufs {
+			if bufs[i] == nil {
+				bufs[i] = c.buffers.Get().(*[maxDatagram]byte)
+				msgs[i].Buffers[0] = bufs[i][:]
+			}
+		}
+		n, err := in.ReadBatch(msgs, 0)
 		if err != nil {
-			c.buffers.Put(buf)
 			if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil {
 				continue
 			}
 			return err
 		}
-		c.dispatch(packet{buf: buf, n: n, peer: peer, link: l})
+		for i := range n {
+			peer, ok := msgs[i].Addr.(*net.UDPAddr)
+			if !ok {
+				continue
+			}
+			c.dispatch(packet{buf: bufs[i], n: msgs[i].N, peer: peer.AddrPort(), link: l})
+			bufs[i] = nil // the crew's
+		}
 	}
 }
