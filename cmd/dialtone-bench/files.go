@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"pbx.dev/dialtone/internal/bench"
@@ -41,8 +42,14 @@ func (r *runner) files(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, job := range []func(context.Context, *bench.Dialtone, string, []string) error{r.tftpConfigs, r.tftpImage, r.httpConfigs} {
-		if err := job(ctx, d, static, names); err != nil {
+	for _, job := range []struct {
+		name string
+		run  func(context.Context, *bench.Dialtone, string, []string) error
+	}{{"tftp", r.tftpConfigs}, {"image", r.tftpImage}, {"http", r.httpConfigs}} {
+		if jobs := strings.Split(r.jobs, ","); !slices.Contains(jobs, "files") && !slices.Contains(jobs, job.name) {
+			continue
+		}
+		if err := job.run(ctx, d, static, names); err != nil {
 			return err
 		}
 	}

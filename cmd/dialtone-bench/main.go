@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,7 +42,7 @@ func main() {
 	flag.IntVar(&r.users, "users", 2000, "extensions that register, and phones that fetch")
 	flag.DurationVar(&r.duration, "duration", 5*time.Second, "time of each measurement")
 	flag.IntVar(&r.rounds, "rounds", 1, "rounds; ours and the peers take turns")
-	flag.StringVar(&r.jobs, "jobs", "memory,redis,files", "what to measure")
+	flag.StringVar(&r.jobs, "jobs", "memory,redis,files", "what to measure; of files also single ones: tftp, image, http")
 	flag.BoolVar(&r.alone, "alone", false, "without the peers")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
@@ -77,7 +78,7 @@ func (r *runner) run(ctx context.Context) error {
 			name string
 			run  func(context.Context) error
 		}{{"memory", r.registerMemory}, {"redis", r.registerRedis}, {"files", r.files}} {
-			if !strings.Contains(r.jobs, job.name) {
+			if !r.wanted(job.name) {
 				continue
 			}
 			if err := job.run(ctx); err != nil {
@@ -86,6 +87,13 @@ func (r *runner) run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// wanted reports whether a job was asked for, by its name or as one of the files.
+func (r *runner) wanted(name string) bool {
+	parts := map[string][]string{"files": {"tftp", "image", "http"}}
+	jobs := strings.Split(r.jobs, ",")
+	return slices.Contains(jobs, name) || slices.ContainsFunc(parts[name], func(p string) bool { return slices.Contains(jobs, p) })
 }
 
 // workdir makes a folder and reserves a block of ports for one server.
