@@ -16,8 +16,8 @@ import (
 type Dialtone struct {
 	*Process
 	Admin, HTTP, HTTPS, SIP, TFTP string // addresses
-	Dir              string // its data
-	key              string
+	Dir                           string // its data
+	key                           string
 }
 
 // StartDialtone starts the binary with data in dir. Listeners are on loopback

@@ -76,7 +76,7 @@ func (l *HTTPLoad) learn(ctx context.Context) error {
 	for _, name := range l.Files {
 		first := *l
 		first.Status = http.StatusOK
-		res, done, err := first.get(ctx, bufio.NewReader(nil), name)
+		res, done, err := first.get(ctx, bufio.NewReader(nil), name) //nolint:bodyclose // done does
 		if err != nil {
 			return err
 		}
@@ -87,7 +87,7 @@ func (l *HTTPLoad) learn(ctx context.Context) error {
 }
 
 func (l *HTTPLoad) fetch(ctx context.Context, reader *bufio.Reader, name string) (int64, error) {
-	res, done, err := l.get(ctx, reader, name)
+	res, done, err := l.get(ctx, reader, name) //nolint:bodyclose // done does
 	if err != nil {
 		return 0, err
 	}

@@ -121,10 +121,12 @@ func (s *Server) refusalOf(r *request, source netip.AddrPort, err error) *refusa
 		return refuseNotFound
 	case errors.Is(err, phone.ErrInvalid):
 		return refuseIllegal
-	case errors.Is(err, provision.ErrTooLarge):
+	case errors.Is(err, phone.ErrTooLarge), errors.Is(err, phone.ErrFull):
 		return refuseFull
+	case errors.Is(err, phone.ErrBusy):
+		return refuseBusy
 	}
-	s.log.Error("tftp: cannot give or take a file", "client", source, "path", r.name, "error", err)
+	s.log.Error("tftp: cannot give or take a file", "client", source, "path", provision.ShownPath(r.name), "error", err)
 	return refuseOurs
 }
 
@@ -280,7 +282,7 @@ func (t *transfer) ack(number uint16) bool {
 
 // broken tells the phone that the file cannot be read, and nothing about why.
 func (t *transfer) broken(conn *port, err error) error {
-	t.server.log.Error("tftp: cannot read a file", "client", t.id.source, "path", t.request.name, "error", err)
+	t.server.log.Error("tftp: cannot read a file", "client", t.id.source, "path", provision.ShownPath(t.request.name), "error", err)
 	t.say(conn, refuseOurs)
 	return err
 }
