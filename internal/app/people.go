@@ -55,7 +55,7 @@ func (a *App) tell(r *roster.Roster, c inventory.Change) {
 		case a.relist <- struct{}{}:
 		default: // it will be read again anyway
 		}
-	case inventory.ChangeKey:
+	case inventory.ChangeKey, inventory.ChangeEnrollment:
 	}
 	if err != nil {
 		a.log.ErrorContext(ctx, "list of phones not told of a change", slog.String("kind", string(c.Kind)), slog.Any("error", err))
@@ -109,11 +109,13 @@ func (a *App) rereadList(ctx context.Context) error {
 func (a *App) record(e phone.Event) {
 	a.inventory.Record(e)
 	a.roster.Observe(e)
+	a.jobs.Observe(e.DeviceID)
 }
 
 // bindingChanged hears of every contact that came, changed or went.
 func (a *App) bindingChanged(c location.Change) {
 	a.roster.Binding(c)
+	a.observeBinding(c.Binding)
 	if a.pinger != nil {
 		a.pinger.Binding(c)
 	}

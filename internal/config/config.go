@@ -123,13 +123,16 @@ type SIP struct {
 
 // Provision is what phones are given and under which conditions.
 type Provision struct {
-	Enroll  string   `yaml:"enroll"`  // pending, auto, closed
-	Secrets string   `yaml:"secrets"` // mac, lan, token, mtls
-	Below   string   `yaml:"below"`   // deny, strip
-	LAN     []string `yaml:"lan"`     // CIDR
+	Enroll      string   `yaml:"enroll"`  // pending, auto, closed
+	Secrets     string   `yaml:"secrets"` // mac, lan, token, mtls
+	Below       string   `yaml:"below"`   // deny, strip
+	ClaimCodes  bool     `yaml:"claim_codes"`
+	ProbeBudget int      `yaml:"probe_budget"` // per source and ten minutes
+	Decoys      []string `yaml:"decoys"`       // MAC addresses
 	// HTTPAuth is how phones are asked who they are when they fetch files of their own
 	// over HTTP and HTTPS: off, basic, digest.
 	HTTPAuth      string       `yaml:"http_auth"`
+	LAN           []string     `yaml:"lan"` // CIDR
 	URL           string       `yaml:"url"` // empty: http://advertise:port/
 	TimeZone      string       `yaml:"timezone"`
 	NTP           string       `yaml:"ntp"`
@@ -168,7 +171,7 @@ func Default() Config {
 			MinExpires: 60, MaxExpires: 7200, DefaultExpires: 3600, MaxContacts: 10, DeclineEndsCall: true,
 		},
 		Provision: Provision{
-			Enroll: "pending", Secrets: "lan", HTTPAuth: Off, Below: "deny",
+			Enroll: "pending", Secrets: "lan", HTTPAuth: Off, Below: "deny", ProbeBudget: 300, Decoys: []string{},
 			LAN: []string{
 				"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "127.0.0.0/8",
 				"::1/128", "fc00::/7", "fe80::/10",
