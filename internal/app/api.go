@@ -20,7 +20,7 @@ func (a *App) openAPI(context.Context) error {
 		Roster: a.roster, Devices: a.inventory, Extensions: a.inventory, Credentials: a.inventory, Keys: a.inventory, Timeline: a.inventory, Uploads: a.uploads,
 		Files: previews{a.files}, VendorOf: vendorOf, CheckSettings: a.files.CheckSettings, Ready: a.ready, Latency: a.latency, MetricsHandler: a.metricsHandler(),
 		Tokens: a.inventory, TokenURL: func(t phone.Secret) phone.Secret { return provision.TokenURL(a.baseURL(), t) },
-		Jobs: a.inventory, JobRunner: a.jobs,
+		Jobs: a.inventory, JobRunner: a.jobs, Replacer: a.inventory, Imports: a.inventory, Settle: a.settle,
 		Logger: a.log, Registerer: a.registry,
 	})
 	if err != nil {
