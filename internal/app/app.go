@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"pbx.dev/dialtone/internal/config"
+	"pbx.dev/dialtone/internal/enroll"
 	"pbx.dev/dialtone/internal/inventory"
 	"pbx.dev/dialtone/internal/rollout"
 	"pbx.dev/dialtone/internal/roster"
@@ -67,6 +68,7 @@ type App struct {
 	relist    chan struct{} // capacity 1: the list has to be read again
 	certs     *tlsca.Keeper
 	files     *provision.Service
+	desk      *enroll.Desk
 	uploads   *uploads.Store
 	sip       *registrar.Server
 	proxy     *proxy.Proxy
@@ -107,6 +109,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 		{"certificates", a.openCertificates},
 		{"listen", a.openSockets},
 		{"uploads", a.openUploads},
+		{"enrollment", a.openDesk},
 		{"phone files", a.openFiles},
 		{"registrar", a.openSIP},
 		{"jobs", a.openJobs},
