@@ -178,7 +178,7 @@ func (fakeDesk) Claimed(code string) (phone.MAC, error) {
 	return phone.MAC{0x80, 0x5e, 0xc0, 0, 0, 9}, nil
 }
 
-func (fakeDesk) Forget(phone.MAC) {}
+func (fakeDesk) Adopted(phone.Device, string) {}
 
 func (fakeDesk) OpenEnrollment(_ context.Context, e phone.Enrollment) (phone.Enrollment, error) {
 	e.ID, e.OpenedAt = "enroll_new", noon
