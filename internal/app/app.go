@@ -70,6 +70,7 @@ type App struct {
 	certs     *tlsca.Keeper
 	files     *provision.Service
 	desk      *enroll.Desk
+	adoptions chan adoption
 	uploads   *uploads.Store
 	sip       *registrar.Server
 	proxy     *proxy.Proxy
@@ -308,6 +309,7 @@ func (a *App) services() map[string]func(context.Context) error {
 		"inventory to list":       a.rereadList,
 		"jobs":                    a.jobs.Run,
 		"uploads":                 a.sweepUploads,
+		"adopted phones":          a.tellAdopted,
 		"admin":                   func(context.Context) error { return serveHTTP(a.admin, a.sockets.admin, false) },
 	}
 	if len(a.sockets.sip) > 0 {
