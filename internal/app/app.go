@@ -59,6 +59,7 @@ type App struct {
 
 	registry  *prometheus.Registry
 	master    []byte // the master key of data_dir
+	phoneKey  []byte // of phones' HTTP passwords
 	inventory *inventory.Store
 	location  location.Store
 	mirror    *location.Mirror
@@ -171,12 +172,20 @@ func (a *App) openRoster(ctx context.Context) (err error) {
 }
 
 func (a *App) openCertificates(context.Context) (err error) {
-	if a.cfg.HTTPS.Listen == config.Off && a.cfg.SIP.TLS == config.Off && a.cfg.SIP.WSS == config.Off {
+	if a.cfg.HTTPS.Listen == config.Off && a.cfg.HTTPS.LegacyListen == config.Off && a.cfg.SIP.TLS == config.Off && a.cfg.SIP.WSS == config.Off {
 		return nil
+	}
+	tickets, err := subkey(a.master, "tls tickets")
+	if err != nil {
+		return err
 	}
 	a.certs, err = tlsca.Open(tlsca.Options{
 		Dir: a.cfg.DataDir + "/tls", Hosts: a.id.hostNames(a.cfg), CertFile: a.cfg.HTTPS.Cert, KeyFile: a.cfg.HTTPS.Key,
+		ClientCAFile: a.cfg.HTTPS.ClientCA, TicketKey: tickets,
 	})
+	if err == nil && a.cfg.HTTPS.LegacyListen != config.Off {
+		err = a.certs.RSA()
+	}
 	return err
 }
 
@@ -324,10 +333,13 @@ func (a *App) services() map[string]func(context.Context) error {
 		s["other nodes"] = a.nodes.Run
 	}
 	if a.sockets.http != nil {
-		s["http"] = func(context.Context) error { return serveHTTP(a.phones[0], a.sockets.http, false) }
+		s["http"] = func(context.Context) error { return serveHTTP(a.phones[plainHTTP], a.sockets.http, false) }
 	}
 	if a.sockets.https != nil {
-		s["https"] = func(context.Context) error { return serveHTTP(a.phones[1], a.sockets.https, true) }
+		s["https"] = func(context.Context) error { return serveHTTP(a.phones[modernTLS], a.sockets.https, true) }
+	}
+	if a.sockets.httpsOld != nil {
+		s["https.legacy"] = func(context.Context) error { return serveHTTP(a.phones[legacyTLS], a.sockets.httpsOld, true) }
 	}
 	if a.sockets.tftp != nil {
 		s["tftp"] = func(ctx context.Context) error { return a.tftp.Serve(ctx, a.sockets.tftp) }

@@ -17,6 +17,7 @@ import (
 // sockets are all listeners of the process, bound before anything serves.
 type sockets struct {
 	admin, http, https net.Listener
+	httpsOld           net.Listener // for phones with old TLS
 	tftp               net.PacketConn
 	sip                []edge.Listener
 	rows               []row // for the table, in the order of binding
@@ -44,6 +45,7 @@ func bindSockets(ctx context.Context, cfg config.Config) (s *sockets, err error)
 		{"admin", cfg.Admin.Listen, &s.admin},
 		{"http", cfg.HTTP.Listen, &s.http},
 		{"https", cfg.HTTPS.Listen, &s.https},
+		{"https.legacy", cfg.HTTPS.LegacyListen, &s.httpsOld},
 	} {
 		if *l.to, err = s.stream(ctx, l.name, l.addr); err != nil {
 			return s, err
@@ -121,7 +123,7 @@ func (s *sockets) close() error {
 			errs = append(errs, err)
 		}
 	}
-	for _, l := range []net.Listener{s.admin, s.http, s.https} {
+	for _, l := range []net.Listener{s.admin, s.http, s.https, s.httpsOld} {
 		if l != nil {
 			shut(l)
 		}
