@@ -156,6 +156,7 @@ func TestOpenAPIHasTheFields(t *testing.T) {
 		"ExtensionWithPassword": extensionAnswer{}, "NewExtension": newExtension{}, "ExtensionPatch": extensionChange{},
 		"Contact": contactAnswer{}, "KeyWithText": keyAnswer{}, "NewKey": newKey{}, "Problem": problem{},
 		"Layer": layerAnswer{}, "EffectiveSetting": effectiveValue{},
+		"Replacement": replaceInput{}, "Import": importAnswer{},
 		"Job": jobAnswer{}, "JobPhone": jobPhoneAnswer{}, "JobCounts": jobCounts{}, "Waves": wavesInput{}, "ManyPhones": manyInput{},
 		"PhoneFilter": filterInput{}, "OnePhone": oneInput{},
 		"Upload": uploadAnswer{}, "Token": tokenAnswer{},

@@ -65,6 +65,7 @@ func realOptions(store *inventory.Store, list *roster.Roster) Options {
 	return Options{
 		Roster: list, Devices: store, Extensions: store, Credentials: store, Keys: store,
 		Claims: fakeDesk{}, Enrollment: store, Bans: func() []Ban { return nil },
+		Replacer: store, Imports: store, Settle: func(ctx context.Context) { _ = list.Load(ctx) },
 		Jobs: store, JobRunner: newFakeJobs(), Layers: store, Timeline: store, Files: fakeFiles{}, VendorOf: vendorFromCatalog,
 		Tokens: store, TokenURL: func(t phone.Secret) phone.Secret { return t },
 	}
@@ -73,7 +74,7 @@ func realOptions(store *inventory.Store, list *roster.Roster) Options {
 // follow gives the store a roster that hears of every change, as internal/app does.
 func follow(t *testing.T, store *inventory.Store) *roster.Roster {
 	t.Helper()
-	list, err := roster.New(roster.Options{ShowUnknown: true})
+	list, err := roster.New(roster.Options{Devices: store.Devices, Extensions: store.Extensions, ShowUnknown: true})
 	if err != nil {
 		t.Fatal(err)
 	}

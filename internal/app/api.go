@@ -18,11 +18,11 @@ import (
 func (a *App) openAPI(context.Context) error {
 	handler, err := api.New(api.Options{
 		Roster: a.roster, Devices: a.inventory, Extensions: a.inventory, Credentials: a.inventory, Keys: a.inventory, Timeline: a.inventory, Uploads: a.uploads,
-		Claims: a.desk, Enrollment: a.inventory, EnrollClosed: a.cfg.Provision.Enroll == string(provision.EnrollClosed), Bans: a.bans,
+		Claims: claims{a}, Enrollment: a.inventory, EnrollClosed: a.cfg.Provision.Enroll == string(provision.EnrollClosed), Bans: a.bans,
 		Files: previews{a.files}, VendorOf: vendorOf, CheckPhone: a.files.CheckPhone,
 		Layers: a.inventory, CheckLayer: a.files.CheckLayer, Effective: a.effective, HasEffect: a.files.HasEffect, Snippets: a.snippets, Ready: a.ready, Latency: a.latency, MetricsHandler: a.metricsHandler(),
 		Tokens: a.inventory, TokenURL: func(t phone.Secret) phone.Secret { return provision.TokenURL(a.baseURL(), t) },
-		Jobs: a.inventory, JobRunner: a.jobs,
+		Jobs: a.inventory, JobRunner: a.jobs, Replacer: a.inventory, Imports: a.inventory, Settle: a.settle,
 		Logger: a.log, Registerer: a.registry,
 	})
 	if err != nil {

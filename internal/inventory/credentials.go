@@ -48,6 +48,15 @@ func (s *Store) Credential(ctx context.Context, user string) (phone.Credential, 
 	})
 }
 
+// CachedCredential is Credential that does not wait: known is false when the answer is
+// not in memory yet.
+func (s *Store) CachedCredential(user string) (cred phone.Credential, known bool, err error) {
+	if user == "" || len(user) > maxUser {
+		return phone.Credential{}, true, phone.ErrNotFound
+	}
+	return s.credentials.peek(user)
+}
+
 func (s *Store) scanCredential(row engine.Row) (phone.Credential, error) {
 	var (
 		c      phone.Credential
