@@ -18,12 +18,13 @@ const (
 	ChangeDevice    ChangeKind = "device"
 	ChangeExtension ChangeKind = "extension"
 	ChangeKey       ChangeKind = "key"
+	ChangeFirmware  ChangeKind = "firmware" // an image or a target; with a MAC the state of one phone
 )
 
 // Change is one committed change of the inventory.
 type Change struct {
 	Kind    ChangeKind
-	ID      string    // id of the device or key, number of the extension
+	ID      string    // id of the device, key or image, number of the extension
 	MAC     phone.MAC `json:",omitzero"` // of a device
 	Deleted bool
 }
@@ -95,6 +96,7 @@ func (s *Store) apply(e effect) {
 		s.extensions.drop(e.ID)
 	case ChangeKey:
 		s.keys.clear()
+	case ChangeFirmware: // nothing of it is in the caches
 	default:
 		s.credentials.clear()
 		s.extensions.clear()
