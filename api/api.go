@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"pbx.dev/dialtone/api/ui"
+	"pbx.dev/dialtone/firmware"
 	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/registrar/location"
 )
@@ -28,8 +29,17 @@ type Options struct {
 	Keys        Keys
 	Timeline    Timeline
 	Files       Files
+	// Tokens are the secret paths of phones. TokenURL is where a phone with a token
+	// fetches its files; zero: this server tells phones no URL.
+	Tokens   Tokens
+	TokenURL func(token phone.Secret) phone.Secret
 	// Uploads are what phones store; nil leaves the calls out.
 	Uploads Uploads
+	// Firmware and FirmwareTargets are the images that phones fetch and what they are
+	// for; nil leaves the calls out. FirmwareOffer says which one a device is offered.
+	Firmware        FirmwareImages
+	FirmwareTargets FirmwareTargets
+	FirmwareOffer   func(phone.Device) firmware.Offer
 	// VendorOf names the maker that owns a MAC address block.
 	VendorOf func(phone.MAC) (phone.Vendor, bool)
 	// CheckSettings reports the first setting that a phone of the vendor cannot
@@ -75,8 +85,8 @@ func New(o Options) (http.Handler, error) {
 func newServer(o Options) (*server, error) {
 	switch {
 	case o.Roster == nil, o.Devices == nil, o.Extensions == nil, o.Credentials == nil,
-		o.Keys == nil, o.Timeline == nil, o.Files == nil, o.VendorOf == nil:
-		return nil, errors.New("api: every store and VendorOf are required")
+		o.Keys == nil, o.Timeline == nil, o.Files == nil, o.VendorOf == nil, o.Tokens == nil, o.TokenURL == nil:
+		return nil, errors.New("api: every store, VendorOf and TokenURL are required")
 	}
 	if o.CheckSettings == nil {
 		o.CheckSettings = func(phone.Vendor, map[string]string) error { return nil }

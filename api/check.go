@@ -22,7 +22,8 @@ func checkShape(meantFor, value any) error {
 }
 
 // shapeErrors knows the types that bodies are made of: structs, slices, maps of
-// strings, texts, whole numbers and times. null fits everything.
+// strings, texts, whole numbers, truths and times, and pointers to them. null fits
+// everything.
 func shapeErrors(path string, t reflect.Type, value any) []error {
 	if value == nil {
 		return nil
@@ -37,6 +38,11 @@ func shapeErrors(path string, t reflect.Type, value any) []error {
 		return objectErrors(path, value, func(string) reflect.Type { return t.Elem() })
 	case reflect.Slice:
 		return listErrors(path, t.Elem(), value)
+	case reflect.Pointer:
+		return shapeErrors(path, t.Elem(), value)
+	case reflect.Bool:
+		_, ok := value.(bool)
+		return scalarError(path, "true or false", ok)
 	case reflect.Int:
 		return scalarError(path, "a whole number", isWhole(value))
 	}

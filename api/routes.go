@@ -72,7 +72,9 @@ func (s *server) routes() []route {
 		{"POST", base + "/keys", keysWrite, s.createKey},
 		{"DELETE", base + "/keys/{id}", keysWrite, s.revokeKey},
 	}
+	table = append(table, s.tokenRoutes()...)
 	table = append(table, s.uploadRoutes()...)
+	table = append(table, s.firmwareRoutes()...)
 	if s.MetricsHandler != nil {
 		table = append(table, route{"GET", "/metrics", "", s.prometheus})
 	}

@@ -23,11 +23,14 @@ type View struct {
 	AdminPassword phone.Secret // of the phone's menu and web page; may be empty
 	UserPassword  phone.Secret // of the ordinary user; may be empty
 	ProvisionURL  string       // where the phone fetches its files, ends in "/"; may be empty
+	Sticky        bool         // it fetches from ProvisionURL alone, whatever DHCP says: only there it is known
 
 	// What the phone answers with when it is asked who it is at ProvisionURL; both are
 	// empty where it is not asked.
 	ProvisionUser     string
 	ProvisionPassword phone.Secret
+
+	Firmware      Firmware     // what the phone is to run; zero: as it finds it
 
 	// Raw holds vendor parameters that go into the file as they are and win over
 	// what the template writes. Names are checked by the escaper "param".
@@ -70,6 +73,15 @@ type Server struct {
 	OutboundProxy HostPort
 }
 
+// Firmware is the image that a phone is to run.
+type Firmware struct {
+	URL     string // of the image; no secrets in it
+	Dir     string // its folder below the one of the phone's files, ends in "/"
+	DirURL  string // URL of that folder, ends in "/"
+	File    string // its name there, as the phone's file gives it
+	Version string // may be empty
+}
+
 // HostPort is a host and a port.
 type HostPort struct {
 	Host string
@@ -100,6 +112,7 @@ func (v View) masked() View {
 		lines[i] = l
 	}
 	v.Lines = lines
+	v.ProvisionURL = tokenPath.ReplaceAllString(v.ProvisionURL, "/p/"+Mask+"/")
 	raw := maps.Clone(v.Raw)
 	for name := range raw {
 		if secretName.MatchString(name) {
@@ -109,6 +122,9 @@ func (v View) masked() View {
 	v.Raw = raw
 	return v
 }
+
+// tokenPath is the part of a URL that only one phone may know.
+var tokenPath = regexp.MustCompile(`/p/[^/]+/`)
 
 // secretName recognises raw parameters that hold a secret: by name for Polycom and
 // Yealink, by number for Grandstream (admin, user and account passwords, keys of

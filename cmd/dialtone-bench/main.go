@@ -26,6 +26,7 @@ type runner struct {
 	duration time.Duration
 	rounds   int
 	jobs     string
+	alone    bool
 	port     int // next free block of ports
 }
 
@@ -41,6 +42,7 @@ func main() {
 	flag.DurationVar(&r.duration, "duration", 5*time.Second, "time of each measurement")
 	flag.IntVar(&r.rounds, "rounds", 1, "rounds; ours and the peers take turns")
 	flag.StringVar(&r.jobs, "jobs", "memory,redis,files", "what to measure")
+	flag.BoolVar(&r.alone, "alone", false, "without the peers")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
 	err := r.run(ctx)
@@ -146,7 +148,7 @@ func users(n int) []bench.User {
 
 func (r *runner) registerMemory(ctx context.Context) error {
 	var base [2]*bench.Result
-	if installed("/usr/sbin/kamailio") {
+	if !r.alone && installed("/usr/sbin/kamailio") {
 		dir, port, err := r.workdir("kamailio")
 		if err != nil {
 			return err
@@ -170,7 +172,7 @@ func (r *runner) registerRedis(ctx context.Context) error {
 	}
 	var base [2]*bench.Result
 	modules, _ := filepath.Glob("/usr/lib/*/kamailio/modules/db_redis.so")
-	if len(modules) > 0 && installed("/usr/sbin/kamailio") {
+	if !r.alone && len(modules) > 0 && installed("/usr/sbin/kamailio") {
 		dir, port, err := r.workdir("kamailio-redis")
 		if err != nil {
 			return err
@@ -238,7 +240,7 @@ func (r *runner) files(ctx context.Context) error {
 		return err
 	}
 	var base *bench.Result
-	if os.Geteuid() == 0 && installed("/usr/sbin/dnsmasq") {
+	if !r.alone && os.Geteuid() == 0 && installed("/usr/sbin/dnsmasq") {
 		base, err = r.dnsmasq(ctx, d, names)
 		if err != nil {
 			return err

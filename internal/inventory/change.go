@@ -19,12 +19,13 @@ const (
 	ChangeExtension ChangeKind = "extension"
 	ChangeKey       ChangeKind = "key"
 	ChangeFirmware  ChangeKind = "firmware" // an image or a target; with a MAC the state of one phone
+	ChangeTemplate  ChangeKind = "template"
 )
 
 // Change is one committed change of the inventory.
 type Change struct {
 	Kind    ChangeKind
-	ID      string    // id of the device, key or image, number of the extension
+	ID      string    // id of the device, key or image, number of the extension, name of the template
 	MAC     phone.MAC `json:",omitzero"` // of a device
 	Deleted bool
 }
@@ -97,11 +98,13 @@ func (s *Store) apply(e effect) {
 	case ChangeKey:
 		s.keys.clear()
 	case ChangeFirmware: // nothing of it is in the caches
+	case ChangeTemplate: // nothing of it is kept here
 	default:
 		s.credentials.clear()
 		s.extensions.clear()
 		s.devices.clear()
 		s.keys.clear()
+		s.tokens.clear()
 	}
 	for _, user := range e.Users {
 		s.credentials.drop(user)
@@ -126,6 +129,7 @@ func (s *Store) gap(live bool) {
 	s.extensions.switchTo(live)
 	s.devices.switchTo(live)
 	s.keys.switchTo(live)
+	s.tokens.switchTo(live)
 	s.tell(Change{})
 }
 

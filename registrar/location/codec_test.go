@@ -2,6 +2,7 @@ package location
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -77,9 +78,10 @@ func FuzzReplay(f *testing.F) {
 
 // value is what apply.lua makes of a content.
 func value(b *Binding) string {
-	head := `{"v":1,"registeredAt":` + number(b.RegisteredAt) + `,"refreshedAt":` + number(b.RefreshedAt) +
-		`,"expiresAt":` + number(b.ExpiresAt) + `,"cseq":` + json.Number(jsonText(b.CSeq)).String() + `,"callId":`
-	return head + string(appendContent(append(appendString(nil, b.CallID), ','), b))
+	callID, content := appendString(nil, b.CallID), appendContent(nil, b, b.AOR)
+	return fmt.Sprintf(`{"v":2,"refreshedAt":%s,"expiresAt":%s,"cseq":%s,"registeredAt":%s,"hash":"%s","callId":%s,%s`,
+		number(b.RefreshedAt), number(b.ExpiresAt), appendCSeq(nil, b.CSeq), number(b.RegisteredAt),
+		appendHash(nil, callID, content), callID, content)
 }
 
 func number(t time.Time) string { return jsonText(t.UnixMilli()) }
@@ -109,7 +111,7 @@ func TestValueRoundTrip(t *testing.T) {
 
 func TestValueOfALaterVersion(t *testing.T) {
 	t.Parallel()
-	b, err := parseRecord(`{"v":2,"registeredAt":1,"new":"text \u0041","more":-12,"list":["a","b"],"none":[""],"aor":"1@pbx.dev","id":"x","q":5}`)
+	b, err := parseRecord(`{"v":3,"registeredAt":1,"new":"text \u0041","more":-12,"list":["a","b"],"none":[""],"aor":"1@pbx.dev","id":"x","q":5}`)
 	if err != nil || b.ID != "x" || b.Q != 5 || b.AOR != "1@pbx.dev" {
 		t.Errorf("%+v, %v", b, err)
 	}

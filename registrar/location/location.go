@@ -131,3 +131,20 @@ type Store interface {
 	// Close stops the store; what was acknowledged is durable.
 	Close() error
 }
+
+// Submitter is a Store that takes the updates of many phones without a goroutine
+// that waits for each of them.
+type Submitter interface {
+	// Submit makes the updates, in order and each as Apply does, and calls done once
+	// with their outcomes in the same order: later, from a goroutine of the store that
+	// done must not hold up, or before it returns. It does not wait. What it was given
+	// must not be changed before done is called; what done is given must not be
+	// changed at all.
+	Submit(updates []Update, done func([]Outcome))
+}
+
+// Outcome is what became of an Update that was submitted.
+type Outcome struct {
+	Result
+	Err error // as of Apply
+}

@@ -1,23 +1,44 @@
 package location
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
-// A value in Redis is a JSON object with its members in this order, without
-// blanks. What a refresh changes stands in front, so that apply.lua finds it by
-// one pattern; the rest is the content, and equal content is equal text:
+// A value in Redis is a JSON object with its members in this order, without blanks
+// but after the CSeq, which has 10 places: what a refresh changes stands in front and
+// at the same place in every value, so that a script reads and writes it without
+// touching the rest. The rest is the content, and equal content is equal text:
 //
-//	{"v":1,"registeredAt":MS,"refreshedAt":MS,"expiresAt":MS,"cseq":N,"callId":"..",
-//	"device":"..","aor":"..","id":"..","contact":"..",...}
+//	{"v":2,"refreshedAt":MS,"expiresAt":MS,"cseq":N         ,"registeredAt":MS,
+//	"hash":"..","callId":"..","device":"..","aor":"..","id":"..","contact":"..",...}
 //
-// Times are unix milliseconds by the clock of Redis. Members with their zero
-// value are left out, save device, contact and q. In texts '"', '\' and control
-// characters, and bytes that are not UTF-8, are \u00XX for the byte XX: the
-// object is valid JSON, and every text comes back byte for byte.
+// The hash is that of Call-ID and content. Times are unix milliseconds by the clock
+// of Redis, 13 digits until the year 2286. Members with their zero value are left
+// out, save device, contact and q. In texts '"', '\' and control characters, and
+// bytes that are not UTF-8, are \u00XX for the byte XX: the object is valid JSON, and
+// every text comes back byte for byte.
+
+// appendCSeq appends a CSeq in the places that it has.
+func appendCSeq(b []byte, cseq uint32) []byte {
+	start := len(b)
+	b = strconv.AppendUint(b, uint64(cseq), 10)
+	return append(b, "          "[:10-(len(b)-start)]...)
+}
+
+// appendHash appends the hash of a value, given its Call-ID and content as they
+// stand there. Two that are equal mean equal texts, whoever chose them.
+func appendHash(b, callID, content []byte) []byte {
+	var room [1024]byte
+	text := append(append(append(room[:0], callID...), ','), content...)
+	sum := sha256.Sum256(text)
+	return hex.AppendEncode(b, sum[:12])
+}
 
 func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
@@ -48,10 +69,10 @@ func appendByte(b []byte, c byte) []byte {
 	return append(b, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
 }
 
-// appendContent appends the second part of a value.
-func appendContent(b []byte, c *Binding) []byte {
+// appendContent appends the second part of a value, for the AOR given.
+func appendContent(b []byte, c *Binding, aor AOR) []byte {
 	b = appendString(append(b, `"device":`...), c.Device)
-	b = appendString(append(b, `,"aor":`...), string(c.AOR))
+	b = appendString(append(b, `,"aor":`...), string(aor))
 	b = appendString(append(b, `,"id":`...), c.ID)
 	b = appendString(append(b, `,"contact":`...), c.Contact)
 	for _, f := range [...]struct{ name, value string }{
@@ -244,7 +265,7 @@ func (p *parser) number() int64 {
 		p.fail()
 		return 0
 	}
-	p.rest = p.rest[n:]
+	p.rest = strings.TrimLeft(p.rest[n:], " ")
 	return v
 }
 

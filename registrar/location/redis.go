@@ -15,7 +15,10 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-var _ Store = (*Redis)(nil)
+var (
+	_ Store     = (*Redis)(nil)
+	_ Submitter = (*Redis)(nil)
+)
 
 // RedisOptions are the settings of a Redis store. Client is required.
 type RedisOptions struct {
@@ -40,15 +43,15 @@ type RedisOptions struct {
 	StreamLen int
 }
 
-// Redis is the store that several nodes share. Every Update is one script, so
-// one round trip; what happens at the same time travels together. Nothing is
-// answered that Redis has not acknowledged.
+// Redis is the store that several nodes share. Every Update is one round trip; what
+// happens at the same time travels together, in one script. Nothing is answered that
+// Redis has not acknowledged.
 //
 // Keys, with the shard in a hash tag so that all of an AOR is in one slot:
 //
 //	dialtone:{sNN}:contact:AOR:ID  string  the binding, record.go; its TTL is the granted Expires
-//	dialtone:{sNN}:a:AOR           zset    ID by expiry
-//	dialtone:{sNN}:x               zset    AOR|ID by expiry, all of the shard
+//	dialtone:{sNN}:a:AOR           zset    the IDs of an AOR
+//	dialtone:{sNN}:x               zset    AOR|ID by when it is to be looked at, all of the shard
 //	dialtone:{sNN}:ev              stream  changes other than plain refreshes that last longer
 //	dialtone:meta                  string  layout and number of shards
 //	dialtone:node:NODE             string  boot id, for 15 s
@@ -62,15 +65,16 @@ type Redis struct {
 	outcomes outcomes
 	scripts  scripts
 	shards   []redisShard
+	queue    redisQueue
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
 	work   sync.WaitGroup
 }
 
-// redisShard is the keys of a shard.
+// redisShard is the keys of a shard, and what they begin with.
 type redisShard struct {
-	index, stream, aors, contacts string
+	base, index, stream, aors, contacts string
 
 	lost *atomic.Bool // bindings that were here, redis_restore.go
 }
@@ -129,14 +133,14 @@ func newRedis(opts RedisOptions) (*Redis, error) {
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	for i := range opts.Shards {
 		base := fmt.Sprintf("%s:{s%02d}:", opts.Prefix, i)
-		r.shards = append(r.shards, redisShard{index: base + "x", stream: base + "ev", aors: base + "a:", contacts: base + "contact:", lost: new(atomic.Bool)})
+		r.shards = append(r.shards, redisShard{base: base, index: base + "x", stream: base + "ev", aors: base + "a:", contacts: base + "contact:", lost: new(atomic.Bool)})
 	}
 	return r, nil
 }
 
 // checkLayout stores the number of shards, or compares it with the stored one.
 func (r *Redis) checkLayout(ctx context.Context) error {
-	key, want := r.opts.Prefix+":meta", `{"layout":1,"shards":`+strconv.Itoa(r.opts.Shards)+`}`
+	key, want := r.opts.Prefix+":meta", `{"layout":2,"shards":`+strconv.Itoa(r.opts.Shards)+`}`
 	if err := r.client.SetNX(ctx, key, want, 0).Err(); err != nil {
 		return unavailable("write "+key, err)
 	}
@@ -197,8 +201,10 @@ func (r *Redis) Ping(ctx context.Context) error {
 	return nil
 }
 
-// Close implements Store. It leaves the client open.
+// Close implements Store. It leaves the client open. What was submitted is written
+// first.
 func (r *Redis) Close() error {
+	r.queue.close()
 	r.cancel()
 	r.work.Wait()
 	return nil

@@ -7,102 +7,167 @@ import (
 	"strconv"
 )
 
-// The status of a reply of apply.lua.
+// The status in a reply of apply.lua.
 const (
 	statusDone     = 0
 	statusRepeated = 1
 	statusStale    = -1
 	statusTooMany  = -2
+	statusFailed   = -3
 )
 
 var errReply = errors.New("unexpected reply of a script")
 
-// Apply implements Store: one script, one round trip. A ctx that has ended is
-// noticed before; afterwards the timeouts of the client bound the wait. When the
-// answer is lost on the way, the update may have been made all the same; to
-// repeat it is harmless.
+// Apply implements Store: one round trip, together with what else is on its way. A
+// ctx that has ended is noticed before; afterwards the timeouts of the client bound
+// the wait. When the answer is lost on the way, the update may have been made all the
+// same; to repeat it is harmless.
 func (r *Redis) Apply(ctx context.Context, u Update) (Result, error) {
-	res, err := r.apply(ctx, &u)
-	r.outcomes.count(err)
-	return res, err
-}
-
-func (r *Redis) apply(ctx context.Context, u *Update) (Result, error) {
-	contacts, err := check(u)
-	if err != nil {
-		return Result{}, fmt.Errorf("apply to %s: %w", u.AOR, err)
-	}
-	keys, args := r.applyArgs(u, contacts)
-	start := r.now()
-	reply, err := r.run(ctx, &r.scripts.apply, keys, args)
-	r.metrics.commit.Observe(r.now().Sub(start).Seconds())
-	if err != nil {
+	if err := ctx.Err(); err != nil {
+		r.outcomes.unavailable.Inc()
 		return Result{}, unavailable("apply to "+string(u.AOR), err)
 	}
-	res, err := applied(reply, u, contacts)
-	if err != nil {
-		return Result{}, fmt.Errorf("apply to %s: %w", u.AOR, err)
-	}
-	return res, nil
+	done := make(chan Outcome, 1)
+	r.Submit([]Update{u}, func(outs []Outcome) { done <- outs[0] })
+	out := <-done
+	return out.Result, out.Err
 }
 
-// applyArgs lists the keys and arguments of apply.lua. All texts are parts of
-// one allocation.
-func (r *Redis) applyArgs(u *Update, contacts []Contact) (keys int, args []any) {
-	s := r.shard(u.AOR)
-	aor := escape(string(u.AOR))
-	prefix := s.contacts + aor + ":"
-	args = make([]any, 0, 10+4*len(contacts))
-	args = append(args, s.aors+aor, s.index, s.stream)
-	for i := range contacts {
-		args = append(args, prefix+escape(contacts[i].ID))
-	}
-	keys = len(args)
+// scriptCall is one call of apply.lua in the making: the updates and where their
+// outcomes go. All texts are parts of one allocation.
+type scriptCall struct {
+	items []scriptItem
+	text  []byte
+	keys  []int // where each key ends in text
+	args  []int // the same of the arguments, after the keys
+}
 
-	scope := ""
-	if u.RemoveAll {
-		scope = "*"
-		if u.Device != "" {
-			scope = string(appendString(nil, u.Device))
+type scriptItem struct {
+	update   *Update
+	contacts []Contact // of update, distinct
+	out      *Outcome
+}
+
+// add appends an update.
+func (c *scriptCall) add(r *Redis, item scriptItem) {
+	c.items = append(c.items, item)
+	s, aor := r.shard(item.update.AOR), escape(string(item.update.AOR))
+	c.text = append(append(c.text, s.aors...), aor...)
+	c.keys = append(c.keys, len(c.text))
+	for i := range item.contacts {
+		c.text = append(append(append(c.text, s.contacts...), aor...), ':')
+		c.text = append(c.text, escape(item.contacts[i].ID)...)
+		c.keys = append(c.keys, len(c.text))
+	}
+}
+
+// arg ends an argument that was appended to the text.
+func (c *scriptCall) arg() { c.args = append(c.args, len(c.text)) }
+
+// addArgs appends the arguments of one update.
+func (c *scriptCall) addArgs(item *scriptItem) {
+	u := item.update
+	c.text = strconv.AppendInt(c.text, int64(len(item.contacts)), 10)
+	c.arg()
+	c.text = appendCSeq(c.text, u.CSeq)
+	c.arg()
+	c.text = appendString(c.text, u.CallID)
+	callFrom, callTo := len(c.text), 0
+	if n := len(c.args); n > 0 {
+		callFrom = c.args[n-1]
+	}
+	callTo = len(c.text)
+	c.arg()
+	c.text = strconv.AppendInt(c.text, int64(u.MaxContacts), 10)
+	c.arg()
+	switch {
+	case u.RemoveAll && u.Device != "":
+		c.text = appendString(c.text, u.Device)
+	case u.RemoveAll:
+		c.text = append(c.text, '*')
+	}
+	c.arg()
+	for i := range item.contacts {
+		contact := &item.contacts[i]
+		c.text = strconv.AppendInt(c.text, ttlMillis(contact.TTL), 10)
+		c.arg()
+		hash := len(c.text)
+		c.text = append(c.text, "000000000000000000000000"...)
+		c.arg()
+		from := len(c.text)
+		c.text = appendContent(c.text, &contact.Binding, u.AOR)
+		c.arg()
+		appendHash(c.text[hash:hash], c.text[callFrom:callTo], c.text[from:])
+	}
+}
+
+// command makes the arguments of a command, the keys first.
+func (c *scriptCall) command(streamLen int) (keys int, args []any) {
+	c.text = strconv.AppendInt(c.text, int64(streamLen), 10)
+	c.arg()
+	for i := range c.items {
+		c.addArgs(&c.items[i])
+	}
+	text := string(c.text)
+	args = make([]any, 0, len(c.keys)+len(c.args))
+	at := 0
+	for _, ends := range [...][]int{c.keys, c.args} {
+		for _, end := range ends {
+			args = append(args, text[at:end])
+			at = end
 		}
 	}
-	args = append(args, prefix, aor+"|", string(appendString(nil, u.CallID)), int64(u.CSeq),
-		u.MaxContacts, scope, r.opts.StreamLen)
-	buf := make([]byte, 0, 512)
-	for i := range contacts {
-		c := &contacts[i]
-		b := c.Binding
-		b.AOR = u.AOR
-		buf = appendContent(buf[:0], &b)
-		args = append(args, escape(c.ID), ttlMillis(c.TTL), string(buf))
-	}
-	return keys, args
+	return len(c.keys), args
 }
 
-// applied builds the answer. What u wrote needs no parsing: only since when it
-// is registered comes back.
-func applied(reply []any, u *Update, contacts []Contact) (Result, error) {
-	status, ok := reply[0].(int64)
-	if !ok || len(reply) < 2 {
-		return Result{}, unavailable("read reply", errReply)
+// settle takes the reply apart into the outcomes.
+func (c *scriptCall) settle(reply []any, err error) {
+	now := int64(0)
+	if err == nil {
+		now, _ = reply[0].(int64)
+		if len(reply) != 1+len(c.items) || now == 0 {
+			err = errReply
+		}
 	}
-	now, _ := reply[1].(int64)
+	for i := range c.items {
+		item := &c.items[i]
+		if err != nil {
+			item.out.Err = unavailable("apply to "+string(item.update.AOR), err)
+			continue
+		}
+		item.out.Result, item.out.Err = applied(reply[1+i], item.update, item.contacts, now)
+		if item.out.Err != nil {
+			item.out.Err = fmt.Errorf("apply to %s: %w", item.update.AOR, item.out.Err)
+		}
+	}
+}
+
+// applied builds the answer to one update. What it wrote needs no parsing: only since
+// when it is registered comes back.
+func applied(reply any, u *Update, contacts []Contact, now int64) (Result, error) {
 	res := Result{Now: fromMillis(now)}
-	switch status {
-	case statusStale:
-		return Result{}, ErrStale
-	case statusTooMany:
-		return Result{}, ErrTooMany
-	case statusRepeated:
-		res.Bindings = decodeValues(nil, reply[2:], now)
+	if registered, ok := reply.(int64); ok && len(contacts) == 1 {
+		res.Bindings = []Binding{written(u, &contacts[0], registered, now)}
 		return res, nil
-	case statusDone:
-	default:
-		return Result{}, unavailable("status "+strconv.FormatInt(status, 10), errReply)
 	}
-	rest := reply[2:]
-	if len(rest) < len(contacts) {
+	list, ok := reply.([]any)
+	if !ok || len(list) == 0 {
 		return Result{}, unavailable("read reply", errReply)
+	}
+	status, _ := list[0].(int64)
+	rest := list[1:]
+	switch {
+	case status == statusStale:
+		return Result{}, ErrStale
+	case status == statusTooMany:
+		return Result{}, ErrTooMany
+	case status == statusRepeated:
+		res.Bindings = decodeValues(nil, rest, now)
+		return res, nil
+	case status == statusFailed:
+		return Result{}, unavailable("run script", fmt.Errorf("%w: %v", errReply, rest))
+	case status != statusDone || len(rest) < len(contacts):
+		return Result{}, unavailable("status "+strconv.FormatInt(status, 10), errReply)
 	}
 	res.Bindings = make([]Binding, 0, len(rest))
 	for i := range contacts {

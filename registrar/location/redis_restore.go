@@ -3,7 +3,6 @@ package location
 import (
 	"context"
 	_ "embed" // for the script
-	"strconv"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -48,11 +47,11 @@ func (r *Redis) restoreArgs(h *Held) []any {
 	if h.Gone {
 		gone = "1"
 	}
-	head := `{"v":1,"registeredAt":` + strconv.FormatInt(toMillis(h.RegisteredAt), 10) + `,"refreshedAt":`
+	callID, content := appendString(nil, h.CallID), appendContent(nil, &h.Binding, h.AOR)
 	return []any{
 		s.aors + aor, s.index, s.stream, s.contacts + aor + ":" + id,
-		id, aor + "|" + id, gone, head, toMillis(h.RefreshedAt), toMillis(h.ExpiresAt), int64(h.CSeq),
-		string(appendString(nil, h.CallID)), string(appendContent(nil, &h.Binding)), r.opts.StreamLen,
+		id, aor + "|" + id, gone, toMillis(h.RegisteredAt), toMillis(h.RefreshedAt), toMillis(h.ExpiresAt),
+		string(appendCSeq(nil, h.CSeq)), string(callID), string(content), string(appendHash(nil, callID, content)), r.opts.StreamLen,
 	}
 }
 

@@ -74,7 +74,7 @@ func TestRedisKeys(t *testing.T) {
 	if got := client.Get(t.Context(), "dialtone:node:n%3A1%2A%7Bx%7D").Val(); got != "b1" {
 		t.Errorf("sign of life %q", got)
 	}
-	if got := client.Get(t.Context(), want[1]).Val(); !strings.HasPrefix(got, `{"v":1,"registeredAt":`) || !strings.HasSuffix(got, "}") {
+	if got := client.Get(t.Context(), want[1]).Val(); !strings.HasPrefix(got, `{"v":2,"refreshedAt":`) || !strings.HasSuffix(got, "}") {
 		t.Errorf("value %s", got)
 	}
 }

@@ -13,7 +13,8 @@ const (
 	redisSweepTimeout = 5 * time.Second
 )
 
-// sweepLoop takes what has run out from the indexes and reports it. Every node
+// sweepLoop takes what has run out from the indexes and reports it, and moves what
+// was refreshed to its new place there, many at once. Every node
 // does it; the script lets only one win. Nothing depends on it but the reports.
 func (r *Redis) sweepLoop() {
 	tick := time.NewTicker(redisSweepEvery)
@@ -50,15 +51,18 @@ func (r *Redis) sweepAll() (err error) {
 	for more := true; more; {
 		more = false
 		cmds, err := r.runShards(ctx, &r.scripts.sweep, func(s *redisShard) (int, []any) {
-			return 2, []any{s.index, s.stream, s.aors, r.opts.StreamLen, redisSweepAtMost}
+			return 2, []any{s.index, s.stream, s.base, r.opts.StreamLen, redisSweepAtMost}
 		})
 		if err != nil {
 			return unavailable("sweep", err)
 		}
 		for _, cmd := range cmds {
-			n, _ := cmd.Int64()
-			r.metrics.expired.Add(float64(n))
-			more = more || n == redisSweepAtMost
+			counts, err := cmd.Int64Slice()
+			if err != nil || len(counts) != 2 {
+				return unavailable("sweep", errReply)
+			}
+			r.metrics.expired.Add(float64(counts[1]))
+			more = more || counts[0] == redisSweepAtMost
 		}
 	}
 	return nil

@@ -10,7 +10,7 @@ for _, cid in ipairs(redis.call('ZRANGE', akey, 0, -1)) do
   local key, member = ARGV[1] .. cid, ARGV[2] .. cid
   local value = redis.call('GET', key)
   if value and string.find(value, ARGV[3], 1, true) then
-    local expires = redis.call('ZSCORE', akey, cid)
+    local expires = string.match(value, '"expiresAt":(%d+)')
     redis.call('DEL', key)
     redis.call('ZREM', akey, cid)
     redis.call('ZREM', xkey, member)

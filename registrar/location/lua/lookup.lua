@@ -1,9 +1,8 @@
--- The live bindings of an AOR. KEYS: its zset. ARGV: prefix of contact keys.
--- Reply: now in ms, then the values.
+-- The bindings of an AOR; who asks leaves out what has ended. KEYS: its zset.
+-- ARGV: prefix of contact keys. Reply: now in ms, then the values.
 local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local reply = { now }
-local cids = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. string.format('%.0f', now), '+inf')
+local reply = { t[1] * 1000 + math.floor(t[2] / 1000) }
+local cids = redis.call('ZRANGE', KEYS[1], 0, -1)
 if #cids == 0 then return reply end
 local keys = {}
 for i, cid in ipairs(cids) do keys[i] = ARGV[1] .. cid end

@@ -3,13 +3,13 @@
 -- who refreshed last.
 -- KEYS: bindings of the AOR (zset), index of the shard (zset), stream of the
 --       shard, the contact.
--- ARGV: 1 id, 2 member of the index, 3 '1' when the phone has removed it, 4 head
---       of the value up to refreshedAt, 5 refreshedAt, 6 expiresAt, 7 CSeq,
---       8 Call-ID (as in JSON), 9 content, 10 length of the stream.
+-- ARGV: 1 id, 2 member of the index, 3 '1' when the phone has removed it, 4
+--       registeredAt, 5 refreshedAt, 6 expiresAt, 7 CSeq (10 places), 8 Call-ID (as
+--       in JSON), 9 content, 10 hash, 11 length of the stream.
 -- Reply: 1 when something was written.
 local akey, xkey, skey, ckey = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local cid, member, gone = ARGV[1], ARGV[2], ARGV[3] == '1'
-local HEAD = '^{"v":1,"registeredAt":%d+,"refreshedAt":(%d+),"expiresAt":(%d+),"cseq":(%d+),"callId":("[^"]*"),()'
+local HEAD = '^{"v":2,"refreshedAt":(%d+),"expiresAt":(%d+),"cseq":(%d+) *,"registeredAt":%d+,"hash":"%x+","callId":("[^"]*"),()'
 local call = redis.call
 local t = call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -32,7 +32,7 @@ if old then
 end
 
 local function emit(kind, expires, value)
-  call('XADD', skey, 'MAXLEN', '~', ARGV[10], '*', 'k', kind, 'm', member, 'e', expires, 'v', value)
+  call('XADD', skey, 'MAXLEN', '~', ARGV[11], '*', 'k', kind, 'm', member, 'e', expires, 'v', value)
 end
 
 if gone then
@@ -44,12 +44,11 @@ if gone then
   return 1
 end
 if tonumber(ARGV[6]) <= now then return 0 end
-local value = ARGV[4] .. ARGV[5] .. ',"expiresAt":' .. ARGV[6] .. ',"cseq":' .. ARGV[7] .. ',"callId":' .. ARGV[8] .. ',' .. ARGV[9]
+local value = '{"v":2,"refreshedAt":' .. ARGV[5] .. ',"expiresAt":' .. ARGV[6] .. ',"cseq":' .. ARGV[7] ..
+  ',"registeredAt":' .. ARGV[4] .. ',"hash":"' .. ARGV[10] .. '","callId":' .. ARGV[8] .. ',' .. ARGV[9]
 call('SET', ckey, value, 'PXAT', ARGV[6])
 call('ZADD', akey, ARGV[6], cid)
 call('ZADD', xkey, ARGV[6], member)
-local last = call('ZRANGE', akey, -1, -1, 'WITHSCORES')
-call('PEXPIREAT', akey, string.format('%.0f', last[2]))
 if not old then
   emit('added', ARGV[6], value)
 elseif not same then

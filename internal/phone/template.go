@@ -1,0 +1,52 @@
+package phone
+
+import "time"
+
+// Template is a template that an administrator uploaded. On the phones that it is
+// for it stands in for the built-in template of the same vendor and file.
+type Template struct {
+	Name   string // unique: 1 to 64 of a-z, 0-9 and '-'
+	Vendor Vendor
+	File   string // which file it renders, as package templates names it: "phone", "common"
+
+	Active    int64 // number of the revision that phones get; 0: none, the built-in one is served
+	Latest    int64 // number of the newest revision
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// TemplateRevision is one version of a template. It never changes; its number
+// grows by one, and its ID says what is in it.
+type TemplateRevision struct {
+	Template string // name
+	Number   int64  // 1 is the first
+	ID       string // hex of the SHA-256 of all that follows up to Base
+	TemplateContent
+
+	Base      string // text of the built-in template it was made from; empty: there was none
+	Note      string // what was changed, in the author's words
+	CreatedBy string // id of the API key
+	CreatedAt time.Time
+}
+
+// TemplateContent is what a revision holds.
+type TemplateContent struct {
+	Text string `json:"text"`
+	// Models it is for, as the inventory spells them in any case; none: all of the vendor.
+	Models []string `json:"models,omitempty"`
+	// MinFirmware and MaxFirmware bound the firmware it is for, both inclusive, by
+	// comparing dotted numbers; empty: no bound.
+	MinFirmware string             `json:"minFirmware,omitempty"`
+	MaxFirmware string             `json:"maxFirmware,omitempty"`
+	Variables   []TemplateVariable `json:"variables,omitempty"`
+}
+
+// TemplateVariable is a value that the template takes from the phone's settings,
+// where it is called "vars.NAME".
+type TemplateVariable struct {
+	Name    string   `json:"name"`              // 1 to 32 letters, digits and '_'
+	Type    string   `json:"type,omitempty"`    // "text", "number", "bool" or "choice"; empty: text
+	Default string   `json:"default,omitempty"` // what phones without the setting get
+	Choices []string `json:"choices,omitempty"` // of a choice
+	Help    string   `json:"help,omitempty"`    // one sentence for people
+}
