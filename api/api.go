@@ -29,6 +29,10 @@ type Options struct {
 	Keys        Keys
 	Timeline    Timeline
 	Files       Files
+	// Jobs keeps what JobRunner does to phones; both are needed or neither, and
+	// without them there are no calls about jobs.
+	Jobs      Jobs
+	JobRunner JobRunner
 	// Tokens are the secret paths of phones. TokenURL is where a phone with a token
 	// fetches its files; zero: this server tells phones no URL.
 	Tokens   Tokens

@@ -30,8 +30,9 @@ func (noFirmware) Receive(context.Context, io.Reader) (*firmware.Received, error
 func (noFirmware) Keep(context.Context, *firmware.Received, phone.FirmwareImage) (i phone.FirmwareImage, created bool, err error) {
 	return i, false, phone.ErrConflict
 }
-func (noFirmware) Images() []phone.FirmwareImage                           { return nil }
-func (noFirmware) Image(string) (phone.FirmwareImage, bool)                { return phone.FirmwareImage{}, false }
+func (noFirmware) Images() []phone.FirmwareImage            { return nil }
+func (noFirmware) Image(string) (phone.FirmwareImage, bool) { return phone.FirmwareImage{}, false }
+
 func (noFirmware) Delete(context.Context, string) error                    { return phone.ErrNotFound }
 func (noFirmware) Targets(context.Context) ([]phone.FirmwareTarget, error) { return nil, nil }
 func (noFirmware) PutTarget(_ context.Context, t phone.FirmwareTarget) (phone.FirmwareTarget, error) {

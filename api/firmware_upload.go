@@ -27,7 +27,6 @@ const (
 type upload struct {
 	image    phone.FirmwareImage
 	received *firmware.Received
-	errs     []error
 }
 
 // uploadFirmware answers POST /v1/pbx/firmware: multipart/form-data with the image

@@ -157,6 +157,8 @@ func TestOpenAPIHasTheFields(t *testing.T) {
 		"Contact": contactAnswer{}, "KeyWithText": keyAnswer{}, "NewKey": newKey{}, "Problem": problem{},
 		"Upload": uploadAnswer{}, "Firmware": firmwareAnswer{}, "FirmwareTarget": targetAnswer{}, "NewFirmwareTarget": targetInput{},
 		"PhoneFirmware": phoneFirmwareAnswer{}, "Token": tokenAnswer{},
+		"Job": jobAnswer{}, "JobPhone": jobPhoneAnswer{}, "JobCounts": jobCounts{}, "Waves": wavesInput{}, "ManyPhones": manyInput{},
+		"PhoneFilter": filterInput{}, "OnePhone": oneInput{},
 	} {
 		schema := doc.Components.Schemas[name]
 		var declared []string

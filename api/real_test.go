@@ -57,7 +57,7 @@ func newClient(t *testing.T) *client {
 	images := newImages(t, store)
 	handler, err := New(Options{
 		Roster: list, Devices: store, Extensions: store, Credentials: store, Keys: store,
-		Timeline: store, Files: fakeFiles{}, VendorOf: vendorFromCatalog,
+		Jobs: store, JobRunner: newFakeJobs(), Timeline: store, Files: fakeFiles{}, VendorOf: vendorFromCatalog,
 		Firmware: images, FirmwareTargets: images, FirmwareOffer: func(d phone.Device) firmware.Offer {
 			return images.Offer(firmware.Phone{MAC: d.MAC, Vendor: d.Vendor, Model: d.Model, Version: "66.84.0.5"})
 		},

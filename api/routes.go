@@ -44,7 +44,7 @@ type route struct {
 	handle handler
 }
 
-// routes is the table of all calls, in the order they are matched.
+// routes is the table of all calls.
 func (s *server) routes() []route {
 	table := []route{
 		{"GET", "/healthz", "", s.healthz},
@@ -73,6 +73,7 @@ func (s *server) routes() []route {
 		{"DELETE", base + "/keys/{id}", keysWrite, s.revokeKey},
 	}
 	table = append(table, s.tokenRoutes()...)
+	table = append(table, s.jobRoutes()...)
 	table = append(table, s.uploadRoutes()...)
 	table = append(table, s.firmwareRoutes()...)
 	if s.MetricsHandler != nil {
@@ -81,7 +82,8 @@ func (s *server) routes() []route {
 	return table
 }
 
-// groupByPath keeps the order of the first route of each path.
+// groupByPath returns the paths in the order they are matched: a name before a
+// variable ('{' is after all letters), so that /phones/import is no phone.
 func groupByPath(table []route) (paths []string, byPath map[string][]route) {
 	byPath = make(map[string][]route)
 	for _, r := range table {
@@ -90,6 +92,7 @@ func groupByPath(table []route) (paths []string, byPath map[string][]route) {
 		}
 		byPath[r.path] = append(byPath[r.path], r)
 	}
+	slices.Sort(paths)
 	return paths, byPath
 }
 

@@ -1,6 +1,7 @@
 package firmware
 
 import (
+	"slices"
 	"time"
 
 	"pbx.dev/dialtone/internal/phone"
@@ -23,13 +24,8 @@ func noteFetch(f *phone.FirmwareState, image, version string, now time.Time) (br
 	if version != "" {
 		f.Version = version
 	}
-	recent := f.Fetches[:0:0]
-	for _, at := range f.Fetches {
-		if now.Sub(at) < loopWindow {
-			recent = append(recent, at)
-		}
-	}
-	f.Fetches = append(recent, now)
+	old := func(at time.Time) bool { return now.Sub(at) >= loopWindow }
+	f.Fetches = append(slices.DeleteFunc(slices.Clone(f.Fetches), old), now)
 	if len(f.Fetches) > loopFetches {
 		f.Fetches = f.Fetches[len(f.Fetches)-loopFetches:]
 	}

@@ -30,7 +30,7 @@ type View struct {
 	ProvisionUser     string
 	ProvisionPassword phone.Secret
 
-	Firmware      Firmware     // what the phone is to run; zero: as it finds it
+	Firmware Firmware // what the phone is to run; zero: as it finds it
 
 	// Raw holds vendor parameters that go into the file as they are and win over
 	// what the template writes. Names are checked by the escaper "param".

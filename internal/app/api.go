@@ -21,6 +21,7 @@ func (a *App) openAPI(context.Context) error {
 		Firmware: a.firmware, FirmwareTargets: a.firmware, FirmwareOffer: images{a.firmware, a.roster}.offer,
 		Files: previews{a.files}, VendorOf: vendorOf, CheckSettings: a.files.CheckSettings, Ready: a.ready, Latency: a.latency, MetricsHandler: a.metricsHandler(),
 		Tokens: a.inventory, TokenURL: func(t phone.Secret) phone.Secret { return provision.TokenURL(a.baseURL(), t) },
+		Jobs: a.inventory, JobRunner: a.jobs,
 		Logger: a.log, Registerer: a.registry,
 	})
 	if err != nil {
