@@ -54,6 +54,8 @@ type Options struct {
 	// Latency is how long a phone took to answer when it was last asked; false when
 	// it was not or did not. nil knows of none.
 	Latency func(location.Binding) (time.Duration, bool)
+	// Snippets are pieces of configuration for other DHCP servers; nil: none.
+	Snippets func() ([]Snippet, error)
 	// MetricsHandler answers GET /metrics; nil leaves the route out.
 	MetricsHandler http.Handler
 

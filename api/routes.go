@@ -76,6 +76,7 @@ func (s *server) routes() []route {
 	table = append(table, s.jobRoutes()...)
 	table = append(table, s.uploadRoutes()...)
 	table = append(table, s.firmwareRoutes()...)
+	table = append(table, s.dhcpRoutes()...)
 	if s.MetricsHandler != nil {
 		table = append(table, route{"GET", "/metrics", "", s.prometheus})
 	}

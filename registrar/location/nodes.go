@@ -166,7 +166,7 @@ func (n *Nodes) prune(ctx context.Context, node string) {
 	}
 	if err := g.Wait(); err != nil {
 		if ctx.Err() == nil {
-			n.log.Warn("contacts of a node that is gone are not removed yet", slog.String("node", node), slog.Any("error", err))
+			n.log.WarnContext(ctx, "contacts of a node that is gone are not removed yet", slog.String("node", node), slog.Any("error", err))
 		}
 		return
 	}
@@ -176,7 +176,7 @@ func (n *Nodes) prune(ctx context.Context, node string) {
 	}
 	n.mu.Unlock()
 	if len(flows) > 0 {
-		n.log.Warn("a node is gone: what was registered over its connections is removed",
+		n.log.WarnContext(ctx, "a node is gone: what was registered over its connections is removed",
 			slog.String("node", node), slog.Int("connections", len(flows)))
 	}
 }

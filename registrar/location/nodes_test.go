@@ -129,6 +129,19 @@ func TestStartWithoutRedis(t *testing.T) {
 	}
 }
 
+// TestStartLockedOut: a server that is there and wants a password is no reason to wait.
+func TestStartLockedOut(t *testing.T) {
+	t.Parallel()
+	client, err := location.DialRedis(startRedis(t, "--requirepass", "geheim").url())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	if _, err := location.NewRedis(location.RedisOptions{Client: client, Later: true}); err == nil {
+		t.Error("opened without the password")
+	}
+}
+
 // TestStartBeforeAnotherLayout: a server that comes later with bindings laid out
 // otherwise is never written to.
 func TestStartBeforeAnotherLayout(t *testing.T) {

@@ -99,12 +99,17 @@ func NewRedis(opts RedisOptions) (*Redis, error) {
 	}
 	ctx, cancel := context.WithTimeout(r.ctx, startTimeout)
 	defer cancel()
-	if err := r.settle(ctx); err != nil && !(opts.Later && errors.Is(err, ErrUnavailable)) {
+	if err := r.settle(ctx); err != nil && (!opts.Later || !errors.Is(err, ErrUnavailable) || locked(err)) {
 		r.cancel()
 		return nil, fmt.Errorf("open location store: %w", err)
 	}
 	r.work.Go(r.sweepLoop)
 	return r, nil
+}
+
+// locked reports whether the server does not let us in: waiting does not help.
+func locked(err error) bool {
+	return strings.Contains(err.Error(), "NOAUTH") || strings.Contains(err.Error(), "WRONGPASS")
 }
 
 // settle looks once whether the bindings there are laid out as we do.
