@@ -159,6 +159,7 @@ func TestOpenAPIHasTheFields(t *testing.T) {
 		"PhoneFirmware": phoneFirmwareAnswer{}, "Token": tokenAnswer{},
 		"Job": jobAnswer{}, "JobPhone": jobPhoneAnswer{}, "JobCounts": jobCounts{}, "Waves": wavesInput{}, "ManyPhones": manyInput{},
 		"PhoneFilter": filterInput{}, "OnePhone": oneInput{},
+		"Adoption": adoption{}, "ClaimedAdoption": claimedAdoption{}, "NewEnrollment": newEnrollment{}, "Enrollment": enrollmentAnswer{}, "Ban": Ban{},
 	} {
 		schema := doc.Components.Schemas[name]
 		var declared []string

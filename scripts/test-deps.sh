@@ -10,6 +10,7 @@ need=(
 	redis-cli:redis-tools
 	sipp:sip-tester
 	baresip:baresip-core
+	linphonec:linphone-cli
 	tftp:tftp-hpa
 	atftp:atftp
 	curl:curl

@@ -19,6 +19,7 @@ import (
 
 	"pbx.dev/dialtone/firmware"
 	"pbx.dev/dialtone/internal/config"
+	"pbx.dev/dialtone/internal/enroll"
 	"pbx.dev/dialtone/internal/inventory"
 	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/internal/rollout"
@@ -69,6 +70,7 @@ type App struct {
 	relist    chan struct{} // capacity 1: the list has to be read again
 	certs     *tlsca.Keeper
 	files     *provision.Service
+	desk      *enroll.Desk
 	uploads   *uploads.Store
 	firmware  *firmware.Service
 	restock   chan struct{}  // capacity 1: images and targets have to be read again
@@ -113,6 +115,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 		{"listen", a.openSockets},
 		{"uploads", a.openUploads},
 		{"firmware", a.openFirmware},
+		{"enrollment", a.openDesk},
 		{"phone files", a.openFiles},
 		{"registrar", a.openSIP},
 		{"jobs", a.openJobs},

@@ -14,12 +14,13 @@ type ChangeKind string
 // The kinds of changes. ChangeUnknown says that much, or nobody knows what,
 // changed: read everything again.
 const (
-	ChangeUnknown   ChangeKind = ""
-	ChangeDevice    ChangeKind = "device"
-	ChangeExtension ChangeKind = "extension"
-	ChangeKey       ChangeKind = "key"
-	ChangeFirmware  ChangeKind = "firmware" // an image or a target; with a MAC the state of one phone
-	ChangeTemplate  ChangeKind = "template"
+	ChangeUnknown    ChangeKind = ""
+	ChangeDevice     ChangeKind = "device"
+	ChangeExtension  ChangeKind = "extension"
+	ChangeKey        ChangeKind = "key"
+	ChangeEnrollment ChangeKind = "enrollment"
+	ChangeFirmware   ChangeKind = "firmware" // an image or a target; with a MAC the state of one phone
+	ChangeTemplate   ChangeKind = "template"
 )
 
 // Change is one committed change of the inventory.
@@ -98,6 +99,8 @@ func (s *Store) apply(e effect) {
 	case ChangeKey:
 		s.keys.clear()
 	case ChangeFirmware: // nothing of it is in the caches
+	case ChangeEnrollment:
+		s.windows.clear()
 	case ChangeTemplate: // nothing of it is kept here
 	default:
 		s.credentials.clear()
@@ -105,6 +108,7 @@ func (s *Store) apply(e effect) {
 		s.devices.clear()
 		s.keys.clear()
 		s.tokens.clear()
+		s.windows.clear()
 	}
 	for _, user := range e.Users {
 		s.credentials.drop(user)
@@ -130,6 +134,7 @@ func (s *Store) gap(live bool) {
 	s.devices.switchTo(live)
 	s.keys.switchTo(live)
 	s.tokens.switchTo(live)
+	s.windows.switchTo(live)
 	s.tell(Change{})
 }
 
