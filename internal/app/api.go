@@ -19,10 +19,10 @@ func (a *App) openAPI(context.Context) error {
 	handler, err := api.New(api.Options{
 		Roster: a.roster, Devices: a.inventory, Extensions: a.inventory, Credentials: a.inventory, Keys: a.inventory, Timeline: a.inventory, Uploads: a.uploads,
 		Firmware: a.firmware, FirmwareTargets: a.firmware, FirmwareOffer: images{a.firmware, a.roster}.offer,
-		Claims: a.desk, Enrollment: a.inventory, EnrollClosed: a.cfg.Provision.Enroll == string(provision.EnrollClosed), Bans: a.bans,
+		Claims: claims{a}, Enrollment: a.inventory, EnrollClosed: a.cfg.Provision.Enroll == string(provision.EnrollClosed), Bans: a.bans,
 		Files: previews{a.files}, VendorOf: vendorOf, CheckSettings: a.files.CheckSettings, Snippets: a.snippets, Ready: a.ready, Latency: a.latency, MetricsHandler: a.metricsHandler(),
 		Tokens: a.inventory, TokenURL: func(t phone.Secret) phone.Secret { return provision.TokenURL(a.baseURL(), t) },
-		Jobs: a.inventory, JobRunner: a.jobs,
+		Jobs: a.inventory, JobRunner: a.jobs, Replacer: a.inventory, Imports: a.inventory, Settle: a.settle,
 		Logger: a.log, Registerer: a.registry,
 	})
 	if err != nil {
