@@ -29,6 +29,10 @@ type View struct {
 	ProvisionUser     string
 	ProvisionPassword phone.Secret
 
+	// Vars are the variables that the template declares, by name: the phone's own
+	// values, else the defaults.
+	Vars map[string]string
+
 	// Raw holds vendor parameters that go into the file as they are and win over
 	// what the template writes. Names are checked by the escaper "param".
 	Raw map[string]string
@@ -113,5 +117,8 @@ func (v View) masked() View {
 // secretName recognises raw parameters that hold a secret: by name for Polycom and
 // Yealink, by number for Grandstream (admin, user and account passwords, keys of
 // the configuration file, HTTP password; phone-facts grandstream_pvalues.csv).
+// SecretParam reports whether a vendor parameter holds a secret, by its name.
+func SecretParam(name string) bool { return secretName.MatchString(name) }
+
 var secretName = regexp.MustCompile(
 	`(?i)(passw|secret|aes_key|encryption\.key|\.key$|pin$|^P(1|2|34|196|406|506|606|1706|1806|1359|1361|6769)$)`)
