@@ -36,6 +36,7 @@ func TestAnswers(t *testing.T) {
 		{name: "phone-created", status: 201, where: "/v1/pbx/phones/phone_new", req: request{call: "POST /v1/pbx/phones", body: newPhone}},
 		{name: "phone-patched", req: request{call: "PATCH /v1/pbx/phones/phone_desk", body: `{"name":null,"model":"VVX 250",
 			"macAddress":"0004F2ABCDEF","settings":{"up.oneTouchVoiceMail":null,"new":"1"},"lines":[{"line":1,"extensionNumber":"102"}]}`}},
+		{name: "token", status: 201, req: request{call: "POST /v1/pbx/phones/phone_desk/token"}},
 		{name: "config-files", req: request{call: "GET /v1/pbx/phones/phone_desk/config"}},
 		{name: "timeline", req: request{call: "GET /v1/pbx/phones/phone_desk/timeline"}},
 		{name: "timeline-stuck", house: stuck(), req: request{call: "GET /v1/pbx/phones/phone_desk/timeline?limit=1"}},

@@ -28,6 +28,10 @@ type Options struct {
 	Keys        Keys
 	Timeline    Timeline
 	Files       Files
+	// Tokens are the secret paths of phones. TokenURL is where a phone with a token
+	// fetches its files; zero: this server tells phones no URL.
+	Tokens   Tokens
+	TokenURL func(token phone.Secret) phone.Secret
 	// Uploads are what phones store; nil leaves the calls out.
 	Uploads Uploads
 	// VendorOf names the maker that owns a MAC address block.
@@ -75,8 +79,8 @@ func New(o Options) (http.Handler, error) {
 func newServer(o Options) (*server, error) {
 	switch {
 	case o.Roster == nil, o.Devices == nil, o.Extensions == nil, o.Credentials == nil,
-		o.Keys == nil, o.Timeline == nil, o.Files == nil, o.VendorOf == nil:
-		return nil, errors.New("api: every store and VendorOf are required")
+		o.Keys == nil, o.Timeline == nil, o.Files == nil, o.VendorOf == nil, o.Tokens == nil, o.TokenURL == nil:
+		return nil, errors.New("api: every store, VendorOf and TokenURL are required")
 	}
 	if o.CheckSettings == nil {
 		o.CheckSettings = func(phone.Vendor, map[string]string) error { return nil }

@@ -157,6 +157,17 @@ func (f *fakeExtensions) RotateCredentials(ctx context.Context, number string) (
 	return e, err
 }
 
+func (f *fakeDevices) IssueTokens(ctx context.Context, id string) (phone.Device, phone.Secret, error) {
+	d, err := f.Device(ctx, id)
+	d.Tokens.EnrollExpires = noon.Add(time.Hour)
+	return d, phone.NewSecret("enrollaaaaaaaaaaaaaaaaaaaa"), err
+}
+
+func (f *fakeDevices) RevokeTokens(ctx context.Context, id string) error {
+	_, err := f.Device(ctx, id)
+	return err
+}
+
 type fakeKeys struct {
 	keys  []phone.APIKey
 	asked int
@@ -257,6 +268,7 @@ func broken() *house {
 
 func (h *house) options() Options {
 	return Options{
+		Tokens: h.devices, TokenURL: func(t phone.Secret) phone.Secret { return phone.NewSecret("http://192.0.2.1/p/" + t.Reveal() + "/") },
 		Roster: h.roster, Devices: h.devices, Extensions: h.extensions, Credentials: h.extensions,
 		Keys: h.keys, Timeline: h.timeline, Files: h.files, Uploads: noUploads{}, VendorOf: vendorOfTest,
 		Now: func() time.Time { return noon },

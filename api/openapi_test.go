@@ -155,7 +155,7 @@ func TestOpenAPIHasTheFields(t *testing.T) {
 		"Phone": phoneAnswer{}, "Line": lineAnswer{}, "NewPhone": phoneInput{}, "PhonePatch": phoneInput{}, "NewLine": lineInput{},
 		"ExtensionWithPassword": extensionAnswer{}, "NewExtension": newExtension{}, "ExtensionPatch": extensionChange{},
 		"Contact": contactAnswer{}, "KeyWithText": keyAnswer{}, "NewKey": newKey{}, "Problem": problem{},
-		"Upload": uploadAnswer{},
+		"Upload": uploadAnswer{}, "Token": tokenAnswer{},
 	} {
 		schema := doc.Components.Schemas[name]
 		var declared []string

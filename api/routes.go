@@ -72,6 +72,7 @@ func (s *server) routes() []route {
 		{"POST", base + "/keys", keysWrite, s.createKey},
 		{"DELETE", base + "/keys/{id}", keysWrite, s.revokeKey},
 	}
+	table = append(table, s.tokenRoutes()...)
 	table = append(table, s.uploadRoutes()...)
 	if s.MetricsHandler != nil {
 		table = append(table, route{"GET", "/metrics", "", s.prometheus})

@@ -90,12 +90,20 @@ type Options struct {
 	// MACOf finds the MAC address that a User-Agent carries.
 	MACOf func(userAgent string) (phone.MAC, bool)
 
+	// AgentVendor finds the maker that a User-Agent names.
+	AgentVendor func(userAgent string) (phone.Vendor, bool)
+	// LeaseOf gives the address that this server has leased to a phone; nil: it is
+	// not the DHCP server here.
+	LeaseOf func(phone.MAC) (netip.Addr, bool)
+	Tokens  Tokens // nil: no token is valid
 	// Credentials gives what a phone proves itself with over HTTP, which is written
 	// into its files; nil: phones are not asked.
 	Credentials func(phone.MAC) (user string, password phone.Secret)
 
 	LAN     []netip.Prefix // sources that reach AssureLAN
 	Secrets Assurance      // least assurance for a phone's own files; empty: AssureLAN
+	Below   Below          // what a request below Secrets gets; empty: BelowDeny
+	Enroll  Enroll         // what becomes of phones nobody knows; empty: EnrollPending
 
 	CacheBytes int // rendered files kept; 0: 64 MB
 	Now        func() time.Time
@@ -138,6 +146,12 @@ func New(o Options) (*Service, error) {
 	if o.Secrets.rank() < 0 {
 		return nil, phone.Invalid("provision.secrets", fmt.Sprintf("no such assurance: %q", o.Secrets))
 	}
+	if o.Below == "" {
+		o.Below = BelowDeny
+	}
+	if o.Enroll == "" {
+		o.Enroll = EnrollPending
+	}
 	if o.CacheBytes == 0 {
 		o.CacheBytes = 64 << 20
 	}
@@ -176,8 +190,9 @@ func (s *Service) Get(ctx context.Context, r Request) (File, error) {
 	if uaMAC, ok := s.macOf(r.UserAgent); ok && t.MAC.IsZero() {
 		f.event.MAC = uaMAC // a hint, for the timeline only
 	}
-	if t.Token != "" || r.Token != "" {
-		return f.fail(errDenied, "the token is not valid") // none are minted yet
+	c, err := s.claims(ctx, f, r, t)
+	if err != nil {
+		return f.fail(err, tokenFailure(err))
 	}
 	if f.usual = t.Kind == KindFirmware; f.usual {
 		return s.firmware(f, t)
@@ -185,7 +200,7 @@ func (s *Service) Get(ctx context.Context, r Request) (File, error) {
 	if t.MAC.IsZero() {
 		return s.common(f, t)
 	}
-	return s.own(ctx, f, r, t)
+	return s.own(ctx, f, r, t, c)
 }
 
 // common answers for a file that belongs to no single phone and holds no secret.
@@ -200,8 +215,15 @@ func (s *Service) common(f *fetch, t Target) (File, error) {
 // own answers for a file of one phone. Whether the request comes with enough
 // assurance does not depend on whether the phone exists, and is asked first: a
 // stranger learns nothing, neither from the answer nor from its time.
-func (s *Service) own(ctx context.Context, f *fetch, r Request, t Target) (File, error) {
-	if why := s.refusal(r, t); why != "" {
+func (s *Service) own(ctx context.Context, f *fetch, r Request, t Target, c claims) (File, error) {
+	if why := s.contradiction(r, t, c); why != "" {
+		return f.fail(errDenied, why)
+	}
+	level := s.reached(c, r.Source.Addr())
+	if why := s.shortfall(level, r.Source.Addr()); why != "" {
+		if s.opts.Below == BelowStrip {
+			return s.stripped(f, t, why)
+		}
 		return f.fail(errDenied, why)
 	}
 	d, err := s.opts.Inventory.DeviceByMAC(ctx, t.MAC)
@@ -216,6 +238,9 @@ func (s *Service) own(ctx context.Context, f *fetch, r Request, t Target) (File,
 	role, ok := roleOf(d.Vendor, t)
 	if f.usual = !ok; f.usual {
 		return s.ownUpload(f, r, d, t)
+	}
+	if level.rank() > AssureLAN.rank() {
+		f.event.Detail = "assurance: " + string(level)
 	}
 	if role.accounts && r.Method != "HEAD" {
 		f.event.Revision = d.Revision // what makes the phone count as configured

@@ -41,10 +41,15 @@ func (s *Service) put(ctx context.Context, f *fetch, r Request, body io.Reader) 
 		return 0, f.notStored(phone.ErrNotFound, "no phone stores a file of that name")
 	}
 	f.event.Path, f.event.MAC, f.vendor = t.Name, t.MAC, t.Vendor
-	if t.Token != "" || r.Token != "" {
-		return 0, f.notStored(errDenied, "the token is not valid") // none are minted yet
+	c, err := s.claims(ctx, f, r, t)
+	if err != nil {
+		return 0, f.notStored(err, tokenFailure(err))
 	}
-	if why := s.refusal(r, t); why != "" {
+	why := s.contradiction(r, t, c)
+	if why == "" {
+		why = s.shortfall(s.reached(c, r.Source.Addr()), r.Source.Addr())
+	}
+	if why != "" {
 		return 0, f.notStored(errDenied, why)
 	}
 	d, err := s.opts.Inventory.DeviceByMAC(ctx, t.MAC)

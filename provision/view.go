@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,6 +26,7 @@ const (
 	SettingPort          = "sipPort"       // 1..65535
 	SettingTransport     = "transport"     // udp, tcp, tls
 	SettingOutboundProxy = "outboundProxy" // host, host:port or "off"
+	SettingAddress       = "dhcp.ip"       // IPv4 address that DHCP keeps for the phone; in no file
 	SettingExpires       = "expires"       // seconds, 60..86400
 	SettingLabel         = "label"         // of line 1; of line N: lines.N.label
 	SettingDisplayName   = "displayName"   // of line 1; of line N: lines.N.displayName
@@ -44,6 +46,9 @@ func (s *Service) view(d phone.Device, f Facts) (templates.View, error) {
 	}, zone: f.TimeZone, proxy: f.OutboundProxy}
 	if b.view.Server.Expires == 0 {
 		b.view.Server.Expires = defaultExpires
+	}
+	if !d.Tokens.Steady.IsZero() && f.BaseURL != "" {
+		b.view.ProvisionURL, b.view.Sticky = TokenURL(f.BaseURL, d.Tokens.Steady).Reveal(), true
 	}
 	if !d.MAC.IsZero() {
 		b.view.AdminPassword = f.AdminPassword
@@ -156,6 +161,10 @@ func (b *builder) apply(v phone.Vendor, name, value string) error {
 	case SettingOutboundProxy:
 		b.proxy = value
 		_, err = proxyOf(value, 0)
+	case SettingAddress:
+		if a, parseErr := netip.ParseAddr(value); parseErr != nil || !a.Is4() || a.IsUnspecified() || a.IsMulticast() {
+			err = phone.Invalid("settings."+name, "must be an IPv4 address such as 192.0.2.50")
+		}
 	case SettingExpires:
 		b.view.Server.Expires, err = number(name, value, 60, 86400)
 	default:
@@ -200,7 +209,7 @@ func neutral(name string) bool {
 	}
 	return slices.Contains([]string{
 		SettingTimeZone, SettingNTP, SettingAdminPassword, SettingUserPassword, SettingServer, SettingPort,
-		SettingTransport, SettingOutboundProxy, SettingExpires,
+		SettingTransport, SettingOutboundProxy, SettingExpires, SettingAddress,
 	}, name)
 }
 

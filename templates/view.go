@@ -23,6 +23,7 @@ type View struct {
 	AdminPassword phone.Secret // of the phone's menu and web page; may be empty
 	UserPassword  phone.Secret // of the ordinary user; may be empty
 	ProvisionURL  string       // where the phone fetches its files, ends in "/"; may be empty
+	Sticky        bool         // it fetches from ProvisionURL alone, whatever DHCP says: only there it is known
 
 	// What the phone answers with when it is asked who it is at ProvisionURL; both are
 	// empty where it is not asked.
@@ -104,6 +105,7 @@ func (v View) masked() View {
 		lines[i] = l
 	}
 	v.Lines = lines
+	v.ProvisionURL = tokenPath.ReplaceAllString(v.ProvisionURL, "/p/"+Mask+"/")
 	raw := maps.Clone(v.Raw)
 	for name := range raw {
 		if secretName.MatchString(name) {
@@ -113,6 +115,9 @@ func (v View) masked() View {
 	v.Raw = raw
 	return v
 }
+
+// tokenPath is the part of a URL that only one phone may know.
+var tokenPath = regexp.MustCompile(`/p/[^/]+/`)
 
 // secretName recognises raw parameters that hold a secret: by name for Polycom and
 // Yealink, by number for Grandstream (admin, user and account passwords, keys of

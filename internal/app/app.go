@@ -71,6 +71,7 @@ type App struct {
 	pinger    *proxy.Pinger // nil: phones are not asked
 	tftp      *tftpd.Server
 	dhcp      *dhcpd.Server
+	known     *knownPhones // nil: no discovery
 	admin     *http.Server
 	phones    []*http.Server // HTTP and HTTPS, in the order of sockets
 	sockets   *sockets
@@ -105,6 +106,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 		{"uploads", a.openUploads},
 		{"phone files", a.openFiles},
 		{"registrar", a.openSIP},
+		{"known phones", a.openKnown},
 		{"dhcp", a.openDHCP},
 		{"api", a.openAPI},
 	} {

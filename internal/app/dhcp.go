@@ -10,48 +10,32 @@ import (
 	"time"
 
 	"pbx.dev/dialtone/internal/config"
+	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/provision/dhcpd"
 )
 
+// discovers reports whether phones are told where their files are, by DHCP or PnP.
+func (a *App) discovers() bool { return a.cfg.DHCP.Mode != config.Off || a.cfg.PnP.Interface != "" }
+
 // openDHCP binds the DHCP sockets, when the configuration wants a responder.
 func (a *App) openDHCP(ctx context.Context) error {
-	d := a.cfg.DHCP
-	if d.Mode == config.Off {
+	if a.cfg.DHCP.Mode == config.Off {
 		return nil
 	}
-	zone, err := time.LoadLocation(a.cfg.Provision.TimeZone)
+	o, err := dhcpOptions(a.cfg, a.id.advertise, a.sockets.port)
 	if err != nil {
 		return err
 	}
-	facts := dhcpd.Facts{
-		HTTPURL: a.listenerURL("http", "http"), HTTPSURL: a.listenerURL("https", "https"),
-		SIPServer: a.id.advertise, NTP: addresses(a.cfg.Provision.NTP), TimeZone: zone,
+	o.Leases, o.Recorder, o.Logger, o.Registerer = a.inventory, a.record, a.log, a.registry
+	o.Known = a.known.Known
+	o.Reservations = map[phone.MAC]netip.Addr{}
+	for mac, addr := range a.known.all() {
+		if addr.IsValid() {
+			o.Reservations[mac] = addr
+		}
 	}
-	if a.cfg.Provision.URL != "" {
-		facts.HTTPURL, facts.HTTPSURL = a.cfg.Provision.URL, ""
-	}
-	if port := a.sockets.port("tftp"); port != 0 {
-		facts.TFTPHost = net.JoinHostPort(a.id.advertise, strconv.Itoa(port))
-	}
-	o := dhcpd.Options{
-		Mode: dhcpd.Mode(d.Mode), Interfaces: strings.FieldsFunc(d.Interface, func(r rune) bool { return r == ',' || r == ' ' }),
-		Port: d.ListenPort, Facts: func() dhcpd.Facts { return facts }, LeaseTime: time.Duration(d.LeaseTime), Leases: a.inventory,
-		PhonesOnly: d.PhonesOnly, VendorOf: vendorOf, Recorder: a.record, Logger: a.log, Registerer: a.registry,
-	}
-	if o.DNS = nameservers(d.DNS, "/etc/resolv.conf"); len(o.DNS) == 0 && o.Mode == dhcpd.Lease {
+	if len(o.DNS) == 0 && o.Mode == dhcpd.Lease {
 		a.log.WarnContext(ctx, "phones get no DNS server: set dhcp.dns")
-	}
-	if d.Range != "" {
-		first, last, err := d.Addresses()
-		if err != nil {
-			return err
-		}
-		o.Range = [2]netip.Addr{first, last}
-	}
-	if d.Router != "" {
-		if o.Router, err = netip.ParseAddr(d.Router); err != nil {
-			return err
-		}
 	}
 	if a.dhcp, err = dhcpd.New(o); err != nil {
 		return err
@@ -59,8 +43,54 @@ func (a *App) openDHCP(ctx context.Context) error {
 	if err := a.dhcp.Listen(); err != nil {
 		return err
 	}
+	a.known.follow(a.dhcp.Reserve)
 	a.onStop("dhcp", a.dhcp.Close)
 	return nil
+}
+
+// dhcpOptions are the options of the responder as the configuration has them; port
+// is that of a listener by name, 0 when it is off.
+func dhcpOptions(cfg config.Config, advertise string, port func(string) int) (dhcpd.Options, error) {
+	d := cfg.DHCP
+	facts, err := dhcpFacts(cfg, advertise, port)
+	if err != nil {
+		return dhcpd.Options{}, err
+	}
+	o := dhcpd.Options{
+		Mode: dhcpd.Mode(d.Mode), Interfaces: names(d.Interface), Port: d.ListenPort, Facts: func() dhcpd.Facts { return facts },
+		LeaseTime: time.Duration(d.LeaseTime), PhonesOnly: d.PhonesOnly, VendorOf: vendorOf, DNS: nameservers(d.DNS, "/etc/resolv.conf"),
+	}
+	if d.Range != "" {
+		if o.Range[0], o.Range[1], err = d.Addresses(); err != nil {
+			return o, err
+		}
+	}
+	if d.Router != "" {
+		o.Router, err = netip.ParseAddr(d.Router)
+	}
+	return o, err
+}
+
+// dhcpFacts is what phones are told.
+func dhcpFacts(cfg config.Config, advertise string, port func(string) int) (dhcpd.Facts, error) {
+	zone, err := time.LoadLocation(cfg.Provision.TimeZone)
+	facts := dhcpd.Facts{
+		HTTPURL: urlOf("http", advertise, port("http")), HTTPSURL: urlOf("https", advertise, port("https")),
+		SIPServer: advertise, NTP: addresses(cfg.Provision.NTP), TimeZone: zone,
+		VLAN: cfg.DHCP.VLAN, VLANPriority: cfg.DHCP.VLANPriority,
+	}
+	if cfg.Provision.URL != "" {
+		facts.HTTPURL, facts.HTTPSURL = cfg.Provision.URL, ""
+	}
+	if p := port("tftp"); p != 0 {
+		facts.TFTPHost = net.JoinHostPort(advertise, strconv.Itoa(p))
+	}
+	return facts, err
+}
+
+// names splits a list of interfaces.
+func names(list string) []string {
+	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 // addresses is the IPv4 address that host is; a name is not looked up, since

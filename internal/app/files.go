@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"pbx.dev/dialtone/firmware"
@@ -42,14 +43,16 @@ func (a *App) openFiles(context.Context) error {
 	a.files, err = provision.New(provision.Options{
 		Inventory: a.inventory, Renderer: templates.NewLive(templates.Builtin()), Facts: func() provision.Facts { return facts }, Firmware: images.FS(), Uploads: a.uploads,
 		Recorder: a.record, VendorOf: vendorOf, MACOf: macOf,
+		AgentVendor: agentVendor, Tokens: a.inventory,
 		LAN: prefixes(a.cfg.Provision.LAN), Secrets: provision.Assurance(a.cfg.Provision.Secrets),
+		Below: provision.Below(a.cfg.Provision.Below), Enroll: provision.Enroll(a.cfg.Provision.Enroll),
 		Logger: a.log, Registerer: a.registry,
 	})
 	if err != nil {
 		return err
 	}
 	if a.sockets.tftp != nil {
-		a.tftp, err = tftpd.New(tftpd.Options{Files: a.files, Logger: a.log, Registerer: a.registry})
+		a.tftp, err = tftpd.New(tftpd.Options{Files: a.files, MaxBlock: a.cfg.TFTP.Blksize, Logger: a.log, Registerer: a.registry})
 		if err != nil {
 			return err
 		}
@@ -135,11 +138,15 @@ func (a *App) baseURL() string {
 
 // listenerURL is the URL of a listener as phones see it; empty when it is off.
 func (a *App) listenerURL(name, scheme string) string {
-	port := a.sockets.port(name)
+	return urlOf(scheme, a.id.advertise, a.sockets.port(name))
+}
+
+// urlOf is empty for port 0.
+func urlOf(scheme, host string, port int) string {
 	if port == 0 {
 		return ""
 	}
-	u := url.URL{Scheme: scheme, Host: net.JoinHostPort(a.id.advertise, strconv.Itoa(port)), Path: "/"}
+	u := url.URL{Scheme: scheme, Host: net.JoinHostPort(host, strconv.Itoa(port)), Path: "/"}
 	return u.String()
 }
 
@@ -151,6 +158,13 @@ func vendorOf(mac phone.MAC) (phone.Vendor, bool) {
 func macOf(agent string) (phone.MAC, bool) {
 	mac := useragent.Parse(agent, useragent.HTTP).MAC
 	return mac, !mac.IsZero()
+}
+
+// agentVendor is the maker that a User-Agent names, when there are files for its
+// phones.
+func agentVendor(agent string) (phone.Vendor, bool) {
+	v := catalog.CanonicalVendor(useragent.Parse(agent, useragent.HTTP).Vendor)
+	return v, slices.Contains(phone.Vendors(), v)
 }
 
 // prefixes parses networks that the configuration has checked.

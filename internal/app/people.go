@@ -98,6 +98,9 @@ func (a *App) rereadList(ctx context.Context) error {
 		if err := a.roster.Load(ctx); err != nil && ctx.Err() == nil {
 			a.log.ErrorContext(ctx, "list of phones not read again", slog.Any("error", err))
 		}
+		if err := a.readKnown(ctx); err != nil && ctx.Err() == nil {
+			a.log.ErrorContext(ctx, "phones that DHCP knows not read again", slog.Any("error", err))
+		}
 	}
 }
 

@@ -32,6 +32,7 @@ type Config struct {
 	HTTPS     HTTPS     `yaml:"https"`
 	TFTP      TFTP      `yaml:"tftp"`
 	DHCP      DHCP      `yaml:"dhcp"`
+	PnP       PnP       `yaml:"pnp"`
 	SIP       SIP       `yaml:"sip"`
 	Provision Provision `yaml:"provision"`
 	Uploads   Uploads   `yaml:"uploads"`
@@ -68,7 +69,8 @@ type HTTPS struct {
 
 // TFTP is the TFTP listener of the phones.
 type TFTP struct {
-	Listen string `yaml:"listen"` // empty: ":69" when the process may bind it, else ":6969"
+	Listen  string `yaml:"listen"`  // empty: ":69" when the process may bind it, else ":6969"
+	Blksize int    `yaml:"blksize"` // most bytes of a file in a packet, 8..65464 (RFC 2348)
 }
 
 // DHCP is the DHCP responder.
@@ -81,6 +83,15 @@ type DHCP struct {
 	DNS        []string `yaml:"dns"`         // lease: DNS servers of the phones; empty: those of this host
 	LeaseTime  Duration `yaml:"lease_time"`
 	PhonesOnly bool     `yaml:"phones_only"`
+	// VLAN is the VLAN that phones are told to use (options 132, 128 and the like);
+	// 0: none. VLANPriority is its 802.1p priority (option 133); 0 is not said.
+	VLAN         int `yaml:"vlan"`
+	VLANPriority int `yaml:"vlan_priority"`
+}
+
+// PnP is the SIP PnP responder, which phones ask by multicast.
+type PnP struct {
+	Interface string `yaml:"interface"` // one name, or several with commas; empty: off
 }
 
 // SIP is the registrar and proxy.
@@ -111,6 +122,7 @@ type SIP struct {
 type Provision struct {
 	Enroll        string       `yaml:"enroll"`  // pending, auto, closed
 	Secrets       string       `yaml:"secrets"` // mac, lan, token, mtls
+	Below         string       `yaml:"below"`   // deny, strip
 	LAN           []string     `yaml:"lan"`     // CIDR
 	URL           string       `yaml:"url"`     // empty: http://advertise:port/
 	TimeZone      string       `yaml:"timezone"`
@@ -141,6 +153,7 @@ func Default() Config {
 		Admin:       Admin{Listen: "127.0.0.1:8080"},
 		HTTP:        HTTP{Listen: ":8081"},
 		HTTPS:       HTTPS{Listen: ":8443"},
+		TFTP:        TFTP{Blksize: 1468},
 		DHCP:        DHCP{Mode: Off, ListenPort: 67, DNS: []string{}, LeaseTime: Duration(12 * time.Hour), PhonesOnly: true},
 		SIP: SIP{
 			Domain: "pbx.dev", Server: "sip.pbx.dev", Aliases: []string{}, OutboundProxy: "auto", Transport: "udp",
@@ -149,7 +162,7 @@ func Default() Config {
 			MinExpires: 60, MaxExpires: 7200, DefaultExpires: 3600, MaxContacts: 10, DeclineEndsCall: true,
 		},
 		Provision: Provision{
-			Enroll: "pending", Secrets: "lan",
+			Enroll: "pending", Secrets: "lan", Below: "deny",
 			LAN: []string{
 				"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "127.0.0.0/8",
 				"::1/128", "fc00::/7", "fe80::/10",

@@ -43,6 +43,9 @@ func (c Config) Validate() error {
 	if (c.HTTPS.Cert == "") != (c.HTTPS.Key == "") {
 		bad("https.cert", "https.cert and https.key go together")
 	}
+	if c.TFTP.Blksize < 8 || c.TFTP.Blksize > 65464 {
+		bad("tftp.blksize", "must be 8 to 65464")
+	}
 	errs = append(errs, c.validateDHCP()...)
 	errs = append(errs, c.validateSIP()...)
 	errs = append(errs, c.validateProvision()...)
@@ -84,6 +87,12 @@ func (c Config) validateDHCP() []error {
 		if _, _, err := d.Addresses(); err != nil {
 			bad("dhcp.range", err.Error())
 		}
+	}
+	if d.VLAN < 0 || d.VLAN > 4094 {
+		bad("dhcp.vlan", "must be 0 to 4094")
+	}
+	if d.VLANPriority < 0 || d.VLANPriority > 7 {
+		bad("dhcp.vlan_priority", "must be 0 to 7")
 	}
 	for i, s := range d.DNS {
 		if a, err := netip.ParseAddr(s); err != nil || !a.Is4() {
@@ -161,6 +170,9 @@ func (c Config) validateProvision() []error {
 	}
 	if err := oneOf(p.Secrets, "mac", "lan", "token", "mtls"); err != nil {
 		bad("provision.secrets", err.Error())
+	}
+	if err := oneOf(p.Below, "deny", "strip"); err != nil {
+		bad("provision.below", err.Error())
 	}
 	for i, cidr := range p.LAN {
 		if _, err := netip.ParsePrefix(cidr); err != nil {

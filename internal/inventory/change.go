@@ -102,6 +102,7 @@ func (s *Store) apply(e effect) {
 		s.extensions.clear()
 		s.devices.clear()
 		s.keys.clear()
+		s.tokens.clear()
 	}
 	for _, user := range e.Users {
 		s.credentials.drop(user)
@@ -126,6 +127,7 @@ func (s *Store) gap(live bool) {
 	s.extensions.switchTo(live)
 	s.devices.switchTo(live)
 	s.keys.switchTo(live)
+	s.tokens.switchTo(live)
 	s.tell(Change{})
 }
 

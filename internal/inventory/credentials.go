@@ -20,6 +20,8 @@ func (s *Store) makeCaches() {
 	s.devices = newCache[phone.MAC, phone.Device](16384, 16384, hits, misses)
 	hits, misses = s.metrics.reads("key")
 	s.keys = newCache[[32]byte, phone.APIKey](1024, 1024, hits, misses)
+	hits, misses = s.metrics.reads("token")
+	s.tokens = newCache[[32]byte, phone.MAC](16384, 16384, hits, misses)
 }
 
 // Credential returns what the digest user proves, an extension's SIPUsername or a

@@ -9,8 +9,8 @@ import (
 	"pbx.dev/dialtone/internal/phone"
 )
 
-// CreateDevice adds a device with its lines. The id, and for every line AuthUser
-// and Secret, are minted; a line without a number gets the next one. It returns
+// CreateDevice adds a device with its lines. The id, unless it is given (that of a
+// phone which was listed before), and for every line AuthUser and Secret, are minted; a line without a number gets the next one. It returns
 // the device as stored; phone.ErrConflict when the MAC is taken; phone.FieldError
 // with fields as "macAddress", "model", "settings[...]", "lines[0].line" and
 // "lines[0].extensionNumber".
@@ -73,7 +73,10 @@ func (u *unit) createDevice(d phone.Device) (phone.Device, error) {
 	if err := u.nameLines(d.Lines); err != nil {
 		return d, err
 	}
-	d.ID, d.Revision, d.CreatedAt, d.UpdatedAt = newID("phone_"), 1, u.Now, u.Now
+	if d.ID == "" {
+		d.ID = newID("phone_")
+	}
+	d.Revision, d.CreatedAt, d.UpdatedAt, d.Tokens = 1, u.Now, u.Now, phone.Tokens{}
 	n, err := u.Exec(`INSERT INTO devices
 		(id, mac, vendor, model, name, site, settings, revision, created_at, updated_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (mac) DO NOTHING`,
@@ -124,6 +127,10 @@ func (s *Store) ReplaceDevice(ctx context.Context, id string, mac phone.MAC, cha
 		if d.MAC = mac; mac == old.MAC {
 			return d, phone.Invalid("macAddress", "is the one the phone has already")
 		}
+		if err := u.dropTokens(id); err != nil { // the old phone knows them
+			return d, err
+		}
+		d.Tokens = phone.Tokens{}
 		return u.updateDevice(old, d, nil)
 	})
 }
@@ -142,7 +149,7 @@ func (u *unit) edit(id string, change func(*phone.Device) error) (old, d phone.D
 	if change != nil {
 		err = change(&d)
 	}
-	d.ID, d.Revision, d.CreatedAt, d.UpdatedAt = old.ID, old.Revision, old.CreatedAt, old.UpdatedAt
+	d.ID, d.Revision, d.CreatedAt, d.UpdatedAt, d.Tokens = old.ID, old.Revision, old.CreatedAt, old.UpdatedAt, old.Tokens
 	return old, d, err
 }
 

@@ -15,9 +15,10 @@ import (
 const (
 	deviceColumns = `SELECT d.id, d.mac, d.vendor, d.model, d.name, d.site, d.settings, d.revision,
 		d.created_at, d.updated_at, COALESCE(c.line, 0), COALESCE(c.extension, ''), COALESCE(c.label, ''),
-		COALESCE(c.auth_user, ''), c.secret, COALESCE(e.name, '') `
+		COALESCE(c.auth_user, ''), c.secret, COALESCE(e.name, ''), k.steady, COALESCE(k.steady_used, 0),
+		k.enroll_hash, COALESCE(k.enroll_expires, 0), COALESCE(k.enroll_used, 0) `
 	deviceJoin = ` d LEFT JOIN credentials c ON c.device_id = d.id
-		LEFT JOIN extensions e ON e.number = c.extension `
+		LEFT JOIN extensions e ON e.number = c.extension LEFT JOIN tokens k ON k.device_id = d.id `
 	deviceByID  = deviceColumns + `FROM devices` + deviceJoin + `WHERE d.id = $1 ORDER BY c.line`
 	deviceByMAC = deviceColumns + `FROM devices` + deviceJoin + `WHERE d.mac = $1 ORDER BY c.line`
 	devicePage  = deviceColumns + `FROM (SELECT id, mac, vendor, model, name, site, settings, revision, created_at,
@@ -69,7 +70,7 @@ func (s *Store) readDevices(q engine.Querier, query string, args ...any) ([]phon
 			return err
 		}
 		if n := len(list); n == 0 || list[n-1].ID != r.device.ID {
-			d, err := r.open()
+			d, err := r.open(s.sealer)
 			if err != nil {
 				return err
 			}
@@ -100,18 +101,23 @@ type deviceRow struct {
 	created, updated int64
 	line             phone.Line
 	sealed           []byte
+	tokens           tokenRow
 }
 
 func (r *deviceRow) scan(row engine.Row) error {
 	d, l := &r.device, &r.line
 	return row.Scan(&d.ID, &r.mac, (*string)(&d.Vendor), &d.Model, &d.Name, &d.Site, &r.settings, &d.Revision,
-		&r.created, &r.updated, &l.Number, &l.Extension, &l.Label, &l.AuthUser, &r.sealed, &l.DisplayName)
+		&r.created, &r.updated, &l.Number, &l.Extension, &l.Label, &l.AuthUser, &r.sealed, &l.DisplayName,
+		&r.tokens.steady, &r.tokens.steadyUsed, &r.tokens.enrollHash, &r.tokens.enrollExpires, &r.tokens.enrollUsed)
 }
 
 // open decodes what belongs to the device alone.
-func (r *deviceRow) open() (phone.Device, error) {
+func (r *deviceRow) open(sealer *sealer) (phone.Device, error) {
 	d := r.device
 	var err error
+	if d.Tokens, err = r.tokens.open(sealer, d.ID); err != nil {
+		return d, err
+	}
 	if d.MAC, err = phone.ParseMAC(r.mac); err != nil {
 		return d, err
 	}

@@ -53,6 +53,7 @@ type Store struct {
 	extensions  *cache[string, phone.Extension]
 	devices     *cache[phone.MAC, phone.Device]
 	keys        *cache[[32]byte, phone.APIKey]
+	tokens      *cache[[32]byte, phone.MAC] // whose; the device says whether it is good
 
 	hearers hearers
 	events  *eventLog

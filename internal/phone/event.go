@@ -17,6 +17,8 @@ const (
 	EventAuthFailed EventKind = "auth"       // a wrong password
 	EventConnect    EventKind = "connect"    // a TLS or WebSocket connection failed before any SIP
 	EventCall       EventKind = "call"       // a call leg
+	EventNetwork    EventKind = "network"    // something about the network itself, of no phone
+	EventPnP        EventKind = "pnp"        // asked by multicast where its configuration is
 	EventNotify     EventKind = "notify"     // was told to fetch its configuration or to restart
 	EventAdmin      EventKind = "admin"      // an administrator changed the device
 )

@@ -46,6 +46,7 @@ type Device struct {
 	Site     string            // free text; may be empty
 	Lines    []Line            // ascending by Number
 	Settings map[string]string // neutral settings and raw vendor parameters
+	Tokens   Tokens            // secret paths; set by the inventory alone
 
 	// Revision grows by at least one with every change that can change a
 	// rendered file: the device, its lines, their extensions.

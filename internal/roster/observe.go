@@ -13,7 +13,7 @@ import (
 // Observe follows an event of provisioning: what a device asked for, from where
 // and as what. Events of other kinds are ignored.
 func (r *Roster) Observe(e phone.Event) {
-	if e.Kind != phone.EventFile && e.Kind != phone.EventDHCP && e.Kind != phone.EventUpload {
+	if e.Kind != phone.EventFile && e.Kind != phone.EventDHCP && e.Kind != phone.EventUpload && e.Kind != phone.EventPnP {
 		return
 	}
 	now := r.now()
@@ -47,7 +47,7 @@ func (s *state) observe(r *row, e *phone.Event, now time.Time) {
 				r.ip = ip
 			}
 		}
-		if e.UserAgent != "" && e.Kind != phone.EventDHCP { // there it is the vendor class
+		if e.UserAgent != "" && e.Kind != phone.EventDHCP && e.Kind != phone.EventPnP { // there it is the vendor class, or of SIP
 			d.fetched = s.agentOf(agentKey{ua: useragent.Clean(e.UserAgent), ctx: useragent.HTTP})
 			d.updater = strings.HasSuffix(e.UserAgent, "Type/Updater")
 		}
@@ -104,7 +104,7 @@ func (s *state) unknown(e *phone.Event, now time.Time) {
 
 // heard notes where a waiting phone is and what it calls itself.
 func (r *row) heard(s *state, e *phone.Event) {
-	if e.UserAgent != "" && e.Kind != phone.EventDHCP {
+	if e.UserAgent != "" && e.Kind != phone.EventDHCP && e.Kind != phone.EventPnP {
 		r.userAgent = useragent.Clean(e.UserAgent)
 		r.agent = s.agentOf(agentKey{ua: r.userAgent, ctx: useragent.HTTP})
 	}

@@ -82,6 +82,8 @@ func (r *row) value(o bootOption, f *Facts, mac phone.MAC, now time.Time) []byte
 		return sipServers(f.SIPServer)
 	case formVLAN, formVLANDVD:
 		return vlan(o.form, f.VLAN)
+	case formPriority:
+		return priority(f)
 	case formVendor1:
 		return subOption(1, r.urlBytes(f))
 	case formVendor2:
@@ -142,6 +144,14 @@ func vlan(f form, id int) []byte {
 		return []byte("VLAN-A=" + digits + ";")
 	}
 	return []byte(digits)
+}
+
+// priority is the 802.1p priority of the phone's VLAN; none without a VLAN.
+func priority(f *Facts) []byte {
+	if f.VLAN == 0 || f.VLANPriority == 0 {
+		return nil
+	}
+	return strconv.AppendInt(nil, int64(f.VLANPriority), 10)
 }
 
 // addrBytes is a list of IPv4 addresses; others are left out, and what is over

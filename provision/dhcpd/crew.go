@@ -35,6 +35,7 @@ type crew struct {
 	work    sync.WaitGroup
 	quit    chan struct{} // closed when delayed replies are no longer worth sending
 	sender  sync.WaitGroup
+	prober  *prober
 }
 
 // packet is one datagram, or with a zero buf an evicted client to forget.
@@ -44,6 +45,7 @@ type packet struct {
 	peer    netip.AddrPort
 	link    *link
 	evicted phone.MAC
+	probed  int // how many addresses were looked at for it
 }
 
 type delayedReply struct {
@@ -56,7 +58,7 @@ type delayedReply struct {
 func newCrew(e *engine) *crew {
 	c := &crew{
 		engine: e, seed: maphash.MakeSeed(), events: rate.NewLimiter(eventsOverall, eventsBurst),
-		delayed: make(chan delayedReply, delayedLen), quit: make(chan struct{}),
+		delayed: make(chan delayedReply, delayedLen), quit: make(chan struct{}), prober: newProber(),
 	}
 	c.buffers.New = func() any { return new([maxDatagram]byte) }
 	for i := range c.queues {
@@ -81,6 +83,7 @@ func (c *crew) start(ctx context.Context) {
 
 // drain waits for what was read. Nobody may dispatch any more.
 func (c *crew) drain() {
+	c.prober.wait()
 	for _, q := range c.queues {
 		close(q)
 	}
@@ -111,19 +114,17 @@ func (c *crew) queue(mac phone.MAC) chan packet {
 
 // handle does one packet. It survives whatever the packet does to it.
 func (c *crew) handle(ctx context.Context, p packet, seen eventLimiter) {
-	defer func() {
-		if v := recover(); v != nil {
-			c.engine.metrics.panics.Inc()
-			c.engine.logs.panics.Do(func() {
-				c.engine.opts.Logger.ErrorContext(ctx, "panic while handling a DHCP packet", "panic", v, "stack", string(debug.Stack()))
-			})
-		}
-	}()
+	defer c.recovered(ctx)
 	if p.buf == nil {
 		c.forget(ctx, p.evicted)
 		return
 	}
-	defer c.buffers.Put(p.buf)
+	keep := false
+	defer func() {
+		if !keep {
+			c.buffers.Put(p.buf)
+		}
+	}()
 	start := time.Now()
 	res, err := c.engine.answer(ctx, p.buf[:p.n], p.peer, p.link)
 	if err != nil {
@@ -133,10 +134,23 @@ func (c *crew) handle(ctx context.Context, p packet, seen eventLimiter) {
 	if !res.plan.evicted.IsZero() {
 		c.evict(res.plan.evicted)
 	}
+	if keep = c.probe(ctx, p, &res); keep {
+		return
+	}
 	if res.reply != nil {
 		c.reply(&res, p.link)
 	}
 	c.report(&res, time.Since(start), seen)
+}
+
+// recovered is deferred where a packet from outside is handled.
+func (c *crew) recovered(ctx context.Context) {
+	if v := recover(); v != nil {
+		c.engine.metrics.panics.Inc()
+		c.engine.logs.panics.Do(func() {
+			c.engine.opts.Logger.ErrorContext(ctx, "panic while handling a DHCP packet", "panic", v, "stack", string(debug.Stack()))
+		})
+	}
 }
 
 // evict has the stored lease of mac forgotten by the worker of that MAC, so that

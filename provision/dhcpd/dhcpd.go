@@ -64,9 +64,12 @@ type Facts struct {
 	TFTPHost string
 	// SIPServer is an IPv4 address or a host name (option 120).
 	SIPServer string
-	NTP       []netip.Addr   // option 42
-	VLAN      int            // 1 to 4094; 0 is none
-	TimeZone  *time.Location // option 2, the offset of this moment
+	NTP       []netip.Addr // option 42
+	VLAN      int          // 1 to 4094; 0 is none
+	// VLANPriority is the 802.1p priority that goes with VLAN, 1 to 7; 0, which is
+	// what phones do without it, is not said.
+	VLANPriority int
+	TimeZone     *time.Location // option 2, the offset of this moment
 }
 
 // Leases is the durable store of given addresses, keyed by MAC.
@@ -99,6 +102,11 @@ type Options struct {
 	// in lease mode everybody gets an address.
 	PhonesOnly bool
 	VendorOf   func(phone.MAC) (phone.Vendor, bool) // by OUI; nil: option 60 alone decides
+	// Known reports whether the MAC is a phone of the inventory, and how many of
+	// those there are. A part of the range is kept for them. nil: all are known.
+	Known func(phone.MAC) (known bool, count int)
+	// Reservations are addresses that only one client gets; see Server.Reserve.
+	Reservations map[phone.MAC]netip.Addr
 
 	Recorder   func(phone.Event)     // must not block; nil: none
 	Now        func() time.Time      // nil: time.Now
@@ -180,7 +188,10 @@ func (f Facts) check() error {
 		}
 	}
 	if f.VLAN < 0 || f.VLAN > 4094 {
-		return phone.Invalid("VLAN", "must be 1 to 4094")
+		return phone.Invalid("dhcp.vlan", "must be 1 to 4094")
+	}
+	if f.VLANPriority < 0 || f.VLANPriority > 7 {
+		return phone.Invalid("dhcp.vlan_priority", "must be 0 to 7")
 	}
 	if _, ok := f.url(urlBare); !ok {
 		return phone.Invalid("http URL", "there is no URL to give to phones")

@@ -280,3 +280,27 @@ func TestInterfaceReplaced(t *testing.T) {
 		t.Errorf("server identifier %s", id)
 	}
 }
+
+// TestConflictProbe: an address that somebody took by hand is not offered, and the
+// client behind it gets another at its first try.
+func TestConflictProbe(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	sw, srv, cli, squatter := l.wire(), l.host("srv"), l.host("cli"), l.host("sq")
+	l.plug(srv, "eth0", sw, "10.9.0.1/24")
+	l.plug(cli, "eth0", sw, "")
+	l.plug(squatter, "eth0", sw, "10.9.0.100/24")
+	l.ip("-n", squatter, "addr", "add", "10.9.0.101/24", "dev", "eth0")
+	s := l.serve(srv, helperOptions{
+		Mode: Lease, Interfaces: []string{"eth0"}, Facts: testFacts, First: "10.9.0.100", Last: "10.9.0.102", LeaseTime: time.Hour,
+	})
+	c := l.udhcpc(cli, "eth0", "yealink", "66", "-r 10.9.0.100")
+	if got := c.told("bound"); got["ip"] != "10.9.0.102" {
+		t.Errorf("got %s", got["ip"])
+	}
+	if ev := s.event("DISCOVER", "ok", "offered an address 10.9.0.102"); ev.MAC != l.mac(cli, "eth0") {
+		t.Errorf("event %+v", ev)
+	}
+	c.signal(syscall.SIGUSR1) // who has an address is not probed
+	c.told("renew")
+}

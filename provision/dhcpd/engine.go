@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
@@ -20,8 +21,11 @@ const saveTimeout = 3 * time.Second
 type engine struct {
 	opts    Options // with defaults
 	rows    []row
+	classes classCache
+	told    atomic.Pointer[said]
 	pool    *pool        // nil in proxy mode
 	network netip.Prefix // of the range; zero in proxy mode
+	never   []netip.Addr // ours, the router's, the ends of the network
 	muted   muteList
 	metrics *metrics
 	logs    limitedLogs
@@ -29,13 +33,14 @@ type engine struct {
 
 // limitedLogs keeps a flood of packets from becoming a flood of lines.
 type limitedLogs struct {
-	garbage, exhausted, declined, store, send, facts, panics *rate.Sometimes
+	garbage, exhausted, withheld, declined, store, send, facts, panics, foreign *rate.Sometimes
 }
 
 func newLimitedLogs() limitedLogs {
 	some := func() *rate.Sometimes { return &rate.Sometimes{First: 1, Interval: 10 * time.Second} }
 	return limitedLogs{
-		garbage: some(), exhausted: some(), declined: some(), store: some(), send: some(), facts: some(), panics: some(),
+		garbage: some(), exhausted: some(), withheld: some(), declined: some(), store: some(), send: some(), facts: some(), panics: some(),
+		foreign: some(),
 	}
 }
 
@@ -89,20 +94,20 @@ func (e *engine) admit(res *result) {
 
 // reply composes the answer of a plan that has one.
 func (e *engine) reply(res *result, lk *link, now time.Time) {
-	facts := e.opts.Facts()
-	if err := facts.check(); err != nil {
-		e.logs.facts.Do(func() { e.opts.Logger.Error("DHCP options left out", "error", err) })
+	say := e.say(now)
+	if say.fault != nil {
+		e.logs.facts.Do(func() { e.opts.Logger.Error("DHCP options left out", "error", say.fault) })
 	}
 	nw := network{serverID: lk.serverID}
 	if e.opts.Mode == Lease {
-		nw.prefix, nw.router, nw.dns, nw.lease = e.network, e.opts.Router, e.opts.DNS, e.opts.LeaseTime
+		nw.prefix, nw.router, nw.dns = e.network, e.opts.Router, e.opts.DNS
 	}
-	pkt, given := compose(res.req, res.id.row, res.plan, nw, &facts, now)
+	reply, given := compose(res.req, res.id.row, res.plan, nw, say)
 	if e.opts.Mode == Proxy && res.plan.typ != dhcpv4.MessageTypeNak && len(given) == 0 {
 		res.plan = silence("asks for no option that dialtone has a value for")
 		return
 	}
-	res.reply, res.given = pkt.ToBytes(), given
+	res.reply, res.given = reply, given
 	res.to = destination(res.req, res.plan, e.opts.Port)
 }
 
@@ -118,8 +123,8 @@ func (e *engine) persist(ctx context.Context, r *request, id identity, p plan, n
 		return p
 	}
 	lease := phone.Lease{
-		MAC: r.mac, IP: p.yiaddr.String(), Vendor: id.class, ExpiresAt: now.Add(e.opts.LeaseTime),
-		ClientID: fmt.Sprintf("%x", r.pkt.Options.Get(dhcpv4.OptionClientIdentifier)),
+		MAC: r.mac, IP: p.yiaddr.String(), Vendor: id.class, ExpiresAt: now.Add(p.lease),
+		ClientID: fmt.Sprintf("%x", r.opts.get(optClientID)),
 	}
 	if err := e.opts.Leases.SaveLease(ctx, lease); err != nil {
 		e.metrics.storeErrors.Inc()

@@ -52,6 +52,12 @@ func event(res *result, took time.Duration, now time.Time) phone.Event {
 	return ev
 }
 
+// onNetwork puts an event of the network, not of a phone, on record. The caller
+// limits how often.
+func (e *engine) onNetwork(now time.Time, outcome, sentence string) {
+	e.opts.Recorder(phone.Event{At: now, Kind: phone.EventNetwork, Proto: "dhcp", Outcome: outcome, Detail: sentence})
+}
+
 // detail is one sentence: the reason, the address, what was asked and given.
 func detail(res *result) string {
 	var b strings.Builder

@@ -1,6 +1,7 @@
 package dhcpd
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,11 +34,11 @@ func FuzzAnswer(f *testing.F) {
 			event(&res, 0, testNow)
 			got := mustParse(t, res.reply)
 			r := res.req
-			if got.TransactionID != r.pkt.TransactionID || got.ClientHWAddr.String() != r.pkt.ClientHWAddr.String() || !res.to.IsValid() {
+			if string(got.TransactionID[:]) != string(r.header[xidAt:xidAt+4]) || got.ClientHWAddr.String() != net.HardwareAddr(r.mac[:]).String() || !res.to.IsValid() {
 				t.Fatalf("reply %s to %s", got.Summary(), res.to)
 			}
 			// What has to be echoed may be longer than the limit by itself.
-			echoed := len(r.pkt.Options[61]) + len(r.pkt.Options[82])
+			echoed := len(r.opts.get(61)) + len(r.opts.get(82))
 			if len(res.reply) > max(300, r.limit) && len(res.reply) > 400+2*echoed {
 				t.Fatalf("%d bytes, limit %d", len(res.reply), r.limit)
 			}

@@ -3,8 +3,7 @@ package dhcpd
 import (
 	"encoding/binary"
 	"strings"
-
-	"github.com/insomniacslk/dhcp/dhcpv4"
+	"sync"
 )
 
 // identity is who a request comes from, as far as DHCP shows.
@@ -23,28 +22,15 @@ var notPhones = [...]string{"MSFT ", "PXEClient", "HTTPClient", "AAPLBSDPC"}
 // phonesOnly what is asked for. Option 60 goes first, as OUI blocks are shared
 // between makers (PROVISIONING.md 6, NethServer/dev#7764).
 func (e *engine) identify(r *request) identity {
-	class := r.pkt.Options.Get(dhcpv4.OptionClassIdentifier)
-	id := identity{class: printable(class)}
-	for _, blob := range [][]byte{
-		class,
-		r.pkt.Options.Get(dhcpv4.OptionVendorIdentifyingVendorClass),    // the same form in 124 and 125
-		r.pkt.Options.Get(dhcpv4.OptionVendorIdentifyingVendorSpecific), // is unverified (1.1)
-	} {
-		if info, ok := parsePolycom(blob); ok {
-			id.row, id.by, id.class = e.rowNamed("polycom"), "vendor class", info
-			return id
+	// The same form in 124 and 125 is unverified (1.1).
+	for _, code := range [...]uint8{optVendorClass, optVendorSpecific} {
+		if info, ok := parsePolycom(r.opts.get(code)); ok {
+			return identity{row: e.rowNamed("polycom"), by: "vendor class", class: info}
 		}
 	}
-	for _, prefix := range notPhones {
-		if strings.HasPrefix(id.class, prefix) {
-			return id
-		}
-	}
-	for i := range e.rows {
-		if e.rows[i].class != nil && e.rows[i].class.MatchString(id.class) {
-			id.row, id.by = &e.rows[i], "vendor class"
-			return id
-		}
+	id, notPhone := e.byClass(r.opts.get(optClass))
+	if id.row != nil || notPhone {
+		return id
 	}
 	if vendor, ok := e.opts.VendorOf(r.mac); ok {
 		id.row, id.by = e.rowOf(vendor), "OUI"
@@ -54,6 +40,73 @@ func (e *engine) identify(r *request) identity {
 		id.row, id.by = e.rowNamed("generic"), "options asked for"
 	}
 	return id
+}
+
+// byClass reads option 60. It is asked with every packet and phones send few
+// different ones, so the answers are kept.
+func (e *engine) byClass(class []byte) (id identity, notPhone bool) {
+	if k, ok := e.classes.get(class); ok {
+		return k.id, k.notPhone
+	}
+	k := e.classify(class)
+	e.classes.put(class, k)
+	return k.id, k.notPhone
+}
+
+// classified is what an option 60 says: a row, or surely no phone, or nothing.
+type classified struct {
+	id       identity
+	notPhone bool
+}
+
+func (e *engine) classify(class []byte) classified {
+	if info, ok := parsePolycom(class); ok {
+		return classified{id: identity{row: e.rowNamed("polycom"), by: "vendor class", class: info}}
+	}
+	id := identity{class: printable(class)}
+	for _, prefix := range notPhones {
+		if strings.HasPrefix(id.class, prefix) {
+			return classified{id, true}
+		}
+	}
+	for i := range e.rows {
+		if e.rows[i].class != nil && e.rows[i].class.MatchString(id.class) {
+			id.row, id.by = &e.rows[i], "vendor class"
+			break
+		}
+	}
+	return classified{id: id}
+}
+
+// classCache is a bounded memory of option 60. Forgetting all when it is full is
+// cheaper than keeping order, and a flood of new ones gains nothing by it.
+type classCache struct {
+	mu sync.RWMutex
+	m  map[string]classified
+}
+
+const (
+	maxClasses  = 1024
+	maxClassLen = 128 // longer ones are read anew
+)
+
+func (c *classCache) get(class []byte) (classified, bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	k, ok := c.m[string(class)]
+	return k, ok
+}
+
+func (c *classCache) put(class []byte, k classified) {
+	if len(class) > maxClassLen {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.m == nil || len(c.m) >= maxClasses {
+		c.m = map[string]classified{}
+	}
+	c.m[string(class)] = k
 }
 
 // polycomEnterprise is the number that Polycom's option 60 starts with.

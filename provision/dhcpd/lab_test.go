@@ -219,6 +219,10 @@ func (l *lab) udhcpc(ns, dev, class string, opts ...string) *proc {
 	l.t.Helper()
 	args := []string{"-i", dev, "-f", "-V", class, "-s", script(l.t), "-t", "3", "-T", "2", "-A", "2"}
 	for _, o := range opts {
+		if strings.HasPrefix(o, "-") {
+			args = append(args, strings.Fields(o)...)
+			continue
+		}
 		args = append(args, "-O", o)
 	}
 	return l.run(ns, nil, testkit.Need(l.t, "udhcpc"), args...)

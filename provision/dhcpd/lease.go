@@ -1,10 +1,13 @@
 package dhcpd
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
+
+	"pbx.dev/dialtone/internal/phone"
 )
 
 // leasePlan decides in lease mode: RFC 2131 section 4.3.
@@ -18,9 +21,7 @@ func (e *engine) leasePlan(r *request, lk *link, now time.Time) plan {
 		return informPlan(r, lk)
 	case dhcpv4.MessageTypeDecline:
 		if lk.isServer(r.serverID) && e.pool.decline(r.mac, r.requested, now) {
-			e.logs.declined.Do(func() {
-				e.opts.Logger.Warn("address declined: another device uses it", "ip", r.requested, "mac", r.mac)
-			})
+			e.conflict(r.requested, r.mac, "declined", now)
 			return plan{forget: true, outcome: outcomeOK, reason: "found its address in use by another device; the address rests for a while"}
 		}
 		return silence("declined an address that it does not have from here")
@@ -36,15 +37,54 @@ func (e *engine) discoverPlan(r *request, lk *link, now time.Time) plan {
 	if !e.inRange(r, lk) {
 		return silence("the range is not of the phone's network")
 	}
-	a, evicted := e.pool.offer(r.mac, r.requested, now)
-	if !a.IsValid() {
-		e.metrics.exhausted.Inc()
-		e.logs.exhausted.Do(func() {
-			e.opts.Logger.Error("no free address in the DHCP range", "first", e.opts.Range[0], "last", e.opts.Range[1], "mac", r.mac)
-		})
-		return failure("no address is free in the range")
+	s := e.share(r.mac)
+	o := e.pool.offer(r.mac, r.requested, s, now)
+	if !o.addr.IsValid() {
+		return e.exhausted(r, o, now)
 	}
-	return plan{typ: dhcpv4.MessageTypeOffer, yiaddr: a, evicted: evicted, outcome: outcomeOK, reason: "offered an address"}
+	return plan{
+		typ: dhcpv4.MessageTypeOffer, yiaddr: o.addr, evicted: o.evicted, lease: e.leaseTime(s), outcome: outcomeOK, reason: "offered an address",
+		// Behind a relay there is no ARP to ask with.
+		probe: o.fresh && !r.giaddr.IsValid(),
+	}
+}
+
+// exhausted is silence, as RFC 2131 section 4.3.1 wants it, and heard of.
+func (e *engine) exhausted(r *request, o offered, now time.Time) plan {
+	if o.kept {
+		e.metrics.withheld.Inc()
+		e.logs.withheld.Do(func() {
+			e.opts.Logger.Error("clients that nobody knows have taken their share of the DHCP range", "mac", r.mac)
+			e.onNetwork(now, "withheld", "clients that are no phones of the inventory have taken their share of the DHCP range; the rest is kept for known phones")
+		})
+		return failure("what is left of the range is kept for known phones")
+	}
+	e.metrics.exhausted.Inc()
+	e.logs.exhausted.Do(func() {
+		e.opts.Logger.Error("no free address in the DHCP range", "first", e.opts.Range[0], "last", e.opts.Range[1], "mac", r.mac)
+		e.onNetwork(now, "exhausted", fmt.Sprintf("no address is free in the DHCP range %s to %s", e.opts.Range[0], e.opts.Range[1]))
+	})
+	return failure("no address is free in the range")
+}
+
+// share says what a client may take.
+func (e *engine) share(mac phone.MAC) share {
+	if e.opts.Known == nil {
+		return share{}
+	}
+	known, count := e.opts.Known(mac)
+	return share{strange: !known, known: count}
+}
+
+// shortLease is the first lease of a client nobody knows while such clients hold
+// half of the range.
+const shortLease = 5 * time.Minute
+
+func (e *engine) leaseTime(s share) time.Duration {
+	if s.strange && e.pool.crowded() {
+		return min(shortLease, e.opts.LeaseTime)
+	}
+	return e.opts.LeaseTime
 }
 
 // requestPlan tells the states of RFC 2131 section 4.3.2 apart.
@@ -75,15 +115,30 @@ func (e *engine) requestPlan(r *request, lk *link, now time.Time) plan {
 // claimPlan gives a to the client, or does what refuse says when a is not an
 // address of the range.
 func (e *engine) claimPlan(r *request, a netip.Addr, take bool, refuse plan, now time.Time) plan {
-	switch e.pool.claim(r.mac, a, take, now) {
+	s := e.share(r.mac)
+	switch e.pool.claim(r.mac, a, take, s, now) {
 	case claimed:
-		return plan{typ: dhcpv4.MessageTypeAck, yiaddr: a, save: true, outcome: outcomeOK, reason: "gave an address"}
+		lease := e.opts.LeaseTime
+		if !r.ciaddr.IsValid() { // who renews is there
+			lease = e.leaseTime(s)
+		}
+		return plan{typ: dhcpv4.MessageTypeAck, yiaddr: a, lease: lease, save: true, outcome: outcomeOK, reason: "gave an address"}
 	case wrongAddr:
 		return nak("the address is not this client's")
 	case noRecord:
 		return silence("no lease is known of this phone") // must be silent, RFC 2131 section 4.3.2
 	}
 	return refuse
+}
+
+// conflict is told of an address of the range that somebody uses who does not have
+// it from here.
+func (e *engine) conflict(a netip.Addr, mac phone.MAC, how string, now time.Time) {
+	e.metrics.conflicts.WithLabelValues(how).Inc()
+	e.logs.declined.Do(func() {
+		e.opts.Logger.Warn("another device uses an address of the DHCP range", "ip", a, "mac", mac, "found", how)
+		e.onNetwork(now, "conflict", fmt.Sprintf("another device uses %s, an address of the DHCP range", a))
+	})
 }
 
 // inRange reports whether the client's network is the one of the range: as the

@@ -99,7 +99,7 @@ func (c *conversation) discover(mac phone.MAC, mods ...dhcpv4.Modifier) netip.Ad
 	if res.reply == nil {
 		return netip.Addr{}
 	}
-	return fromIP(mustParse(c.t, res.reply).YourIPAddr)
+	return fromBytes(mustParse(c.t, res.reply).YourIPAddr.To4())
 }
 
 // request is the REQUEST after an OFFER of a.
@@ -228,7 +228,7 @@ func TestAddressStays(t *testing.T) {
 		c.lease(macN(n))
 	}
 	res = c.send(dhcpv4.MessageTypeDiscover, macN(11))
-	if got := fromIP(mustParse(t, res.reply).YourIPAddr); got != a || res.plan.evicted != macN(1) {
+	if got := fromBytes(mustParse(t, res.reply).YourIPAddr.To4()); got != a || res.plan.evicted != macN(1) {
 		t.Errorf("offered %s and evicted %s, want %s and %s", got, res.plan.evicted, a, macN(1))
 	}
 }

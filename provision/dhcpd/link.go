@@ -31,6 +31,7 @@ type link struct {
 
 	conn *net.UDPConn
 	oob  []byte // makes replies leave with addr as their source
+	arp  *arp   // nil: not permitted, or not wanted
 }
 
 // isServer reports whether a is how we call ourselves on this link.
@@ -117,6 +118,12 @@ func (l *link) open(ctx context.Context, port int) error {
 	_ = l.conn.SetReadBuffer(rcvBuf)
 	l.oob = (&ipv4.ControlMessage{Src: l.addr.AsSlice()}).Marshal()
 	return nil
+}
+
+// close closes the sockets and reports whether the first one was open.
+func (l *link) close() bool {
+	l.arp.close()
+	return l.conn.Close() == nil
 }
 
 // send writes one reply.

@@ -9,6 +9,10 @@ type metrics struct {
 	messages    *prometheus.CounterVec // type, vendor, outcome
 	dropped     *prometheus.CounterVec // reason
 	exhausted   prometheus.Counter
+	withheld    prometheus.Counter
+	conflicts   *prometheus.CounterVec // found
+	probes      *prometheus.CounterVec // result
+	foreign     *prometheus.CounterVec // kind
 	storeErrors prometheus.Counter
 	panics      prometheus.Counter
 }
@@ -33,6 +37,18 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		exhausted: f.NewCounter(prometheus.CounterOpts{
 			Name: "dialtone_dhcp_range_exhausted_total", Help: "DISCOVERs without an answer as no address was free.",
 		}),
+		withheld: f.NewCounter(prometheus.CounterOpts{
+			Name: "dialtone_dhcp_withheld_total", Help: "DISCOVERs of clients nobody knows without an answer, as the rest of the range is kept for known phones.",
+		}),
+		conflicts: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "dialtone_dhcp_conflicts_total", Help: "Addresses of the range that another device was found using, by how it was found.",
+		}, []string{"found"}),
+		probes: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "dialtone_dhcp_probes_total", Help: "Looks whether an address is in use before it is offered, by result.",
+		}, []string{"result"}),
+		foreign: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "dialtone_dhcp_foreign_total", Help: "Replies of other DHCP servers that were overheard: of one that should not be there, or with another URL.",
+		}, []string{"kind"}),
 		storeErrors: f.NewCounter(prometheus.CounterOpts{
 			Name: "dialtone_dhcp_store_errors_total", Help: "Leases that could not be saved or deleted.",
 		}),

@@ -37,6 +37,9 @@ type pool struct {
 	held     slotHeap // never leased: offers and declined addresses
 	leased   slotHeap // leases, live and over
 	declined int
+	fixed    map[phone.MAC]*fixedLease // reservations
+	fixedBy  map[uint32]phone.MAC      // whose an address is
+	strange  int                       // bound slots of clients that nobody knows
 }
 
 // slot is one address. Times are Unix nanoseconds, 0 is none.
@@ -46,6 +49,7 @@ type slot struct {
 	holdUntil  int64
 	pos        int32 // in its heap
 	reserved   bool  // never given out
+	strange    bool  // its holder is not known to the inventory
 }
 
 func (s *slot) busyUntil() int64 { return max(s.leaseUntil, s.holdUntil) }
@@ -53,7 +57,7 @@ func (s *slot) busyUntil() int64 { return max(s.leaseUntil, s.holdUntil) }
 // newPool makes a pool of first to last without the reserved addresses.
 func newPool(first, last netip.Addr, reserved ...netip.Addr) *pool {
 	n := int(toUint(last)-toUint(first)) + 1
-	p := &pool{first: toUint(first), slots: make([]slot, n), free: make([]uint64, (n+63)/64), byMAC: map[phone.MAC]int32{}}
+	p := &pool{first: toUint(first), slots: make([]slot, n), free: make([]uint64, (n+63)/64), byMAC: map[phone.MAC]int32{}, fixed: map[phone.MAC]*fixedLease{}, fixedBy: map[uint32]phone.MAC{}}
 	p.held.slots, p.leased.slots = p.slots, p.slots
 	for i := range p.slots {
 		p.setFree(int32(i), true)
@@ -75,11 +79,17 @@ func (p *pool) load(leases []phone.Lease) (loaded int) {
 	for _, l := range leases {
 		a, err := netip.ParseAddr(l.IP)
 		i, ok := p.index(a)
+		if err == nil && p.loadFixedLocked(l, a) {
+			continue
+		}
 		if err != nil || !ok || l.MAC.IsZero() || p.slots[i].reserved || p.slots[i].leaseUntil >= l.ExpiresAt.UnixNano() {
 			continue
 		}
 		if j, has := p.byMAC[l.MAC]; has {
 			p.dropLocked(j)
+		}
+		if _, taken := p.fixedBy[toUint(a)]; taken {
+			continue // reserved for another since
 		}
 		if !p.isFree(i) {
 			p.dropLocked(i)
@@ -89,31 +99,51 @@ func (p *pool) load(leases []phone.Lease) (loaded int) {
 	return len(p.byMAC)
 }
 
-// offer finds the address for a DISCOVER and holds it: the one mac has, the one
-// it wishes, a free one, the lease that is over for longest, at last an offer
-// nobody took up. The zero Addr: exhausted. evicted is who lost an old lease.
-func (p *pool) offer(mac phone.MAC, wish netip.Addr, now time.Time) (a netip.Addr, evicted phone.MAC) {
+// offered is an address held for a client.
+type offered struct {
+	addr    netip.Addr // zero: none is free, or none for a client nobody knows
+	fresh   bool       // the client did not have it before
+	evicted phone.MAC  // who lost an old lease for it
+	kept    bool       // what is left is for known phones
+}
+
+// offer finds the address for a DISCOVER and holds it: the one reserved for mac,
+// the one it has, the one it wishes, a free one, the lease that is over for
+// longest, at last an offer nobody took up.
+func (p *pool) offer(mac phone.MAC, wish netip.Addr, s share, now time.Time) offered {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	t := now.UnixNano()
 	p.reapLocked(t)
+	if a, ok := p.fixedLocked(mac, t); ok {
+		return offered{addr: a}
+	}
 	hold := now.Add(offerHold).UnixNano()
 	if i, ok := p.byMAC[mac]; ok {
-		p.holdLocked(i, hold)
-		return p.addr(i), evicted
+		if owner, taken := p.fixedBy[toUint(p.addr(i))]; !taken || owner == mac {
+			p.holdLocked(i, hold)
+			p.markLocked(i, s)
+			return offered{addr: p.addr(i)}
+		}
+		p.dropLocked(i) // reserved for another since
+	}
+	if p.barredLocked(s) {
+		return offered{kept: true}
 	}
 	i, ok := p.index(wish)
 	if !ok || !p.isFree(i) {
 		i, ok = p.nextFree(mac)
 	}
+	var evicted phone.MAC
 	if !ok {
 		i, evicted, ok = p.evictLocked(t)
 	}
 	if !ok {
-		return a, evicted
+		return offered{}
 	}
 	p.bindLocked(i, mac, 0, hold)
-	return p.addr(i), evicted
+	p.markLocked(i, s)
+	return offered{addr: p.addr(i), fresh: true, evicted: evicted}
 }
 
 // verdict is what a REQUEST's address is to its sender.
@@ -128,10 +158,13 @@ const (
 
 // claim checks that mac may have a and holds it while the lease is saved. With
 // take a client without record may have an address that is free.
-func (p *pool) claim(mac phone.MAC, a netip.Addr, take bool, now time.Time) verdict {
+func (p *pool) claim(mac phone.MAC, a netip.Addr, take bool, s share, now time.Time) verdict {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.reapLocked(now.UnixNano())
+	if v, ok := p.claimFixedLocked(mac, a, now.UnixNano()); ok {
+		return v
+	}
 	i, ok := p.index(a)
 	if !ok || p.slots[i].reserved {
 		return notOfRange
@@ -141,15 +174,17 @@ func (p *pool) claim(mac phone.MAC, a netip.Addr, take bool, now time.Time) verd
 			return wrongAddr
 		}
 		p.holdLocked(i, now.Add(saveHold).UnixNano())
+		p.markLocked(i, s)
 		return claimed
 	}
 	switch {
 	case !take:
 		return noRecord
-	case !p.isFree(i):
+	case !p.isFree(i), p.barredLocked(s):
 		return wrongAddr
 	}
 	p.bindLocked(i, mac, 0, now.Add(saveHold).UnixNano())
+	p.markLocked(i, s)
 	return claimed
 }
 
@@ -158,6 +193,9 @@ func (p *pool) claim(mac phone.MAC, a netip.Addr, take bool, now time.Time) verd
 func (p *pool) commit(mac phone.MAC, a netip.Addr, until time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.commitFixedLocked(mac, a, until) {
+		return true
+	}
 	i, ok := p.index(a)
 	if !ok || p.slots[i].mac != mac {
 		return false
@@ -171,6 +209,9 @@ func (p *pool) commit(mac phone.MAC, a netip.Addr, until time.Time) bool {
 func (p *pool) knows(mac phone.MAC) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.fixed[mac] != nil {
+		return true
+	}
 	_, ok := p.byMAC[mac]
 	return ok
 }
@@ -188,6 +229,10 @@ func (p *pool) withdraw(mac phone.MAC) {
 func (p *pool) release(mac phone.MAC, a netip.Addr, now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if f := p.fixedOf(mac, a); f != nil {
+		f.leaseUntil = min(f.leaseUntil, now.UnixNano())
+		return true
+	}
 	i, ok := p.index(a)
 	if !ok || p.slots[i].mac != mac || p.slots[i].leaseUntil == 0 {
 		return false
@@ -204,6 +249,10 @@ func (p *pool) release(mac phone.MAC, a netip.Addr, now time.Time) bool {
 func (p *pool) decline(mac phone.MAC, a netip.Addr, now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if f := p.fixedOf(mac, a); f != nil {
+		f.restUntil = now.Add(declineHold).UnixNano()
+		return true
+	}
 	i, ok := p.index(a)
 	if !ok || mac.IsZero() || p.slots[i].mac != mac {
 		return false

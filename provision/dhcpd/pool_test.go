@@ -61,7 +61,8 @@ func (m *poolModel) holder(a netip.Addr) (phone.MAC, bool) {
 func (m *poolModel) offer(*rapid.T) { m.offerTo(m.mac()) }
 
 func (m *poolModel) offerTo(mac phone.MAC) netip.Addr {
-	a, evicted := m.p.offer(mac, netip.Addr{}, m.now)
+	o := m.p.offer(mac, netip.Addr{}, share{}, m.now)
+	a, evicted := o.addr, o.evicted
 	if !a.IsValid() {
 		return a
 	}
@@ -97,7 +98,7 @@ func (m *poolModel) lease(*rapid.T) {
 	if !a.IsValid() {
 		return
 	}
-	if v := m.p.claim(mac, a, true, m.now); v != claimed {
+	if v := m.p.claim(mac, a, true, share{}, m.now); v != claimed {
 		m.t.Fatalf("%s was offered %s and may not have it: %d", mac, a, v)
 	}
 	m.commit(mac, a)
@@ -110,7 +111,7 @@ func (m *poolModel) renew(rt *rapid.T) {
 		a = l.addr
 	}
 	l, has := m.live[mac]
-	switch v := m.p.claim(mac, a, rapid.Bool().Draw(rt, "take"), m.now); {
+	switch v := m.p.claim(mac, a, rapid.Bool().Draw(rt, "take"), share{}, m.now); {
 	case v == claimed:
 		m.commit(mac, a)
 	case has && m.now.Before(l.until) && l.addr == a:
@@ -167,10 +168,10 @@ func TestPoolLoad(t *testing.T) {
 	if n != 1 {
 		t.Errorf("%d loaded, want 1", n)
 	}
-	if a, _ := p.offer(macN(2), netip.Addr{}, testNow); a != first {
+	if a := p.offer(macN(2), netip.Addr{}, share{}, testNow).addr; a != first {
 		t.Errorf("the holder was offered %s", a)
 	}
-	if a, _ := p.offer(macN(3), first, testNow); a != first.Next() {
+	if a := p.offer(macN(3), first, share{}, testNow).addr; a != first.Next() {
 		t.Errorf("another was offered %s", a)
 	}
 }
@@ -180,14 +181,14 @@ func TestPoolHonoursWish(t *testing.T) {
 	t.Parallel()
 	p := newPool(netip.MustParseAddr("10.9.0.0"), netip.MustParseAddr("10.9.255.255"))
 	wish := netip.MustParseAddr("10.9.77.7")
-	if a, _ := p.offer(macN(1), wish, testNow); a != wish {
+	if a := p.offer(macN(1), wish, share{}, testNow).addr; a != wish {
 		t.Errorf("offered %s", a)
 	}
-	if a, _ := p.offer(macN(2), wish, testNow); a == wish || !a.IsValid() {
+	if a := p.offer(macN(2), wish, share{}, testNow).addr; a == wish || !a.IsValid() {
 		t.Errorf("offered %s twice", a)
 	}
 	p.withdraw(macN(1)) // it chose another server
-	if a, _ := p.offer(macN(3), wish, testNow); a != wish {
+	if a := p.offer(macN(3), wish, share{}, testNow).addr; a != wish {
 		t.Errorf("a withdrawn address was not free: %s", a)
 	}
 }

@@ -23,7 +23,7 @@ func (s *Server) readLoop(ctx context.Context, i int) {
 		if !errors.Is(err, net.ErrClosed) { // that was watch
 			s.engine.opts.Logger.WarnContext(ctx, "dhcp socket failed, opening it again", "interface", l.name, "error", err)
 		}
-		_ = l.conn.Close()
+		l.close()
 		for s.reopen(ctx, i) != nil {
 			select {
 			case <-ctx.Done():
@@ -45,7 +45,7 @@ func (s *Server) reopen(ctx context.Context, i int) error {
 		return err
 	}
 	l.inRange = s.engine.network.IsValid() && l.prefix == s.engine.network
-	if err := l.open(ctx, o.Port); err != nil {
+	if err := s.open(ctx, l); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -70,7 +70,7 @@ func (s *Server) watch(ctx context.Context, i int) {
 		}
 		l := s.link(i)
 		now, err := inspect(l.name, s.engine.opts.ServerIP, s.engine.opts.Range[0])
-		if (err != nil || !l.same(now)) && l.conn.Close() == nil { // nil is the first close
+		if (err != nil || !l.same(now)) && l.close() { // nil is the first close
 			s.engine.opts.Logger.WarnContext(ctx, "interface changed or is gone", "interface", l.name, "error", err)
 		}
 	}

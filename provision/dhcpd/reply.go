@@ -16,7 +16,9 @@ import (
 type plan struct {
 	typ    dhcpv4.MessageType // OFFER, ACK, NAK; MessageTypeNone is silence
 	yiaddr netip.Addr         // the address offered or given
+	lease  time.Duration      // how long it is given
 	delay  time.Duration      // before the reply is sent
+	probe  bool               // look whether somebody uses yiaddr before it is offered
 
 	save    bool      // the lease must be durable before the reply goes out
 	forget  bool      // the sender's lease is over: delete it
@@ -45,42 +47,46 @@ type network struct {
 	prefix   netip.Prefix // of the addresses; mask and broadcast address
 	router   netip.Addr
 	dns      []netip.Addr
-	lease    time.Duration
 }
 
-// composer builds one reply. It is filled and used by one goroutine.
+// minReply is how long every reply is at least (RFC 1542 section 2.1).
+const minReply = 300
+
+// composer builds one reply.
 type composer struct {
-	pkt   *dhcpv4.DHCPv4
-	size  int // bytes so far, with the End option
-	limit int
+	b     []byte
+	limit int     // without the End option and those that come last
 	given []uint8 // options the phone is told beside the protocol's own
 }
 
 // compose builds the reply that p asks for. It is a pure function of its
 // arguments. given lists the boot options in it.
-func compose(r *request, kind *row, p plan, nw network, f *Facts, now time.Time) (pkt *dhcpv4.DHCPv4, given []uint8) {
+func compose(r *request, kind *row, p plan, nw network, said *said) (reply []byte, given []uint8) {
 	c := newComposer(r, p, nw)
+	relay := r.opts.get(optRelay)
+	c.limit -= 1 + optionLen(relay)
 	if p.typ == dhcpv4.MessageTypeNak {
-		c.add(dhcpv4.OptionMessage.Code(), []byte(p.reason))
-		return c.pkt, nil
+		c.add(optMessage, []byte(p.reason))
+		return c.finish(relay), nil
 	}
 	if p.yiaddr.IsValid() {
-		c.address(nw)
+		c.address(nw, p.lease)
 	} else if r.typ == dhcpv4.MessageTypeInform && nw.prefix.IsValid() && nw.prefix.Contains(r.ciaddr) {
 		c.subnet(nw, r.asked)
 	}
-	for _, o := range kind.options {
-		if !wants(r, kind, o.code) {
-			continue
+	for _, o := range said.rows[kind.index] {
+		v := o.data
+		if o.form == formBootfile {
+			v = []byte(kind.file(r.mac))
 		}
-		if v := kind.value(o, f, r.mac, now); v != nil && c.add(o.code, v) {
+		if wants(r, kind, o.code) && c.add(o.code, v) {
 			c.given = append(c.given, o.code)
 		}
 	}
 	if len(kind.options) > 0 {
-		c.header(r, kind, f)
+		c.fields(r, kind, said)
 	}
-	return c.pkt, c.given
+	return c.finish(relay), c.given
 }
 
 // wants reports whether an option is to go into the reply: it is asked for, or
@@ -95,96 +101,118 @@ func wants(r *request, kind *row, code uint8) bool {
 // newComposer starts a reply with the fixed fields of RFC 2131 table 3 and the
 // options that every reply has.
 func newComposer(r *request, p plan, nw network) *composer {
-	c := &composer{limit: r.limit, size: headerLen + 1, pkt: &dhcpv4.DHCPv4{
-		OpCode:        dhcpv4.OpcodeBootReply,
-		HWType:        r.pkt.HWType,
-		TransactionID: r.pkt.TransactionID,
-		Flags:         r.pkt.Flags,
-		GatewayIPAddr: r.pkt.GatewayIPAddr,
-		ClientHWAddr:  r.pkt.ClientHWAddr,
-		Options:       dhcpv4.Options{},
-	}}
+	c := &composer{limit: r.limit, b: make([]byte, headerLen, 640)}
+	b := c.b
+	b[0], b[1], b[2] = bootReply, ethernet, 6
+	copy(b[xidAt:xidAt+4], r.header[xidAt:])
+	copy(b[flagsAt:ciaddrAt], r.header[flagsAt:])
+	copy(b[giaddrAt:snameAt], r.header[giaddrAt:]) // and chaddr
+	binary.BigEndian.PutUint32(b[fileEnd:], cookie)
 	if p.typ == dhcpv4.MessageTypeAck {
-		c.pkt.ClientIPAddr = r.pkt.ClientIPAddr
+		copy(b[ciaddrAt:yiaddrAt], r.header[ciaddrAt:])
 	}
 	if p.yiaddr.IsValid() {
-		c.pkt.YourIPAddr = p.yiaddr.AsSlice()
+		copy(b[yiaddrAt:siaddrAt], p.yiaddr.AsSlice())
 	}
 	// A relay can only broadcast what has no address (RFC 2131 section 4.3.2 for
 	// the NAK; an OFFER without address is the same case).
-	if r.giaddr.IsValid() && !p.yiaddr.IsValid() && !fromIP(c.pkt.ClientIPAddr).IsValid() {
-		c.pkt.SetBroadcast()
+	if r.giaddr.IsValid() && !p.yiaddr.IsValid() && (p.typ != dhcpv4.MessageTypeAck || !r.ciaddr.IsValid()) {
+		b[flagsAt] |= broadcastFlag
 	}
-	c.force(dhcpv4.OptionDHCPMessageType, []byte{byte(p.typ)})
-	c.force(dhcpv4.OptionServerIdentifier, nw.serverID.AsSlice())
-	for _, echo := range []dhcpv4.OptionCode{dhcpv4.OptionClientIdentifier, dhcpv4.OptionRelayAgentInformation} { // RFC 6842, RFC 3046
-		if v, ok := r.pkt.Options[echo.Code()]; ok {
-			c.force(echo, v)
-		}
+	id := nw.serverID.As4()
+	c.force(optType, []byte{byte(p.typ)})
+	c.force(optServerID, id[:])
+	if v := r.opts.get(optClientID); v != nil { // RFC 6842
+		c.force(optClientID, v)
 	}
 	return c
 }
 
 // address adds what belongs to a leased address, whether asked for or not.
-func (c *composer) address(nw network) {
-	seconds := func(d time.Duration) []byte { return binary.BigEndian.AppendUint32(nil, uint32(d/time.Second)) }
-	c.force(dhcpv4.OptionIPAddressLeaseTime, seconds(nw.lease))
-	c.force(dhcpv4.OptionRenewTimeValue, seconds(nw.lease/2))
-	c.force(dhcpv4.OptionRebindingTimeValue, seconds(nw.lease/8*7))
+func (c *composer) address(nw network, lease time.Duration) {
+	seconds := func(code uint8, d time.Duration) {
+		var b [4]byte
+		binary.BigEndian.PutUint32(b[:], uint32(d/time.Second))
+		c.force(code, b[:])
+	}
+	seconds(optLeaseTime, lease)
+	seconds(optT1, lease/2)
+	seconds(optT2, lease/8*7)
 	c.subnet(nw, nil)
 }
 
 // subnet adds mask, router and DNS servers: those in asked, or with an empty
 // list all of them, which every client can use.
 func (c *composer) subnet(nw network, asked []byte) {
-	want := func(code dhcpv4.OptionCode) bool { return len(asked) == 0 || slices.Contains(asked, code.Code()) }
-	if want(dhcpv4.OptionSubnetMask) {
-		c.add(dhcpv4.OptionSubnetMask.Code(), net.CIDRMask(nw.prefix.Bits(), 32))
+	want := func(code uint8) bool { return len(asked) == 0 || slices.Contains(asked, code) }
+	if want(optMask) {
+		c.add(optMask, net.CIDRMask(nw.prefix.Bits(), 32))
 	}
-	if want(dhcpv4.OptionRouter) {
-		c.add(dhcpv4.OptionRouter.Code(), addrBytes(nw.router))
+	if want(optRouter) {
+		c.add(optRouter, addrBytes(nw.router))
 	}
-	if want(dhcpv4.OptionDomainNameServer) {
-		c.add(dhcpv4.OptionDomainNameServer.Code(), addrBytes(nw.dns...))
+	if want(optDNS) {
+		c.add(optDNS, addrBytes(nw.dns...))
 	}
-	if want(dhcpv4.OptionBroadcastAddress) {
-		c.add(dhcpv4.OptionBroadcastAddress.Code(), lastAddr(nw.prefix).AsSlice())
+	if want(optBroadcast) {
+		c.add(optBroadcast, lastAddr(nw.prefix).AsSlice())
 	}
 }
 
-// header fills the BOOTP fields that some phones read instead of options
+// fields fills the BOOTP fields that some phones read instead of options
 // (PROVISIONING.md 6, TechnitiumSoftware/DnsServer#1078).
-func (c *composer) header(r *request, kind *row, f *Facts) {
-	if a := f.tftpAddr(); a.IsValid() {
-		c.pkt.ServerIPAddr = a.AsSlice()
+func (c *composer) fields(r *request, kind *row, said *said) {
+	if said.tftp.IsValid() {
+		copy(c.b[siaddrAt:giaddrAt], said.tftp.AsSlice())
 	}
-	if host := f.tftpHost(); len(host) < 64 {
-		c.pkt.ServerHostName = host
+	if len(said.tftpHost) < fileAt-snameAt {
+		copy(c.b[snameAt:fileAt], said.tftpHost)
 	}
-	if file := kind.file(r.mac); slices.Contains(c.given, 67) && len(file) < 128 {
-		c.pkt.BootFileName = file
+	if file := kind.file(r.mac); slices.Contains(c.given, optBootfile) && len(file) < fileEnd-fileAt {
+		copy(c.b[fileAt:fileEnd], file)
 	}
 }
 
 // add puts in an option if it has a value and fits into the client's largest message.
 func (c *composer) add(code uint8, v []byte) bool {
-	n := optionLen(v)
-	if len(v) == 0 || c.size+n > c.limit {
+	if len(v) == 0 || len(c.b)+optionLen(v) > c.limit {
 		return false
 	}
-	c.size += n
-	c.pkt.Options[code] = v
+	c.force(code, v)
 	return true
 }
 
-// force puts in an option that the protocol demands.
-func (c *composer) force(code dhcpv4.OptionCode, v []byte) {
-	c.size += optionLen(v)
-	c.pkt.Options[code.Code()] = v
+// force puts in an option that the protocol demands, in pieces when it is long
+// (RFC 3396).
+func (c *composer) force(code uint8, v []byte) {
+	for {
+		n := min(len(v), 255)
+		c.b = append(append(c.b, code, uint8(n)), v[:n]...)
+		if v = v[n:]; len(v) == 0 {
+			return
+		}
+	}
 }
 
-// optionLen is what v takes on the wire, split as RFC 3396 wants it.
-func optionLen(v []byte) int { return len(v) + 2*max(1, (len(v)+254)/255) }
+// finish adds option 82 as the last (RFC 3046 section 2.2) and the end.
+func (c *composer) finish(relay []byte) []byte {
+	if relay != nil {
+		c.force(optRelay, relay)
+	}
+	c.b = append(c.b, optEnd)
+	if n := minReply - len(c.b); n > 0 {
+		c.b = append(c.b, make([]byte, n)...)
+	}
+	return c.b
+}
+
+// optionLen is what v takes on the wire, split as RFC 3396 wants it; nothing of nil.
+func optionLen(v []byte) int {
+	if v == nil {
+		return 0
+	}
+	return len(v) + 2*max(1, (len(v)+254)/255)
+}
 
 // destination is where a reply goes: RFC 2131 section 4.1. A client without an
 // address is reached by broadcast, which RFC 2131 allows, as unicast would need

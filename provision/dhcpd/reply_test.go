@@ -237,9 +237,6 @@ func TestTable(t *testing.T) {
 			if codes[o.code] || o.source == "" {
 				t.Errorf("%s: option %d twice or without source", r.name, o.code)
 			}
-			if strings.Contains(o.source, "[U]") != o.unverified && !strings.Contains(o.source, "not in the sources") && r.name != "generic" {
-				t.Errorf("%s: option %d: mark and source differ", r.name, o.code)
-			}
 			codes[o.code] = true
 		}
 		for _, c := range r.forced {

@@ -4,13 +4,10 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"io"
-	"net"
 	"net/netip"
 	"slices"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
-	"github.com/insomniacslk/dhcp/iana"
 
 	"pbx.dev/dialtone/internal/phone"
 )
@@ -18,18 +15,33 @@ import (
 // errNotRequest is a well-formed packet that is none of our business.
 var errNotRequest = errors.New("not a request of an Ethernet DHCP client")
 
+// Where the fixed fields are (RFC 2131 section 2). The codec is our own, since the
+// library's costs more than all the rest of an answer; the tests read every reply
+// with the library.
 const (
-	headerLen = 240 // fixed fields and cookie, RFC 2131 section 2
+	headerLen = 240 // fixed fields and cookie
+	xidAt     = 4
+	flagsAt   = 10
+	ciaddrAt  = 12
+	yiaddrAt  = 16
+	siaddrAt  = 20
+	giaddrAt  = 24
+	chaddrAt  = 28
 	snameAt   = 44
 	fileAt    = 108
 	fileEnd   = 236
-	chaddrAt  = 28
+	cookie    = 0x63825363
+
+	bootRequest, bootReply = 1, 2
+	ethernet               = 1
+	broadcastFlag          = 0x80
 )
 
 // request is a client's message, read once. Addresses are the zero Addr when
 // absent or 0.0.0.0.
 type request struct {
-	pkt       *dhcpv4.DHCPv4
+	header    []byte // the fixed fields
+	opts      options
 	typ       dhcpv4.MessageType
 	mac       phone.MAC
 	peer      netip.AddrPort // who sent the datagram: the client or a relay
@@ -42,86 +54,83 @@ type request struct {
 	limit     int        // largest reply, bytes of UDP payload
 }
 
-// parse reads a datagram. The request shares no memory with b.
+// parse reads a datagram. The request is valid as long as b is.
 func parse(b []byte, peer netip.AddrPort) (*request, error) {
-	pkt, err := dhcpv4.FromBytes(b)
-	if errors.Is(err, io.ErrUnexpectedEOF) && len(b) > headerLen {
-		// Only the End option is missing. Others accept that, and so do we.
-		pkt, err = dhcpv4.FromBytes(append(bytes.Clone(b), dhcpv4.OptionEnd.Code()))
-	}
-	if err != nil {
-		return nil, err
-	}
-	r := &request{pkt: pkt, peer: netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port())}
-	if pkt.OpCode != dhcpv4.OpcodeBootRequest || pkt.HWType != iana.HWTypeEthernet || len(pkt.ClientHWAddr) != len(r.mac) {
+	if len(b) < headerLen || binary.BigEndian.Uint32(b[fileEnd:]) != cookie ||
+		b[0] != bootRequest || b[1] != ethernet || b[2] != 6 {
 		return nil, errNotRequest
 	}
-	r.mac = phone.MAC(pkt.ClientHWAddr)
+	r := &request{header: b[:headerLen:headerLen], peer: netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port()), mac: phone.MAC(b[chaddrAt : chaddrAt+6])}
 	if r.mac.IsZero() || r.mac[0]&1 != 0 { // a group address is nobody's
 		return nil, errNotRequest
 	}
-	readOverload(pkt.Options, b)
-	r.typ = pkt.MessageType()
+	if err := r.opts.read(b[headerLen:]); err != nil {
+		return nil, err
+	}
+	r.readOverload(b)
+	if v := r.opts.get(optType); len(v) == 1 {
+		r.typ = dhcpv4.MessageType(v[0])
+	}
 	switch r.typ {
 	case dhcpv4.MessageTypeDiscover, dhcpv4.MessageTypeRequest, dhcpv4.MessageTypeDecline,
 		dhcpv4.MessageTypeRelease, dhcpv4.MessageTypeInform:
 	default:
 		return nil, errNotRequest
 	}
-	r.ciaddr, r.giaddr = fromIP(pkt.ClientIPAddr), fromIP(pkt.GatewayIPAddr)
-	r.requested = fromIP(net.IP(pkt.Options.Get(dhcpv4.OptionRequestedIPAddress)))
-	r.serverID = fromIP(net.IP(pkt.Options.Get(dhcpv4.OptionServerIdentifier)))
-	r.asked = pkt.Options.Get(dhcpv4.OptionParameterRequestList)
-	r.subnet = selectedSubnet(pkt, r.giaddr)
-	r.limit = replyLimit(pkt.Options)
+	r.ciaddr, r.giaddr = fromBytes(b[ciaddrAt:yiaddrAt]), fromBytes(b[giaddrAt:chaddrAt])
+	r.requested = fromBytes(r.opts.get(optRequested))
+	r.serverID = fromBytes(r.opts.get(optServerID))
+	r.asked = r.opts.get(optAsked)
+	r.subnet = r.selectedSubnet()
+	r.limit = replyLimit(r.opts.get(optMaxSize))
 	return r, nil
 }
 
 // readOverload adds the options that a client put into the file and sname
-// fields (option 52; RFC 2132 section 9.3, order of RFC 3396). The library does
-// not. A malformed field is left out.
-func readOverload(opts dhcpv4.Options, b []byte) {
-	v := opts.Get(dhcpv4.OptionOptionOverload)
+// fields (option 52; RFC 2132 section 9.3, order of RFC 3396). A malformed field
+// is left out.
+func (r *request) readOverload(b []byte) {
+	v := r.opts.get(optOverload)
 	if len(v) != 1 {
 		return
 	}
-	var fields [][]byte
-	if v[0]&1 != 0 {
-		fields = append(fields, b[fileAt:fileEnd])
-	}
-	if v[0]&2 != 0 {
-		fields = append(fields, b[snameAt:fileAt])
-	}
-	for _, f := range fields {
-		extra := dhcpv4.Options{}
-		if extra.FromBytes(f) != nil {
+	for _, f := range []struct {
+		bit   uint8
+		field []byte
+	}{{1, b[fileAt:fileEnd]}, {2, b[snameAt:fileAt]}} {
+		var extra options
+		if v[0]&f.bit == 0 || extra.read(f.field) != nil {
 			continue
 		}
-		for code, data := range extra {
-			opts[code] = append(opts[code], data...)
+		for _, o := range extra.list {
+			r.opts.add(o.code, o.data)
 		}
 	}
 }
 
 // selectedSubnet is an address in the client's network as a relay tells it:
 // link selection (RFC 3527) where the relay uses it, else giaddr.
-func selectedSubnet(pkt *dhcpv4.DHCPv4, giaddr netip.Addr) netip.Addr {
+func (r *request) selectedSubnet() netip.Addr {
 	const linkSelection = 5
-	if info := pkt.RelayAgentInfo(); info != nil && giaddr.IsValid() {
-		if a := fromIP(net.IP(info.Options[linkSelection])); a.IsValid() {
+	if !r.giaddr.IsValid() {
+		return r.giaddr
+	}
+	var sub options
+	if sub.read(r.opts.get(optRelay)) == nil {
+		if a := fromBytes(sub.get(linkSelection)); a.IsValid() {
 			return a
 		}
 	}
-	return giaddr
+	return r.giaddr
 }
 
 // replyLimit is how long a reply may be: option 57 counts the IP and UDP
 // headers too; below 576 it is not valid (RFC 2132 section 9.10), and above
 // 1500 the reply would be fragmented.
-func replyLimit(opts dhcpv4.Options) int {
+func replyLimit(v []byte) int {
 	const least, most, headers = 576, 1500, 28
 	n := least
-	if v := opts.Get(dhcpv4.OptionMaximumDHCPMessageSize); len(v) == 2 {
+	if len(v) == 2 {
 		n = min(max(least, int(binary.BigEndian.Uint16(v))), most)
 	}
 	return n - headers
@@ -132,13 +141,13 @@ func (r *request) asksFor(codes ...uint8) bool {
 	return slices.ContainsFunc(codes, func(c uint8) bool { return bytes.IndexByte(r.asked, c) >= 0 })
 }
 
-// fromIP is the IPv4 address in ip; the zero Addr for none, 0.0.0.0 and
+// fromBytes is the IPv4 address in b; the zero Addr for none, 0.0.0.0 and
 // anything that is not four bytes.
-func fromIP(ip net.IP) netip.Addr {
-	if a, ok := netip.AddrFromSlice(ip); ok && a.Is4() && !a.IsUnspecified() {
-		return a
+func fromBytes(b []byte) netip.Addr {
+	if len(b) != 4 || b[0]|b[1]|b[2]|b[3] == 0 {
+		return netip.Addr{}
 	}
-	return netip.Addr{}
+	return netip.AddrFrom4([4]byte(b))
 }
 
 func toUint(a netip.Addr) uint32 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,6 +37,9 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("dhcp: %w", err)
 	}
 	e := &engine{opts: o, rows: rows(), metrics: newMetrics(o.Registerer), logs: newLimitedLogs()}
+	for i := range e.rows {
+		e.rows[i].index = i
+	}
 	return &Server{engine: e, crew: newCrew(e), poll: pollInterface}, nil
 }
 
@@ -55,7 +59,7 @@ func (s *Server) Listen() error {
 		}
 	}
 	for i, l := range links {
-		if err := l.open(ctx, s.engine.opts.Port); err != nil {
+		if err := s.open(ctx, l); err != nil {
 			closeLinks(links[:i])
 			return fmt.Errorf("dhcp: %w", err)
 		}
@@ -63,6 +67,22 @@ func (s *Server) Listen() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.links = links
+	return nil
+}
+
+// open opens the sockets of a link.
+func (s *Server) open(ctx context.Context, l *link) error {
+	o := &s.engine.opts
+	if err := l.open(ctx, o.Port); err != nil {
+		return err
+	}
+	if o.Mode != Lease {
+		return nil
+	}
+	var err error
+	if l.arp, err = openARP(l.name); err != nil {
+		o.Logger.InfoContext(ctx, "addresses are offered without looking whether somebody uses them", "interface", l.name, "error", err)
+	}
 	return nil
 }
 
@@ -107,15 +127,42 @@ func (e *engine) openPool(ctx context.Context, links []*link) error {
 		l.inRange = l.prefix == e.network
 	}
 	reserved = append(reserved, e.network.Addr(), lastAddr(e.network))
+	e.never = reserved
 	leases, err := e.opts.Leases.Leases(ctx)
 	if err != nil {
 		return fmt.Errorf("read leases: %w", err)
 	}
 	e.pool = newPool(first, last, reserved...)
+	for mac, a := range e.opts.Reservations {
+		e.reserve(mac, a)
+	}
 	n := e.pool.load(leases)
 	e.opts.Logger.InfoContext(ctx, "dhcp leases read", "stored", len(leases), "in_range", n)
 	watchPool(e.opts.Registerer, e)
 	return nil
+}
+
+// Reserve keeps an address for one client, beside those of Options.Reservations;
+// the zero Addr ends that. What cannot be is logged and put on the phone's timeline.
+// It does nothing in proxy mode.
+func (s *Server) Reserve(mac phone.MAC, a netip.Addr) {
+	if s.engine.pool != nil {
+		s.engine.reserve(mac, a)
+	}
+}
+
+func (e *engine) reserve(mac phone.MAC, a netip.Addr) {
+	var err error
+	if a.IsValid() && (!e.network.Contains(a) || a == e.network.Addr() || a == lastAddr(e.network) || slices.Contains(e.never, a)) {
+		err = fmt.Errorf("%s is not an address for a phone in the network %s: %w", a, e.network, phone.ErrInvalid)
+		a = netip.Addr{}
+	}
+	if err = errors.Join(err, e.pool.reserve(mac, a)); err != nil {
+		e.opts.Logger.Warn("address not reserved", "mac", mac, "ip", a, "error", err)
+		e.opts.Recorder(phone.Event{
+			At: e.opts.Now(), Kind: phone.EventAdmin, MAC: mac, Proto: "dhcp", Path: "reservation", Outcome: outcomeError, Detail: "not reserved: " + err.Error(),
+		})
+	}
 }
 
 // Addrs lists the local addresses Listen opened, for the listener table.
@@ -184,7 +231,7 @@ func (s *Server) closeSockets() {
 
 func closeLinks(links []*link) {
 	for _, l := range links {
-		_ = l.conn.Close() // a second close reports only that
+		l.close() // a second close does nothing
 	}
 }
 

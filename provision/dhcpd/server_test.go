@@ -239,7 +239,7 @@ func TestEvictedLeaseIsForgotten(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	e.pool.offer(macN(2), netip.Addr{}, testNow)
+	e.pool.offer(macN(2), netip.Addr{}, share{}, testNow)
 	c := newCrew(e)
 	c.start(t.Context())
 	c.evict(macN(1))

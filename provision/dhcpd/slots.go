@@ -23,11 +23,15 @@ func (p *pool) reapLocked(t int64) {
 // evictLocked takes an address from somebody when none is free. evicted is the
 // holder of an old lease, who has to be forgotten by the store too.
 func (p *pool) evictLocked(t int64) (i int32, evicted phone.MAC, ok bool) {
-	if len(p.leased.order) > 0 {
+	for len(p.leased.order) > 0 {
 		i = p.leased.order[0]
-		if s := &p.slots[i]; s.busyUntil() <= t {
-			evicted = s.mac
-			p.dropLocked(i)
+		s := &p.slots[i]
+		if s.busyUntil() > t {
+			break
+		}
+		evicted = s.mac
+		p.dropLocked(i)
+		if p.isFree(i) { // else it is reserved for another since
 			return i, evicted, true
 		}
 	}
@@ -36,7 +40,7 @@ func (p *pool) evictLocked(t int64) (i int32, evicted phone.MAC, ok bool) {
 		s := &p.slots[i]
 		if !s.mac.IsZero() && s.holdUntil-int64(offerHold-offerMin) <= t {
 			p.dropLocked(i)
-			return i, evicted, true
+			return i, evicted, p.isFree(i)
 		}
 	}
 	return 0, evicted, false
@@ -46,7 +50,7 @@ func (p *pool) evictLocked(t int64) (i int32, evicted phone.MAC, ok bool) {
 func (p *pool) bindLocked(i int32, mac phone.MAC, leaseUntil, holdUntil int64) {
 	s := &p.slots[i]
 	p.setFree(i, false)
-	s.mac, s.leaseUntil, s.holdUntil = mac, leaseUntil, holdUntil
+	s.mac, s.leaseUntil, s.holdUntil = mac, leaseUntil, holdUntil // what a flag says stays
 	if mac.IsZero() {
 		p.declined++
 	} else {
@@ -70,8 +74,12 @@ func (p *pool) dropLocked(i int32) {
 	} else {
 		delete(p.byMAC, s.mac)
 	}
+	if s.strange {
+		p.strange--
+	}
 	*s = slot{}
-	p.setFree(i, true)
+	_, taken := p.fixedBy[p.first+uint32(i)]
+	p.setFree(i, !taken)
 }
 
 // holdLocked keeps a bound slot busy until t at least.
