@@ -28,6 +28,8 @@ type Options struct {
 	Keys        Keys
 	Timeline    Timeline
 	Files       Files
+	// Templates nil leaves their routes out.
+	Templates Templates
 	// Tokens are the secret paths of phones. TokenURL is where a phone with a token
 	// fetches its files; zero: this server tells phones no URL.
 	Tokens   Tokens

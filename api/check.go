@@ -22,13 +22,16 @@ func checkShape(meantFor, value any) error {
 }
 
 // shapeErrors knows the types that bodies are made of: structs, slices, maps of
-// strings, texts, whole numbers and times. null fits everything.
+// strings, texts, whole numbers, truths and times. null fits everything.
 func shapeErrors(path string, t reflect.Type, value any) []error {
 	if value == nil {
 		return nil
 	}
 	if t == reflect.TypeFor[time.Time]() {
 		return scalarError(path, "a time such as 2026-01-31T12:00:00Z", isTime(value))
+	}
+	if t.Kind() == reflect.Pointer { // of what may be left out
+		t = t.Elem()
 	}
 	switch t.Kind() {
 	case reflect.Struct:
@@ -39,6 +42,9 @@ func shapeErrors(path string, t reflect.Type, value any) []error {
 		return listErrors(path, t.Elem(), value)
 	case reflect.Int:
 		return scalarError(path, "a whole number", isWhole(value))
+	case reflect.Bool:
+		_, ok := value.(bool)
+		return scalarError(path, "true or false", ok)
 	}
 	_, ok := value.(string)
 	return scalarError(path, "a text", ok)
@@ -98,6 +104,11 @@ func fieldType(t reflect.Type, name string) reflect.Type {
 		tag, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
 		if tag == name {
 			return t.Field(i).Type
+		}
+		if t.Field(i).Anonymous {
+			if inner := fieldType(t.Field(i).Type, name); inner != nil {
+				return inner
+			}
 		}
 	}
 	return nil

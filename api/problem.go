@@ -25,6 +25,8 @@ type problem struct {
 type fieldProblem struct {
 	Field  string `json:"field"`
 	Detail string `json:"detail"`
+	Line   int    `json:"line,omitempty"`   // of a text; 1 is the first
+	Column int    `json:"column,omitempty"` // 1 is the first
 }
 
 // refusal is an outcome of the edge itself: authentication, method, body.
@@ -102,7 +104,7 @@ func fieldProblems(err error) []fieldProblem {
 	case nil:
 		return nil
 	case *phone.FieldError:
-		return []fieldProblem{{e.Field, e.Reason}}
+		return []fieldProblem{{e.Field, e.Reason, e.Line, e.Column}}
 	case interface{ Unwrap() []error }:
 		var all []fieldProblem
 		for _, inner := range e.Unwrap() {

@@ -74,6 +74,9 @@ func (s *server) routes() []route {
 	}
 	table = append(table, s.tokenRoutes()...)
 	table = append(table, s.uploadRoutes()...)
+	if s.Templates != nil {
+		table = append(table, s.templateRoutes()...)
+	}
 	if s.MetricsHandler != nil {
 		table = append(table, route{"GET", "/metrics", "", s.prometheus})
 	}

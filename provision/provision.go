@@ -75,6 +75,10 @@ type Options struct {
 	Renderer  Renderer
 	Facts     func() Facts
 
+	// Choose picks the template of a file ("yealink/phone") for a device; nil: it is
+	// always Renderer's.
+	Choose func(file string, d phone.Device) templates.Choice
+
 	// Firmware holds images by file name; nil: there are none. Its files must seek.
 	Firmware fs.FS
 	// Uploads keeps what phones store; nil: nothing is taken.

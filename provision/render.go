@@ -38,7 +38,10 @@ func (k *factsKeeper) number(f Facts) int64 {
 func (s *Service) rendered(f *fetch, r role, d phone.Device) (File, error) {
 	facts := s.opts.Facts()
 	key := cacheKey{mac: d.MAC, vendor: d.Vendor, kind: r.kind}
-	ver := version{device: d.ID, revision: d.Revision, templates: s.opts.Renderer.Revision(), facts: s.facts.number(facts)}
+	choice := s.choose(r, d)
+	ver := version{
+		device: d.ID, revision: d.Revision, templates: s.opts.Renderer.Revision(), template: choice.Template, facts: s.facts.number(facts),
+	}
 	e, ok := s.cache.get(key)
 	if ok && e.version == ver {
 		s.metrics.cached("hit")
@@ -46,7 +49,7 @@ func (s *Service) rendered(f *fetch, r role, d phone.Device) (File, error) {
 	}
 	s.metrics.cached("miss")
 	start := s.now()
-	body, err := s.render(r, d, facts, s.opts.Renderer.Render)
+	body, err := s.render(r, d, facts, choice, Renderer.Render)
 	if err != nil {
 		return f.fail(ourFault{fmt.Errorf("render %s for %s: %w", r.template, d.MAC, err)}, "the file could not be rendered")
 	}
@@ -64,20 +67,66 @@ type ourFault struct{ cause error }
 func (e ourFault) Error() string { return e.cause.Error() }
 
 func (s *Service) render(
-	r role, d phone.Device, facts Facts, with func(io.Writer, string, templates.View) error,
+	r role, d phone.Device, facts Facts, choice templates.Choice, with func(Renderer, io.Writer, string, templates.View) error,
 ) ([]byte, error) {
 	view, err := s.view(d, facts)
 	if err != nil {
 		return nil, err
 	}
+	renderer := s.opts.Renderer
+	if choice.Set != nil {
+		renderer, view.Vars = choice.Set, variables(choice.Variables, d.Settings)
+	}
 	var b bytes.Buffer
-	if err := with(&b, r.template, view); err != nil {
+	if err := with(renderer, &b, r.template, view); err != nil {
 		return nil, err
 	}
 	if r.binary {
 		return grandstreamBinary(d.MAC, b.Bytes())
 	}
 	return b.Bytes(), nil
+}
+
+// choose picks the template of a file for a device; the zero Choice is Renderer's.
+func (s *Service) choose(r role, d phone.Device) templates.Choice {
+	if s.opts.Choose == nil {
+		return templates.Choice{}
+	}
+	return s.opts.Choose(r.template, d)
+}
+
+// variablePrefix is what the settings are called that fill a template's variables.
+const variablePrefix = "vars."
+
+// variables are the values of what a template declares: the phone's own, else the
+// defaults.
+func variables(declared []phone.TemplateVariable, settings map[string]string) map[string]string {
+	if len(declared) == 0 {
+		return nil
+	}
+	out := make(map[string]string, len(declared))
+	for _, v := range declared {
+		out[v.Name] = v.Default
+		if own, ok := settings[variablePrefix+v.Name]; ok {
+			out[v.Name] = own
+		}
+	}
+	return out
+}
+
+// With renders the file that c is the template of, for d, with every secret masked:
+// what the phone would get if c were chosen. A template of no file of d's vendor is
+// phone.ErrNotFound.
+func (s *Service) With(_ context.Context, d phone.Device, c templates.Choice) ([]byte, error) {
+	for _, r := range roles(d.Vendor) {
+		if r.template == c.File && !r.binary {
+			if !r.own {
+				d = phone.Device{Vendor: d.Vendor}
+			}
+			return s.render(r, d, s.opts.Facts(), c, Renderer.RenderMasked)
+		}
+	}
+	return nil, fmt.Errorf("template %.60q: %w", c.File, phone.ErrNotFound)
 }
 
 func etagOf(body []byte) string {
@@ -166,7 +215,7 @@ func (s *Service) Preview(_ context.Context, d phone.Device, name string) ([]byt
 	if !r.own {
 		d = phone.Device{Vendor: d.Vendor}
 	}
-	body, err := s.render(r, d, s.opts.Facts(), s.opts.Renderer.RenderMasked)
+	body, err := s.render(r, d, s.opts.Facts(), s.choose(r, d), Renderer.RenderMasked)
 	if err != nil {
 		return nil, fmt.Errorf("preview %s: %w", t.Name, err)
 	}

@@ -140,7 +140,9 @@ type SampleError struct {
 }
 
 // Error implements error.
-func (e *SampleError) Error() string { return "for the sample phone \"" + e.Sample + "\": " + e.Err.Error() }
+func (e *SampleError) Error() string {
+	return "for the sample phone \"" + e.Sample + "\": " + e.Err.Error()
+}
 
 // Unwrap returns the *Output or *Error.
 func (e *SampleError) Unwrap() error { return e.Err }

@@ -84,9 +84,24 @@ type Library struct {
 	revision string
 }
 
+// VariantError says why a variant is left out.
+type VariantError struct {
+	Name     string
+	Revision int64
+	Err      error
+}
+
+// Error implements error.
+func (e *VariantError) Error() string {
+	return fmt.Sprintf("template %s, revision %d: %v", e.Name, e.Revision, e.Err)
+}
+
+// Unwrap returns the *Error of the text.
+func (e *VariantError) Unwrap() error { return e.Err }
+
 // NewLibrary returns a library of base and variants. A variant that does not parse
-// is left out, so that phones get the template it stood in for, and its *Error is
-// among those returned.
+// is left out, so that phones get the template it stood in for, and its
+// *VariantError is among those returned.
 func NewLibrary(base *Set, variants ...Variant) (*Library, []error) {
 	l := &Library{base: base, variants: map[string][]loaded{}}
 	h := sha256.New()
@@ -95,7 +110,7 @@ func NewLibrary(base *Set, variants ...Variant) (*Library, []error) {
 	for _, v := range variants {
 		set, err := base.With(v)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("template %s, revision %d: %w", v.Name, v.Revision, err))
+			errs = append(errs, &VariantError{Name: v.Name, Revision: v.Revision, Err: err})
 			continue
 		}
 		l.variants[v.File] = append(l.variants[v.File], loaded{v, set})
@@ -106,7 +121,9 @@ func NewLibrary(base *Set, variants ...Variant) (*Library, []error) {
 			return cmp.Or(b.weight()-a.weight(), strings.Compare(a.Name, b.Name))
 		})
 	}
-	l.revision = hex.EncodeToString(h.Sum(nil)[:8])
+	if l.revision = base.Revision(); len(l.variants) > 0 {
+		l.revision = hex.EncodeToString(h.Sum(nil)[:8])
+	}
 	return l, errs
 }
 

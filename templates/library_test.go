@@ -31,8 +31,16 @@ func TestPick(t *testing.T) {
 		t.Errorf("errors %v", errs)
 	}
 	for _, tt := range []struct{ model, firmware, want string }{
-		{"", "", "all"}, {"T48S", "", "all"}, {"SIP-T46S", "", "all"}, {"T46S", "", "t46"}, {"t46 s", "", "t46"}, {"T46U", "66.85.0.5", "t46"},
-		{"T46S", "66.85.0.5", "t46-old"}, {"T46S", "66.86.0.15", "t46"}, {"T48S", "66.86.0.15", "new"}, {"T48S", "66.85.0.5", "all"},
+		{"", "", "all"},
+		{"T48S", "", "all"},
+		{"SIP-T46S", "", "all"},
+		{"T46S", "", "t46"},
+		{"t46 s", "", "t46"},
+		{"T46U", "66.85.0.5", "t46"},
+		{"T46S", "66.85.0.5", "t46-old"},
+		{"T46S", "66.86.0.15", "t46"},
+		{"T48S", "66.86.0.15", "new"},
+		{"T48S", "66.85.0.5", "all"},
 	} {
 		if got := l.Pick("yealink/phone", tt.model, tt.firmware); got.Template != tt.want {
 			t.Errorf("%q with firmware %q gets %q, want %q", tt.model, tt.firmware, got.Template, tt.want)

@@ -119,10 +119,9 @@ func (v View) masked() View {
 // tokenPath is the part of a URL that only one phone may know.
 var tokenPath = regexp.MustCompile(`/p/[^/]+/`)
 
-// secretName recognises raw parameters that hold a secret: by name for Polycom and
-// Yealink, by number for Grandstream (admin, user and account passwords, keys of
+// SecretParam recognises vendor parameters that hold a secret: by name for Polycom
+// and Yealink, by number for Grandstream (admin, user and account passwords, keys of
 // the configuration file, HTTP password; phone-facts grandstream_pvalues.csv).
-// SecretParam reports whether a vendor parameter holds a secret, by its name.
 func SecretParam(name string) bool { return secretName.MatchString(name) }
 
 var secretName = regexp.MustCompile(

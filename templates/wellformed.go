@@ -74,7 +74,7 @@ func yealinkParameters(body []byte) ([]Parameter, error) {
 // polycomParameters reads the attributes of all elements.
 func polycomParameters(body []byte) ([]Parameter, error) {
 	var out []Parameter
-	err := readXML(body, func(line int, path []string, start *xml.StartElement, _ string) error {
+	err := readXML(body, func(line int, names []string, start *xml.StartElement, _ string) error {
 		if start == nil {
 			return nil
 		}
@@ -82,7 +82,7 @@ func polycomParameters(body []byte) ([]Parameter, error) {
 		for _, a := range start.Attr {
 			name := a.Name.Local
 			if here[name] {
-				return &Output{line, fmt.Sprintf("%s stands twice in <%s>, which is not well-formed", name, path[len(path)-1])}
+				return &Output{line, fmt.Sprintf("%s stands twice in <%s>, which is not well-formed", name, names[len(names)-1])}
 			}
 			here[name] = true
 			out = append(out, Parameter{name, a.Value, line})
@@ -96,14 +96,14 @@ func polycomParameters(body []byte) ([]Parameter, error) {
 func grandstreamParameters(body []byte) ([]Parameter, error) {
 	var out []Parameter
 	seen := map[string]bool{}
-	err := readXML(body, func(line int, path []string, start *xml.StartElement, text string) error {
-		if path[0] != "gs_provision" {
+	err := readXML(body, func(line int, names []string, start *xml.StartElement, text string) error {
+		if names[0] != "gs_provision" {
 			return &Output{line, "the root element must be gs_provision"}
 		}
-		if start != nil || len(path) != 3 || path[1] != "config" {
+		if start != nil || len(names) != 3 || names[1] != "config" {
 			return nil
 		}
-		name := path[2]
+		name := names[2]
 		if seen[name] {
 			return &Output{line, name + " stands twice"}
 		}
@@ -119,7 +119,7 @@ const maxDepth = 16
 
 // readXML calls visit at the start of every element (with it) and at its end (with
 // nil and the text right before), with the names from the root down to it.
-func readXML(body []byte, visit func(line int, path []string, start *xml.StartElement, text string) error) error {
+func readXML(body []byte, visit func(line int, names []string, start *xml.StartElement, text string) error) error {
 	r := xmlReader{body: body, d: xml.NewDecoder(bytes.NewReader(body)), visit: visit}
 	if !bytes.HasPrefix(body, []byte("<?xml ")) {
 		return &Output{1, "must start with <?xml, with nothing before it"}
@@ -140,7 +140,7 @@ func readXML(body []byte, visit func(line int, path []string, start *xml.StartEl
 			return err
 		}
 	}
-	if r.roots != 1 || len(r.path) > 0 {
+	if r.roots != 1 || len(r.names) > 0 {
 		return &Output{r.line(), "must have one root element"}
 	}
 	return nil
@@ -149,10 +149,10 @@ func readXML(body []byte, visit func(line int, path []string, start *xml.StartEl
 type xmlReader struct {
 	body  []byte
 	d     *xml.Decoder
-	path  []string
+	names []string // from the root down
 	text  strings.Builder
 	roots int
-	visit func(line int, path []string, start *xml.StartElement, text string) error
+	visit func(line int, names []string, start *xml.StartElement, text string) error
 }
 
 func (r *xmlReader) line() int {
@@ -162,22 +162,22 @@ func (r *xmlReader) line() int {
 func (r *xmlReader) token(tok xml.Token) error {
 	switch tok := tok.(type) {
 	case xml.StartElement:
-		if len(r.path) == 0 {
+		if len(r.names) == 0 {
 			r.roots++
 		}
-		if len(r.path) == maxDepth {
+		if len(r.names) == maxDepth {
 			return &Output{r.line(), "nests elements too deep"}
 		}
-		r.path = append(r.path, tok.Name.Local)
+		r.names = append(r.names, tok.Name.Local)
 		r.text.Reset()
-		return r.visit(r.line(), r.path, &tok, "")
+		return r.visit(r.line(), r.names, &tok, "")
 	case xml.EndElement:
-		err := r.visit(r.line(), r.path, nil, r.text.String())
-		r.path = r.path[:len(r.path)-1]
+		err := r.visit(r.line(), r.names, nil, r.text.String())
+		r.names = r.names[:len(r.names)-1]
 		r.text.Reset()
 		return err
 	case xml.CharData:
-		if len(r.path) == 0 && len(bytes.TrimSpace(tok)) > 0 {
+		if len(r.names) == 0 && len(bytes.TrimSpace(tok)) > 0 {
 			return &Output{r.line(), "has text outside the root element"}
 		}
 		r.text.Write(tok)

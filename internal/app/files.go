@@ -40,8 +40,10 @@ func (a *App) openFiles(context.Context) error {
 	}
 	a.onStop("firmware", images.Close)
 	facts := a.facts(password)
+	builtin, _ := templates.NewLibrary(templates.Builtin())
+	a.templates = templates.NewLive(builtin)
 	a.files, err = provision.New(provision.Options{
-		Inventory: a.inventory, Renderer: templates.NewLive(templates.Builtin()), Facts: func() provision.Facts { return facts }, Firmware: images.FS(), Uploads: a.uploads,
+		Inventory: a.inventory, Renderer: a.templates, Choose: a.choose, Facts: func() provision.Facts { return facts }, Firmware: images.FS(), Uploads: a.uploads,
 		Recorder: a.record, VendorOf: vendorOf, MACOf: macOf,
 		AgentVendor: agentVendor, Tokens: a.inventory,
 		LAN: prefixes(a.cfg.Provision.LAN), Secrets: provision.Assurance(a.cfg.Provision.Secrets),
