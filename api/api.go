@@ -30,6 +30,10 @@ type Options struct {
 	Files       Files
 	// Templates nil leaves their routes out.
 	Templates Templates
+	// Jobs keeps what JobRunner does to phones; both are needed or neither, and
+	// without them there are no calls about jobs.
+	Jobs      Jobs
+	JobRunner JobRunner
 	// Tokens are the secret paths of phones. TokenURL is where a phone with a token
 	// fetches its files; zero: this server tells phones no URL.
 	Tokens   Tokens
@@ -46,6 +50,8 @@ type Options struct {
 	// Latency is how long a phone took to answer when it was last asked; false when
 	// it was not or did not. nil knows of none.
 	Latency func(location.Binding) (time.Duration, bool)
+	// Snippets are pieces of configuration for other DHCP servers; nil: none.
+	Snippets func() ([]Snippet, error)
 	// MetricsHandler answers GET /metrics; nil leaves the route out.
 	MetricsHandler http.Handler
 

@@ -22,16 +22,14 @@ func checkShape(meantFor, value any) error {
 }
 
 // shapeErrors knows the types that bodies are made of: structs, slices, maps of
-// strings, texts, whole numbers, truths and times. null fits everything.
+// strings, texts, whole numbers, truths and times, and pointers to them. null fits
+// everything.
 func shapeErrors(path string, t reflect.Type, value any) []error {
 	if value == nil {
 		return nil
 	}
 	if t == reflect.TypeFor[time.Time]() {
 		return scalarError(path, "a time such as 2026-01-31T12:00:00Z", isTime(value))
-	}
-	if t.Kind() == reflect.Pointer { // of what may be left out
-		t = t.Elem()
 	}
 	switch t.Kind() {
 	case reflect.Struct:
@@ -40,11 +38,13 @@ func shapeErrors(path string, t reflect.Type, value any) []error {
 		return objectErrors(path, value, func(string) reflect.Type { return t.Elem() })
 	case reflect.Slice:
 		return listErrors(path, t.Elem(), value)
-	case reflect.Int:
-		return scalarError(path, "a whole number", isWhole(value))
+	case reflect.Pointer:
+		return shapeErrors(path, t.Elem(), value)
 	case reflect.Bool:
 		_, ok := value.(bool)
 		return scalarError(path, "true or false", ok)
+	case reflect.Int:
+		return scalarError(path, "a whole number", isWhole(value))
 	}
 	_, ok := value.(string)
 	return scalarError(path, "a text", ok)

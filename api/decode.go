@@ -89,6 +89,14 @@ func readNew[T any](w http.ResponseWriter, r *http.Request) (T, error) {
 	return patched(*new(T), doc)
 }
 
+// readOptional is readNew for a body that may be left out.
+func readOptional[T any](w http.ResponseWriter, r *http.Request) (T, error) {
+	if r.ContentLength == 0 {
+		return *new(T), nil
+	}
+	return readNew[T](w, r)
+}
+
 // patched applies patch to v as RFC 7396 section 2 says and checks the result,
 // and the patch itself: what it sets or removes must be a field.
 func patched[T any](v T, patch map[string]any) (T, error) {

@@ -230,6 +230,7 @@ type house struct {
 	keys       *fakeKeys
 	timeline   *fakeTimeline
 	files      *fakeFiles
+	jobs       *fakeJobs
 }
 
 // fixed is the house with the cast in it.
@@ -248,6 +249,7 @@ func fixed() *house {
 			{ID: 2, At: noon, Kind: phone.EventFile, MAC: deskMAC, DeviceID: "phone_desk", Proto: "http", Path: "/0004f2abcdef.cfg", Outcome: "ok", Status: 200, Bytes: 512, Millis: 3, Revision: 7},
 		}},
 		files: &fakeFiles{},
+		jobs:  newFakeJobs(),
 	}
 }
 
@@ -255,7 +257,7 @@ func fixed() *house {
 func empty() *house {
 	return &house{
 		roster: &fakeRoster{}, devices: &fakeDevices{}, extensions: &fakeExtensions{},
-		keys: &fakeKeys{keys: castKeys()}, timeline: &fakeTimeline{}, files: &fakeFiles{},
+		keys: &fakeKeys{keys: castKeys()}, timeline: &fakeTimeline{}, files: &fakeFiles{}, jobs: newFakeJobs(),
 	}
 }
 
@@ -268,6 +270,7 @@ func broken() *house {
 
 func (h *house) options() Options {
 	return Options{
+		Jobs: h.jobs, JobRunner: h.jobs,
 		Tokens: h.devices, TokenURL: func(t phone.Secret) phone.Secret { return phone.NewSecret("http://192.0.2.1/p/" + t.Reveal() + "/") },
 		Roster: h.roster, Devices: h.devices, Extensions: h.extensions, Credentials: h.extensions,
 		Keys: h.keys, Timeline: h.timeline, Files: h.files, Uploads: noUploads{}, Templates: noTemplates{}, VendorOf: vendorOfTest,

@@ -25,14 +25,10 @@ func driftKinds() []string {
 	return []string{"mac", "vendor", "model", "type", "configuration", "extension"}
 }
 
-// listPhones answers GET /v1/pbx/phones.
-func (s *server) listPhones(w http.ResponseWriter, r *http.Request) error {
-	q, err := newQuery(r)
-	if err != nil {
-		return err
-	}
+// filterOf reads the parameters that a list of phones can be narrowed by.
+func filterOf(q *query) roster.Filter {
 	drift, driftKind := q.drift("drift")
-	f := roster.Filter{
+	return roster.Filter{
 		Registered:   q.truth("registered"),
 		DeviceType:   q.choice("deviceType", deviceTypes()...),
 		Manufacturer: q.text("manufacturer"),
@@ -44,6 +40,15 @@ func (s *server) listPhones(w http.ResponseWriter, r *http.Request) error {
 		DriftKind:    driftKind,
 		Q:            q.text("q"),
 	}
+}
+
+// listPhones answers GET /v1/pbx/phones.
+func (s *server) listPhones(w http.ResponseWriter, r *http.Request) error {
+	q, err := newQuery(r)
+	if err != nil {
+		return err
+	}
+	f := filterOf(q)
 	limit, cursor := q.limit(), q.text("cursor")
 	if err := q.err(); err != nil {
 		return err

@@ -23,6 +23,7 @@ const (
 // with everything.
 type query struct {
 	values url.Values
+	prefix string // of the names in what is wrong
 	known  []string
 	errs   []error
 }
@@ -112,7 +113,7 @@ func (q *query) limit() int {
 }
 
 func (q *query) fail(name, reason string) {
-	q.errs = append(q.errs, phone.Invalid(name, reason))
+	q.errs = append(q.errs, phone.Invalid(q.prefix+name, reason))
 }
 
 // err is what is wrong, after everything known has been read.

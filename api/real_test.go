@@ -55,7 +55,7 @@ func newClient(t *testing.T) *client {
 	list := follow(t, store)
 	handler, err := New(Options{
 		Roster: list, Devices: store, Extensions: store, Credentials: store, Keys: store,
-		Timeline: store, Files: fakeFiles{}, VendorOf: vendorFromCatalog,
+		Jobs: store, JobRunner: newFakeJobs(), Timeline: store, Files: fakeFiles{}, VendorOf: vendorFromCatalog,
 		Tokens: store, TokenURL: func(t phone.Secret) phone.Secret { return t },
 	})
 	if err != nil {

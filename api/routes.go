@@ -44,7 +44,7 @@ type route struct {
 	handle handler
 }
 
-// routes is the table of all calls, in the order they are matched.
+// routes is the table of all calls.
 func (s *server) routes() []route {
 	table := []route{
 		{"GET", "/healthz", "", s.healthz},
@@ -73,17 +73,20 @@ func (s *server) routes() []route {
 		{"DELETE", base + "/keys/{id}", keysWrite, s.revokeKey},
 	}
 	table = append(table, s.tokenRoutes()...)
+	table = append(table, s.jobRoutes()...)
 	table = append(table, s.uploadRoutes()...)
 	if s.Templates != nil {
 		table = append(table, s.templateRoutes()...)
 	}
+	table = append(table, s.dhcpRoutes()...)
 	if s.MetricsHandler != nil {
 		table = append(table, route{"GET", "/metrics", "", s.prometheus})
 	}
 	return table
 }
 
-// groupByPath keeps the order of the first route of each path.
+// groupByPath returns the paths in the order they are matched: a name before a
+// variable ('{' is after all letters), so that /phones/import is no phone.
 func groupByPath(table []route) (paths []string, byPath map[string][]route) {
 	byPath = make(map[string][]route)
 	for _, r := range table {
@@ -92,6 +95,7 @@ func groupByPath(table []route) (paths []string, byPath map[string][]route) {
 		}
 		byPath[r.path] = append(byPath[r.path], r)
 	}
+	slices.Sort(paths)
 	return paths, byPath
 }
 

@@ -17,6 +17,9 @@ need=(
 	udhcpc:udhcpc
 	dhcrelay:isc-dhcp-relay
 	dnsmasq:dnsmasq-base
+	dhcpcd:dhcpcd-base
+	dhcpd:isc-dhcp-server
+	kea-dhcp4:kea-dhcp4-server
 	unshare:util-linux
 	ip:iproute2
 	ss:iproute2

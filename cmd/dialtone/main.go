@@ -31,6 +31,7 @@ func commands() []command {
 		{"example", "print the annotated default configuration", printExample},
 		{"version", "print the version", printVersion},
 		{"key", "create, list and revoke API keys", key},
+		{"doctor", "say what DHCP would tell a phone, and look for other servers", doctor},
 		{"phone", "be a phone: boot, register and answer calls", simulate},
 	}
 }

@@ -17,10 +17,27 @@ import (
 // openAPI makes the server of the admin listener.
 func (a *App) openAPI(context.Context) error {
 	handler, err := api.New(api.Options{
-		Roster: a.roster, Devices: a.inventory, Extensions: a.inventory, Credentials: a.inventory, Keys: a.inventory, Timeline: a.inventory, Uploads: a.uploads,
-		Files: previews{a.files}, Templates: a.library, VendorOf: vendorOf, CheckSettings: a.files.CheckSettings, Ready: a.ready, Latency: a.latency, MetricsHandler: a.metricsHandler(),
-		Tokens: a.inventory, TokenURL: func(t phone.Secret) phone.Secret { return provision.TokenURL(a.baseURL(), t) },
-		Logger: a.log, Registerer: a.registry,
+		Roster:         a.roster,
+		Devices:        a.inventory,
+		Extensions:     a.inventory,
+		Credentials:    a.inventory,
+		Keys:           a.inventory,
+		Timeline:       a.inventory,
+		Uploads:        a.uploads,
+		Files:          previews{a.files},
+		Templates:      a.library,
+		VendorOf:       vendorOf,
+		CheckSettings:  a.files.CheckSettings,
+		Snippets:       a.snippets,
+		Ready:          a.ready,
+		Latency:        a.latency,
+		MetricsHandler: a.metricsHandler(),
+		Tokens:         a.inventory,
+		TokenURL:       func(t phone.Secret) phone.Secret { return provision.TokenURL(a.baseURL(), t) },
+		Jobs:           a.inventory,
+		JobRunner:      a.jobs,
+		Logger:         a.log,
+		Registerer:     a.registry,
 	})
 	if err != nil {
 		return err

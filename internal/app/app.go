@@ -20,6 +20,7 @@ import (
 	"pbx.dev/dialtone/internal/config"
 	"pbx.dev/dialtone/internal/inventory"
 	"pbx.dev/dialtone/internal/library"
+	"pbx.dev/dialtone/internal/rollout"
 	"pbx.dev/dialtone/internal/roster"
 	"pbx.dev/dialtone/internal/tlsca"
 	"pbx.dev/dialtone/internal/uploads"
@@ -61,6 +62,7 @@ type App struct {
 	inventory *inventory.Store
 	location  location.Store
 	mirror    *location.Mirror
+	nodes     *location.Nodes             // nil: there is this one only
 	follow    func(context.Context) error // keeps the mirror, and the store when it is Redis
 	storeMode func() string               // "" or how the store of registrations works now
 	roster    *roster.Roster
@@ -73,6 +75,7 @@ type App struct {
 	sip       *registrar.Server
 	proxy     *proxy.Proxy
 	pinger    *proxy.Pinger // nil: phones are not asked
+	jobs      *rollout.Engine
 	tftp      *tftpd.Server
 	dhcp      *dhcpd.Server
 	known     *knownPhones // nil: no discovery
@@ -111,6 +114,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 		{"phone files", a.openFiles},
 		{"templates", a.openLibrary},
 		{"registrar", a.openSIP},
+		{"jobs", a.openJobs},
 		{"known phones", a.openKnown},
 		{"dhcp", a.openDHCP},
 		{"api", a.openAPI},
@@ -227,6 +231,10 @@ const listTimeout = 10 * time.Second
 // awaitList waits until the list shows what was registered before the start, so
 // that "ready" means so.
 func (a *App) awaitList(ctx, failed context.Context) {
+	if mode := a.storeMode(); mode != "" {
+		a.log.WarnContext(ctx, "serving without the registrations", slog.String("mode", mode))
+		return
+	}
 	timeout := time.NewTimer(listTimeout)
 	defer timeout.Stop()
 	select {
@@ -297,6 +305,7 @@ func (a *App) services() map[string]func(context.Context) error {
 		"list of phones":          a.roster.Run,
 		"inventory to list":       a.rereadList,
 		"templates":               a.library.Run,
+		"jobs":                    a.jobs.Run,
 		"uploads":                 a.sweepUploads,
 		"admin":                   func(context.Context) error { return serveHTTP(a.admin, a.sockets.admin, false) },
 	}
@@ -308,6 +317,9 @@ func (a *App) services() map[string]func(context.Context) error {
 	}
 	if a.pinger != nil {
 		s["qualify"] = a.pinger.Run
+	}
+	if a.nodes != nil {
+		s["other nodes"] = a.nodes.Run
 	}
 	if a.sockets.http != nil {
 		s["http"] = func(context.Context) error { return serveHTTP(a.phones[0], a.sockets.http, false) }

@@ -110,7 +110,7 @@ func TestFailedStart(t *testing.T) {
 		want   string
 	}{
 		"port taken":       {func(c *config.Config) { c.SIP.TCP = taken.Addr().String() }, "sip.tcp"},
-		"no redis":         {func(c *config.Config) { c.Redis.URL = secretOf("redis://127.0.0.1:1") }, "redis"},
+		"no such redis":    {func(c *config.Config) { c.Redis.URL = secretOf("redis://127.0.0.1:1/first") }, "redis"},
 		"no database":      {func(c *config.Config) { c.Database.URL = secretOf("postgres://127.0.0.1:1/x") }, "inventory"},
 		"no data_dir":      {func(c *config.Config) { c.DataDir = "/proc/nowhere" }, "data_dir"},
 		"no interface":     {func(c *config.Config) { c.DHCP.Mode, c.DHCP.Interface = "proxy", "nowhere0" }, "nowhere0"},

@@ -12,6 +12,7 @@ import (
 	"pbx.dev/dialtone/internal/config"
 	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/provision/dhcpd"
+	"pbx.dev/dialtone/provision/dhcpd/leasefile"
 )
 
 // discovers reports whether phones are told where their files are, by DHCP or PnP.
@@ -26,7 +27,10 @@ func (a *App) openDHCP(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	o.Leases, o.Recorder, o.Logger, o.Registerer = a.inventory, a.record, a.log, a.registry
+	if o.Leases, err = a.openLeases(ctx); err != nil {
+		return err
+	}
+	o.Recorder, o.Logger, o.Registerer = a.record, a.log, a.registry
 	o.Known = a.known.Known
 	o.Reservations = map[phone.MAC]netip.Addr{}
 	for mac, addr := range a.known.all() {
@@ -46,6 +50,21 @@ func (a *App) openDHCP(ctx context.Context) error {
 	a.known.follow(a.dhcp.Reserve)
 	a.onStop("dhcp", a.dhcp.Close)
 	return nil
+}
+
+// openLeases is where leases are durable: a file of their own on one machine, the
+// database where several nodes share it. The first file takes over what an older
+// version had in the database.
+func (a *App) openLeases(ctx context.Context) (dhcpd.Leases, error) {
+	if a.cfg.DHCP.Mode != string(dhcpd.Lease) || !a.cfg.Database.URL.IsZero() {
+		return a.inventory, nil
+	}
+	file, err := leasefile.Open(a.cfg.DataDir, a.log, func() ([]phone.Lease, error) { return a.inventory.Leases(ctx) })
+	if err != nil {
+		return nil, err
+	}
+	a.onStop("leases", file.Close)
+	return file, nil
 }
 
 // dhcpOptions are the options of the responder as the configuration has them; port

@@ -109,11 +109,13 @@ func (a *App) rereadList(ctx context.Context) error {
 func (a *App) record(e phone.Event) {
 	a.inventory.Record(e)
 	a.roster.Observe(e)
+	a.jobs.Observe(e.DeviceID)
 }
 
 // bindingChanged hears of every contact that came, changed or went.
 func (a *App) bindingChanged(c location.Change) {
 	a.roster.Binding(c)
+	a.observeBinding(c.Binding)
 	if a.pinger != nil {
 		a.pinger.Binding(c)
 	}

@@ -13,11 +13,11 @@ import (
 
 // openLocation opens the store of registrations, embedded or Redis, and the
 // mirror that the list is built from.
-func (a *App) openLocation(ctx context.Context) error {
+func (a *App) openLocation(context.Context) error {
 	if a.cfg.Redis.URL.Reveal() == "" {
 		return a.openEmbedded()
 	}
-	return a.openRedis(ctx)
+	return a.openRedis()
 }
 
 func (a *App) openEmbedded() error {
@@ -34,17 +34,17 @@ func (a *App) openEmbedded() error {
 	return nil
 }
 
-// openRedis opens the store that nodes share, which goes on in degraded mode when
-// Redis does not answer.
-func (a *App) openRedis(ctx context.Context) error {
+// openRedis opens the store that nodes share, which goes on, and begins, in degraded
+// mode when Redis does not answer.
+func (a *App) openRedis() error {
 	redis.SetLogger(redisLog{a.log.With("component", "redis")})
-	client, err := location.OpenRedis(ctx, a.cfg.Redis.URL.Reveal())
+	client, err := location.DialRedis(a.cfg.Redis.URL.Reveal())
 	if err != nil {
 		return err
 	}
 	a.onStop("redis", client.Close)
 	shared, err := location.NewRedis(location.RedisOptions{
-		Client: client, Node: a.id.node, Boot: a.id.boot, Logger: a.log, Registerer: a.registry,
+		Client: client, Node: a.id.node, Boot: a.id.boot, Address: a.nodeAddress, Later: true, Logger: a.log, Registerer: a.registry,
 	})
 	if err != nil {
 		return err
@@ -53,8 +53,12 @@ func (a *App) openRedis(ctx context.Context) error {
 	a.onStop("registrations", store.Close)
 	a.location, a.mirror = store, store.Mirror()
 	a.follow, a.storeMode = store.Run, store.Mode
+	a.nodes = location.NewNodes(location.NodesOptions{Store: shared, Mirror: a.mirror, Drop: store.Drop, Logger: a.log})
 	return nil
 }
+
+// nodeAddress is where other nodes reach this one, "" when they do not.
+func (a *App) nodeAddress() string { return "" }
 
 // redisLog takes the words of the client library, which has a global logger only.
 // They are for debugging: what failed is told by who asked.

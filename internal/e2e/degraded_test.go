@@ -2,12 +2,15 @@ package e2e
 
 import (
 	"net/http"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"pbx.dev/dialtone/internal/testkit"
 )
 
 // TestRedisAway: while Redis hangs a phone that is known is refreshed for a short
@@ -68,6 +71,42 @@ func TestRedisAway(t *testing.T) {
 	log := d.log.String()
 	if strings.Count(log, "registrations are in degraded mode\"") != 1 || strings.Count(log, "the degraded mode ends") != 1 {
 		t.Errorf("the log does not say once that the mode began and ended:\n%s", log)
+	}
+}
+
+// TestStartWithoutRedis: a server that starts before Redis serves files and the API,
+// tells phones to come back, says so, and is right within five seconds of its coming.
+func TestStartWithoutRedis(t *testing.T) {
+	testkit.Need(t, "redis-server")
+	socket := filepath.Join(t.TempDir(), "redis.sock")
+	d := serve(t, "--redis.url", "unix://"+socket)
+	e := d.extension("101", "Desk")
+	d.phone("001565aabb01", "T46S", "101")
+	if _, auth, _ := rendered(t, d, "001565aabb01"); auth == "" {
+		t.Error("no file for the phone")
+	}
+	p := newRawPhone(t, d.addr["sip.udp"])
+	answer := p.register("101", e.SIPUsername, e.SIPPassword, "desk", 3600)
+	if !strings.HasPrefix(answer, "SIP/2.0 503") || !strings.Contains(answer, "\r\nRetry-After: ") {
+		t.Errorf("a phone without redis, want 503 with Retry-After:\n%s", answer)
+	}
+	if status, body := d.raw(http.MethodGet, "/readyz", nil); status != http.StatusServiceUnavailable || !strings.Contains(string(body), "degraded since") {
+		t.Errorf("readyz %d %s", status, body)
+	}
+	_, cli := startRedisAt(t, socket)
+	eventually(t, 5*time.Second, "ready", func() bool {
+		status, _ := d.raw(http.MethodGet, "/readyz", nil)
+		return status == http.StatusOK
+	})
+	if got := p.register("101", e.SIPUsername, e.SIPPassword, "desk", 3600); !strings.HasPrefix(got, "SIP/2.0 200") {
+		t.Errorf("the phone afterwards: %s", got)
+	}
+	if cli("--scan", "--pattern", "dialtone:*:contact:101@pbx.dev:*") == "" {
+		t.Error("no contact in redis")
+	}
+	// The sign of life is kept without anybody asking.
+	if ttl, _ := strconv.Atoi(cli("pttl", cli("--scan", "--pattern", "dialtone:node:*"))); ttl < 10_000 || ttl > 15_000 {
+		t.Errorf("the sign of life lasts %d ms", ttl)
 	}
 }
 

@@ -36,8 +36,12 @@ func tail(b []byte) []byte { return b[max(0, len(b)-2000):] }
 // and how to ask it.
 func startRedis(t testing.TB) (url string, cli func(args ...string) string) {
 	t.Helper()
+	return startRedisAt(t, filepath.Join(t.TempDir(), "redis.sock"))
+}
+
+func startRedisAt(t testing.TB, socket string) (url string, cli func(args ...string) string) {
+	t.Helper()
 	server, client := testkit.Need(t, "redis-server"), testkit.Need(t, "redis-cli")
-	socket := filepath.Join(t.TempDir(), "redis.sock")
 	cmd := exec.Command(server, "--port", "0", "--unixsocket", socket, "--dir", filepath.Dir(socket), "--save", "", "--appendonly", "yes", "--appendfsync", "everysec")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {

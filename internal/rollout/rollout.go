@@ -10,10 +10,12 @@ package rollout
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
+	mathrand "math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -116,7 +118,7 @@ func New(o Options) (*Engine, error) {
 		o.Now = time.Now
 	}
 	if o.Random == nil {
-		o.Random = rand.Float64
+		o.Random = mathrand.Float64
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -133,8 +135,8 @@ func New(o Options) (*Engine, error) {
 }
 
 // Start makes a job of the phones, in the order of ids, each once, and returns it
-// when it is stored. job.ID must be new; Kind, Args and Waves say what is done and
-// how; the rest is filled in. phone.ErrConflict when too many jobs have not ended.
+// when it is stored. Kind, Args and Waves say what is done and how; the rest is
+// filled in, an ID too unless there is one, which must be new. phone.ErrConflict when too many jobs have not ended.
 func (e *Engine) Start(ctx context.Context, job phone.Job, ids []string) (phone.Job, error) {
 	task := e.o.Tasks[job.Kind]
 	if task == nil {
@@ -143,7 +145,9 @@ func (e *Engine) Start(ctx context.Context, job phone.Job, ids []string) (phone.
 	if err := checkWaves(job.Waves); err != nil {
 		return job, err
 	}
-	job.Node = e.o.Node
+	if job.Node = e.o.Node; job.ID == "" {
+		job.ID = "job_" + strings.ToLower(rand.Text()[:20])
+	}
 	m := newMachine(job, unique(ids), e.o.Now(), e.o.Random)
 	stored, phones, _ := m.changes()
 	e.mu.Lock()

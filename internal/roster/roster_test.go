@@ -28,7 +28,7 @@ func TestLifeOfADevice(t *testing.T) {
 	p := h.one(d.ID)
 	want(t, p, Phone{
 		ID: d.ID, Provisioned: true, Extension: "101", ExtensionName: "Reception", DeviceType: "hardware",
-		Manufacturer: "Polycom", Model: "VVX 450", MAC: d.MAC, State: StateExpected,
+		Manufacturer: "Polycom", Model: "VVX 450", MAC: d.MAC, State: StateExpected, Revision: 1,
 		Lines: []Line{{Line: 1, ExtensionNumber: "101", AuthUser: "l1_1"}},
 	})
 

@@ -29,6 +29,8 @@ type Phone struct {
 	MatchedBy       string    // one of the Rule constants; empty for a phone that is not provisioned
 	Drift           []string  // plain sentences, each starting with its kind and a colon
 	LastProvisioned time.Time // when it last got its configuration; zero: never
+	Revision        int64     // of the configuration it should have; 0 for a phone that is not provisioned
+	HasRevision     int64     // of the configuration it last got; 0: none
 }
 
 // Line is one line of a phone.
@@ -64,7 +66,7 @@ func (s *state) view(r *row) Phone {
 		p.ExtensionName = s.nameOf(p.Extension)
 	}
 	if r.dev != nil {
-		p.LastProvisioned = r.dev.provisioned
+		p.LastProvisioned, p.Revision, p.HasRevision = r.dev.provisioned, r.dev.revision, r.dev.hasRevision
 	}
 	return p
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/insomniacslk/dhcp/dhcpv4"
 	"golang.org/x/time/rate"
 
 	"pbx.dev/dialtone/internal/phone"
@@ -32,6 +33,7 @@ type crew struct {
 	delayed chan delayedReply
 	buffers sync.Pool
 	events  *rate.Limiter
+	offers  *rate.Limiter // of events about offers
 	work    sync.WaitGroup
 	quit    chan struct{} // closed when delayed replies are no longer worth sending
 	sender  sync.WaitGroup
@@ -58,6 +60,7 @@ type delayedReply struct {
 func newCrew(e *engine) *crew {
 	c := &crew{
 		engine: e, seed: maphash.MakeSeed(), events: rate.NewLimiter(eventsOverall, eventsBurst),
+		offers:  rate.NewLimiter(offersOverall, offersBurst),
 		delayed: make(chan delayedReply, delayedLen), quit: make(chan struct{}), prober: newProber(),
 	}
 	c.buffers.New = func() any { return new([maxDatagram]byte) }
@@ -220,7 +223,7 @@ func (c *crew) report(res *result, took time.Duration, seen eventLimiter) {
 		return
 	}
 	now := c.engine.opts.Now()
-	if !seen.allow(res.req.mac, now) || !c.events.AllowN(now, 1) {
+	if !seen.allow(res.req.mac, now) || (res.plan.typ == dhcpv4.MessageTypeOffer && !c.offers.AllowN(now, 1)) || !c.events.AllowN(now, 1) {
 		c.engine.metrics.dropped.WithLabelValues(dropEvent).Inc()
 		return
 	}

@@ -19,6 +19,10 @@ const (
 	eventsOverall    = rate.Limit(500)
 	eventsBurst      = 4000
 	phonesPerWorker  = 512
+	// Offers that were made are told apart in quiet times only: in a storm the
+	// REQUEST that follows says the same.
+	offersOverall = rate.Limit(50)
+	offersBurst   = 500
 )
 
 // eventLimiter belongs to one worker, which sees all packets of its phones.

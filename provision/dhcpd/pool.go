@@ -216,6 +216,23 @@ func (p *pool) knows(mac phone.MAC) bool {
 	return ok
 }
 
+// holder is who has a live lease of a.
+func (p *pool) holder(a netip.Addr, now time.Time) (phone.MAC, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := now.UnixNano()
+	if !a.Is4() {
+		return phone.MAC{}, false
+	}
+	if mac := p.fixedBy[toUint(a)]; !mac.IsZero() && p.fixed[mac].leaseUntil > t {
+		return mac, true
+	}
+	if i, ok := p.index(a); ok && p.slots[i].leaseUntil > t {
+		return p.slots[i].mac, true
+	}
+	return phone.MAC{}, false
+}
+
 // withdraw ends the offer to a client that chose another server. A lease stays.
 func (p *pool) withdraw(mac phone.MAC) {
 	p.mu.Lock()

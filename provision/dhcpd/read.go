@@ -6,6 +6,8 @@ import (
 	"net"
 	"os"
 	"time"
+
+	"golang.org/x/net/ipv4"
 )
 
 const maxBackoff = 5 * time.Second
@@ -76,18 +78,45 @@ func (s *Server) watch(ctx context.Context, i int) {
 	}
 }
 
+// readBatch is how many datagrams one system call takes at most.
+const readBatch = 16
+
 // readAll hands datagrams to the crew until reading fails.
 func (c *crew) readAll(ctx context.Context, l *link) error {
+	in := ipv4.NewPacketConn(l.conn)
+	msgs := make([]ipv4.Message, readBatch)
+	bufs := make([]*[maxDatagram]byte, readBatch)
+	for i := range msgs {
+		msgs[i].Buffers = make([][]byte, 1)
+	}
+	defer func() {
+		for _, b := range bufs {
+			if b != nil {
+				c.buffers.Put(b)
+			}
+		}
+	}()
 	for {
-		buf := c.buffers.Get().(*[maxDatagram]byte)
-		n, peer, err := l.conn.ReadFromUDPAddrPort(buf[:])
+		for i := range bufs {
+			if bufs[i] == nil {
+				bufs[i] = c.buffers.Get().(*[maxDatagram]byte)
+				msgs[i].Buffers[0] = bufs[i][:]
+			}
+		}
+		n, err := in.ReadBatch(msgs, 0)
 		if err != nil {
-			c.buffers.Put(buf)
 			if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil {
 				continue
 			}
 			return err
 		}
-		c.dispatch(packet{buf: buf, n: n, peer: peer, link: l})
+		for i := range n {
+			peer, ok := msgs[i].Addr.(*net.UDPAddr)
+			if !ok {
+				continue
+			}
+			c.dispatch(packet{buf: bufs[i], n: msgs[i].N, peer: peer.AddrPort(), link: l})
+			bufs[i] = nil // the crew's
+		}
 	}
 }

@@ -19,9 +19,10 @@ const (
 
 // Server answers DHCP on its interfaces.
 type Server struct {
-	engine *engine
-	crew   *crew
-	poll   time.Duration
+	engine  *engine
+	crew    *crew
+	poll    time.Duration
+	foreign listener
 
 	mu     sync.Mutex
 	links  []*link            // one per interface; replaced when the interface changes
@@ -165,6 +166,14 @@ func (e *engine) reserve(mac phone.MAC, a netip.Addr) {
 	}
 }
 
+// HolderOf is the client that has a live lease of a, in lease mode.
+func (s *Server) HolderOf(a netip.Addr) (phone.MAC, bool) {
+	if s.engine.pool == nil {
+		return phone.MAC{}, false
+	}
+	return s.engine.pool.holder(a, s.engine.opts.Now())
+}
+
 // Addrs lists the local addresses Listen opened, for the listener table.
 func (s *Server) Addrs() []string {
 	s.mu.Lock()
@@ -202,6 +211,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	for i := range n {
 		readers.Go(func() { s.readLoop(ctx, i) })
 		readers.Go(func() { s.watch(ctx, i) })
+		readers.Go(func() { s.hear(ctx, i) })
 	}
 	readers.Wait()
 	s.crew.drain()

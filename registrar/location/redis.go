@@ -34,6 +34,12 @@ type RedisOptions struct {
 	// Node and Boot say who writes: Ping leaves Boot under the key of Node for
 	// 15 seconds, as the sign of life of this node.
 	Node, Boot string
+	// Address is where other nodes reach this one, ip:port, and stands behind Boot
+	// in the sign of life; nil or "" is nowhere.
+	Address func() string
+	// Later opens the store although the server does not answer: every call is
+	// ErrUnavailable until a Ping has found it and the bindings laid out as here.
+	Later bool
 	// Now measures durations; bindings go by the clock of Redis. nil is time.Now.
 	Now        func() time.Time
 	Logger     *slog.Logger          // nil discards
@@ -54,7 +60,7 @@ type RedisOptions struct {
 //	dialtone:{sNN}:x               zset    AOR|ID by when it is to be looked at, all of the shard
 //	dialtone:{sNN}:ev              stream  changes other than plain refreshes that last longer
 //	dialtone:meta                  string  layout and number of shards
-//	dialtone:node:NODE             string  boot id, for 15 s
+//	dialtone:node:NODE             string  boot id, then the address if there is one, for 15 s
 type Redis struct {
 	opts     RedisOptions
 	client   redis.UniversalClient
@@ -65,6 +71,7 @@ type Redis struct {
 	outcomes outcomes
 	scripts  scripts
 	shards   []redisShard
+	checked  atomic.Bool // the layout there is ours
 	queue    redisQueue
 
 	ctx    context.Context // ends with Close
@@ -92,14 +99,34 @@ func NewRedis(opts RedisOptions) (*Redis, error) {
 	}
 	ctx, cancel := context.WithTimeout(r.ctx, startTimeout)
 	defer cancel()
-	if err := r.checkLayout(ctx); err != nil {
+	if err := r.settle(ctx); err != nil && (!opts.Later || !errors.Is(err, ErrUnavailable) || locked(err)) {
 		r.cancel()
 		return nil, fmt.Errorf("open location store: %w", err)
 	}
-	r.checkPolicy(ctx)
 	r.work.Go(r.sweepLoop)
 	return r, nil
 }
+
+// locked reports whether the server does not let us in: waiting does not help.
+func locked(err error) bool {
+	return strings.Contains(err.Error(), "NOAUTH") || strings.Contains(err.Error(), "WRONGPASS")
+}
+
+// settle looks once whether the bindings there are laid out as we do.
+func (r *Redis) settle(ctx context.Context) error {
+	if r.checked.Load() {
+		return nil
+	}
+	if err := r.checkLayout(ctx); err != nil {
+		return err
+	}
+	r.checkPolicy(ctx)
+	r.checked.Store(true)
+	return nil
+}
+
+// Settled reports whether the server has been found as it must be.
+func (r *Redis) Settled() bool { return r.checked.Load() }
 
 func newRedis(opts RedisOptions) (*Redis, error) {
 	if opts.Prefix == "" {
@@ -186,8 +213,15 @@ const heartbeat = 15 * time.Second
 // Ping implements Store: it writes the sign of life of this node. In a Cluster
 // every master must answer, too.
 func (r *Redis) Ping(ctx context.Context) error {
-	key := r.opts.Prefix + ":node:" + escape(r.opts.Node)
-	if err := r.client.Set(ctx, key, r.opts.Boot, heartbeat).Err(); err != nil {
+	if err := r.settle(ctx); err != nil {
+		return err
+	}
+	key := r.nodeKey(r.opts.Node)
+	value := r.opts.Boot
+	if r.opts.Address != nil {
+		value = strings.TrimSpace(value + " " + r.opts.Address())
+	}
+	if err := r.client.Set(ctx, key, value, heartbeat).Err(); err != nil {
 		return unavailable("write "+key, err)
 	}
 	cluster, ok := r.client.(*redis.ClusterClient)
@@ -200,6 +234,8 @@ func (r *Redis) Ping(ctx context.Context) error {
 	}
 	return nil
 }
+
+func (r *Redis) nodeKey(node string) string { return r.opts.Prefix + ":node:" + escape(node) }
 
 // Close implements Store. It leaves the client open. What was submitted is written
 // first.

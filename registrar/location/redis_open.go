@@ -37,13 +37,22 @@ const redisTimeout = 500 * time.Millisecond
 // The error wraps ErrUnavailable when the server does not answer. It never
 // contains the password.
 func OpenRedis(ctx context.Context, rawURL string) (redis.UniversalClient, error) {
-	client, err := redisClient(rawURL)
+	client, err := DialRedis(rawURL)
 	if err != nil {
-		return nil, fmt.Errorf("redis url: %w", err)
+		return nil, err
 	}
 	if err := client.Ping(ctx).Err(); err != nil {
 		_ = client.Close() // it never worked
 		return nil, unavailable("connect to redis", err)
+	}
+	return client, nil
+}
+
+// DialRedis is OpenRedis without the sign of life: the server may come later.
+func DialRedis(rawURL string) (redis.UniversalClient, error) {
+	client, err := redisClient(rawURL)
+	if err != nil {
+		return nil, fmt.Errorf("redis url: %w", err)
 	}
 	return client, nil
 }

@@ -26,6 +26,9 @@ func (r *Redis) sweepLoop() {
 			return
 		case <-tick.C:
 		}
+		if !r.checked.Load() {
+			continue // what is there may not be ours
+		}
 		err := r.sweepAll()
 		if (err != nil) != failed && r.ctx.Err() == nil {
 			failed = err != nil

@@ -79,6 +79,9 @@ func (w *redisWatch) retry(ctx context.Context, do func(context.Context) error) 
 func (w *redisWatch) begin(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, watchTimeout)
 	defer cancel()
+	if err := w.r.settle(ctx); err != nil {
+		return err
+	}
 	cmds, err := w.r.runShards(ctx, &w.r.scripts.position, func(s *redisShard) (int, []any) {
 		return 1, []any{s.stream}
 	})

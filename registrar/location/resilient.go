@@ -28,6 +28,7 @@ var _ shared = (*Redis)(nil)
 
 // ResilientOptions are the settings of a Resilient. Store is required.
 type ResilientOptions struct {
+	// Store may have been opened Later: the mode is degraded until it is there.
 	Store *Redis
 	// ShortMin and ShortMax bound the expiry that is granted while the store is
 	// out of reach; each answer has its own, so that phones do not come back
@@ -62,6 +63,7 @@ type Resilient struct {
 	since    atomic.Int64 // when that began, or ended; ms, local
 	skew     atomic.Int64 // clock of the store less ours, ms
 	waiting  atomic.Int64 // len(pending)
+	refused  atomic.Bool  // it was said that the store is there and cannot be used
 
 	mu      sync.Mutex
 	pending map[AOR]*pending
@@ -103,6 +105,9 @@ func NewResilient(opts ResilientOptions) *Resilient {
 	}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
+	}
+	if !opts.Store.Settled() {
+		r.fellOver(context.Background(), fmt.Errorf("at the start: %w", ErrUnavailable))
 	}
 	r.mirror = NewMirror(opts.Store, MirrorOptions{Now: opts.Now, Logger: opts.Logger, Registerer: opts.Registerer, Missing: r.missing})
 	return r

@@ -26,6 +26,7 @@ func (r *Resilient) Run(ctx context.Context) error {
 	var work sync.WaitGroup
 	defer work.Wait()
 	defer cancel()
+	r.poke() // the first sign of life
 	work.Go(func() { r.tend(ctx) })
 	return r.mirror.Run(ctx)
 }
@@ -70,7 +71,9 @@ func (r *Resilient) probe(ctx context.Context) {
 	err := r.store.Ping(call)
 	cancel()
 	if err != nil {
-		r.fellOver(ctx, err)
+		if !r.fellOver(ctx, err) && ctx.Err() == nil && r.refused.CompareAndSwap(false, true) {
+			r.log.ErrorContext(ctx, "redis cannot be used as it is", slog.Any("error", err))
+		}
 		return
 	}
 	if r.degraded.CompareAndSwap(true, false) {

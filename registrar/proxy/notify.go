@@ -27,20 +27,24 @@ var (
 	ErrFlowGone = errors.New("the way to the phone is gone")
 	// ErrSilent: the phone did not answer in time. It may have heard.
 	ErrSilent = errors.New("the phone does not answer")
+	// ErrStopped: we shut down before the phone has answered. It may have heard.
+	ErrStopped = errors.New("the proxy has been shut down")
 )
 
 // Notify sends n to the phone of one binding over the flow it registered on, and
 // returns the status of its final response: 200 is taken, 401 wants a password,
-// 481 and 489 do not know the event. The error is ErrFlowGone, ErrSilent (32 s
-// after sending, or when ctx ends before) or says what else failed. It is on the
-// timeline of the phone however it ends.
+// 481 and 489 do not know the event. The error is ErrFlowGone, ErrStopped,
+// ErrSilent (32 s after sending, or when ctx ends before) or says what else failed.
+// It is on the timeline of the phone however it ends, but for ErrStopped.
 func (p *Proxy) Notify(ctx context.Context, b location.Binding, n Notice) (status int, err error) {
 	if !p.work.enter() {
-		return 0, fmt.Errorf("notify %s: too much is in work: %w", b.AOR, ErrFlowGone)
+		return 0, fmt.Errorf("notify %s: %w", b.AOR, p.busyOrStopped())
 	}
 	defer p.work.leave()
 	start := p.opt.Now()
-	status, err = p.notify(ctx, b, n)
+	if status, err = p.notify(ctx, b, n); err != nil && p.ctx.Err() != nil {
+		return 0, fmt.Errorf("notify %s: %w", b.AOR, ErrStopped)
+	}
 	outcome := noticeOutcome(status, err)
 	p.metrics.notices.WithLabelValues(outcome).Inc()
 	p.opt.Recorder(phone.Event{
@@ -49,6 +53,14 @@ func (p *Proxy) Notify(ctx context.Context, b location.Binding, n Notice) (statu
 		Millis: p.opt.Now().Sub(start).Round(time.Millisecond).Milliseconds(), Detail: "told to " + n.Event,
 	})
 	return status, err
+}
+
+// busyOrStopped is why there is no room for another request.
+func (p *Proxy) busyOrStopped() error {
+	if p.ctx.Err() != nil {
+		return ErrStopped
+	}
+	return fmt.Errorf("too much is in work: %w", ErrFlowGone)
 }
 
 func noticeOutcome(status int, err error) string {
