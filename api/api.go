@@ -38,6 +38,12 @@ type Options struct {
 	// fetches its files; zero: this server tells phones no URL.
 	Tokens   Tokens
 	TokenURL func(token phone.Secret) phone.Secret
+	// Claims, Enrollment and Bans are about phones nobody provisioned and about
+	// those who pretend to be such. EnrollClosed: none is ever let in.
+	Claims       Claims
+	Enrollment   Enrollment
+	EnrollClosed bool
+	Bans         func() []Ban
 	// Uploads are what phones store; nil leaves the calls out.
 	Uploads Uploads
 	// VendorOf names the maker that owns a MAC address block.
@@ -87,8 +93,9 @@ func New(o Options) (http.Handler, error) {
 func newServer(o Options) (*server, error) {
 	switch {
 	case o.Roster == nil, o.Devices == nil, o.Extensions == nil, o.Credentials == nil,
-		o.Keys == nil, o.Timeline == nil, o.Files == nil, o.VendorOf == nil, o.Tokens == nil, o.TokenURL == nil:
-		return nil, errors.New("api: every store, VendorOf and TokenURL are required")
+		o.Keys == nil, o.Timeline == nil, o.Files == nil, o.VendorOf == nil, o.Tokens == nil, o.TokenURL == nil,
+		o.Claims == nil, o.Enrollment == nil, o.Bans == nil:
+		return nil, errors.New("api: every store, VendorOf, TokenURL and Bans are required")
 	}
 	if o.CheckSettings == nil {
 		o.CheckSettings = func(phone.Vendor, map[string]string) error { return nil }

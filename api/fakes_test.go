@@ -168,6 +168,29 @@ func (f *fakeDevices) RevokeTokens(ctx context.Context, id string) error {
 	return err
 }
 
+// fakeDesk has an open window and a phone that shows 123456.
+type fakeDesk struct{}
+
+func (fakeDesk) Claimed(code string) (phone.MAC, error) {
+	if code != "123456" {
+		return phone.MAC{}, phone.ErrNotFound
+	}
+	return phone.MAC{0x80, 0x5e, 0xc0, 0, 0, 9}, nil
+}
+
+func (fakeDesk) Forget(phone.MAC) {}
+
+func (fakeDesk) OpenEnrollment(_ context.Context, e phone.Enrollment) (phone.Enrollment, error) {
+	e.ID, e.OpenedAt = "enroll_new", noon
+	return e, nil
+}
+
+func (fakeDesk) Enrollment(context.Context) (phone.Enrollment, error) {
+	return phone.Enrollment{ID: "enroll_x", Auto: true, Phones: 5, Taken: 2, OpenedAt: noon, ClosesAt: noon.Add(time.Hour)}, nil
+}
+
+func (fakeDesk) CloseEnrollment(context.Context) error { return nil }
+
 type fakeKeys struct {
 	keys  []phone.APIKey
 	asked int
@@ -270,6 +293,9 @@ func broken() *house {
 
 func (h *house) options() Options {
 	return Options{
+		Claims: fakeDesk{}, Enrollment: fakeDesk{}, Bans: func() []Ban {
+			return []Ban{{Source: "203.0.113.9", Reason: "scan", Since: noon, Until: noon.Add(10 * time.Minute)}}
+		},
 		Jobs: h.jobs, JobRunner: h.jobs,
 		Tokens: h.devices, TokenURL: func(t phone.Secret) phone.Secret { return phone.NewSecret("http://192.0.2.1/p/" + t.Reveal() + "/") },
 		Roster: h.roster, Devices: h.devices, Extensions: h.extensions, Credentials: h.extensions,

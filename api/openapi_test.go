@@ -158,6 +158,7 @@ func TestOpenAPIHasTheFields(t *testing.T) {
 		"Job": jobAnswer{}, "JobPhone": jobPhoneAnswer{}, "JobCounts": jobCounts{}, "Waves": wavesInput{}, "ManyPhones": manyInput{},
 		"PhoneFilter": filterInput{}, "OnePhone": oneInput{},
 		"Upload": uploadAnswer{}, "Token": tokenAnswer{},
+		"Adoption": adoption{}, "ClaimedAdoption": claimedAdoption{}, "NewEnrollment": newEnrollment{}, "Enrollment": enrollmentAnswer{}, "Ban": Ban{},
 	} {
 		schema := doc.Components.Schemas[name]
 		var declared []string

@@ -55,6 +55,7 @@ func newClient(t *testing.T) *client {
 	list := follow(t, store)
 	handler, err := New(Options{
 		Roster: list, Devices: store, Extensions: store, Credentials: store, Keys: store,
+		Claims: fakeDesk{}, Enrollment: store, Bans: func() []Ban { return nil },
 		Jobs: store, JobRunner: newFakeJobs(), Timeline: store, Files: fakeFiles{}, VendorOf: vendorFromCatalog,
 		Tokens: store, TokenURL: func(t phone.Secret) phone.Secret { return t },
 	})
@@ -67,7 +68,7 @@ func newClient(t *testing.T) *client {
 // follow gives the store a roster that hears of every change, as internal/app does.
 func follow(t *testing.T, store *inventory.Store) *roster.Roster {
 	t.Helper()
-	list, err := roster.New(roster.Options{})
+	list, err := roster.New(roster.Options{ShowUnknown: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,6 +54,7 @@ func (s *server) routes() []route {
 		{"GET", base + "/phones", phonesRead, s.listPhones},
 		{"POST", base + "/phones", phonesWrite, s.createPhone},
 		{"GET", base + "/phones/stats", phonesRead, s.phoneStats},
+		{"POST", base + "/phones/adopt", phonesWrite, s.adoptClaimed},
 		{"GET", base + "/phones/{id}", phonesRead, s.getPhone},
 		{"PATCH", base + "/phones/{id}", phonesWrite, s.patchPhone},
 		{"DELETE", base + "/phones/{id}", phonesWrite, s.deletePhone},
@@ -73,6 +74,7 @@ func (s *server) routes() []route {
 		{"DELETE", base + "/keys/{id}", keysWrite, s.revokeKey},
 	}
 	table = append(table, s.tokenRoutes()...)
+	table = append(table, s.enrollmentRoutes()...)
 	table = append(table, s.jobRoutes()...)
 	table = append(table, s.uploadRoutes()...)
 	if s.Templates != nil {

@@ -2,9 +2,9 @@ package provision
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"strings"
 	"time"
 	"unicode"
@@ -62,29 +62,27 @@ type fetch struct {
 	vendor  phone.Vendor
 	event   phone.Event
 	usual   bool // phones ask for it at every boot, whether it is there or not
+
+	source  netip.Addr
+	target  Target
+	token   string // what it has of one; goes nowhere
+	probed  bool
+	verdict verdict
+	muted   bool // neither event nor log line
 }
 
 func (s *Service) newFetch(r Request) *fetch {
 	now := s.now()
-	return &fetch{service: s, start: now, event: phone.Event{
-		At: now, Kind: phone.EventFile, Proto: r.Proto, Path: pathWithoutToken(r.Path), Outcome: outcomeOK,
+	return &fetch{service: s, start: now, source: r.Source.Addr(), token: r.Token, event: phone.Event{
+		At: now, Kind: phone.EventFile, Proto: r.Proto, Path: LogPath(r.Path), Outcome: outcomeOK,
 		UserAgent: printable(r.UserAgent, maxAgent), Source: r.Source.String(),
 	}}
 }
 
-// fail ends Get. A refusal of any kind leaves as the one phone.ErrNotFound; why it
-// happened goes into the event only.
-func (f *fetch) fail(err error, detail string) (File, error) {
-	f.event.Detail = detail
-	switch {
-	case errors.Is(err, errDenied):
-		f.event.Outcome, err = outcomeDenied, phone.ErrNotFound
-	case errors.Is(err, phone.ErrNotFound):
-		f.event.Outcome, err = outcomeNotFound, phone.ErrNotFound
-	default:
-		f.event.Outcome = outcomeError
-	}
-	return File{fetch: f}, err
+// about notes what the request means.
+func (f *fetch) about(t Target) {
+	f.target = t
+	f.event.Path, f.event.MAC, f.vendor = t.Name, t.MAC, t.Vendor
 }
 
 func (f *fetch) file(name, contentType, etag string, body []byte) File {
@@ -100,10 +98,20 @@ func (f *fetch) done(status int, sent int64, err error) {
 		e.Outcome, e.Revision, e.Detail = outcomeAborted, 0, printable(fmt.Sprintf("the transfer broke off: %v", err), maxDetail)
 	}
 	f.service.metrics.fetched(f.vendor, e.Proto, e.Outcome)
+	if f.muted {
+		return
+	}
 	f.logRefusal(e)
-	if f.service.opts.Recorder != nil {
+	if f.service.opts.Recorder != nil && f.worthKeeping(e) {
 		f.service.opts.Recorder(e)
 	}
+}
+
+// worthKeeping reports whether an event goes on a timeline. Of refusals that
+// concern no phone of ours only so many a second do: anybody can cause them.
+func (f *fetch) worthKeeping(e phone.Event) bool {
+	refused := e.Outcome == outcomeDenied || e.Outcome == outcomeNotFound
+	return !refused || e.DeviceID != "" || f.service.strange.AllowN(f.service.now(), 1)
 }
 
 // logRefusal writes the one line that tells an administrator what the answer does
@@ -118,8 +126,9 @@ func (f *fetch) logRefusal(e phone.Event) {
 	}
 }
 
-// pathWithoutToken is a path as a timeline may show it, for names that mean nothing.
-func pathWithoutToken(path string) string {
+// LogPath is a path as a log or a timeline may show it: without the token, which is
+// a password, and without what a terminal could trip over.
+func LogPath(path string) string {
 	segments := strings.Split(path, "/")
 	for i, s := range segments {
 		if strings.EqualFold(s, "p") && i+1 < len(segments) {

@@ -13,6 +13,7 @@ type metrics struct {
 	fetches *prometheus.CounterVec
 	cache   *prometheus.CounterVec
 	render  *prometheus.HistogramVec
+	scans   *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -23,13 +24,16 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		cache: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "dialtone_provision_cache_total", Help: "Rendered files looked up in the cache, by result.",
 		}, []string{"result"}),
+		scans: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "dialtone_provision_scans_total", Help: "Sources that asked for too much that is not theirs, by reason.",
+		}, []string{"reason"}),
 		render: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "dialtone_provision_render_seconds", Help: "Time to render one file.",
 			Buckets: prometheus.ExponentialBuckets(50e-6, 4, 8),
 		}, []string{"vendor"}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.fetches, m.cache, m.render)
+		reg.MustRegister(m.fetches, m.cache, m.render, m.scans)
 	}
 	return m
 }

@@ -86,8 +86,8 @@ type Options struct {
 	// Recorder takes the event of each fetch after it was answered; nil: nobody
 	// listens. It must not block.
 	Recorder func(phone.Event)
-	// Unknown is told of phones nobody knows that come with enough assurance. It
-	// must not block.
+	// Unknown is told of phones nobody knows that come from the networks of the
+	// phones, within the budget of their source. It must not block.
 	Unknown func(UnknownPhone)
 	// VendorOf gives the owner of a MAC address by its OUI.
 	VendorOf func(phone.MAC) (phone.Vendor, bool)
@@ -108,6 +108,16 @@ type Options struct {
 	Secrets Assurance      // least assurance for a phone's own files; empty: AssureLAN
 	Below   Below          // what a request below Secrets gets; empty: BelowDeny
 	Enroll  Enroll         // what becomes of phones nobody knows; empty: EnrollPending
+	// Admit decides about a phone nobody knows, after Unknown was told of it; nil:
+	// none is let in.
+	Admit func(context.Context, UnknownPhone) (Admission, error)
+
+	// Known reports from memory whether a phone is in the inventory; nil: the
+	// inventory is always asked.
+	Known func(phone.MAC) bool
+	// ProbeBudget is how much one source may ask for in vain within ten minutes; 0: 300.
+	ProbeBudget int
+	Decoys      []phone.MAC // addresses that only a scan asks for
 
 	CacheBytes int // rendered files kept; 0: 64 MB
 	Now        func() time.Time
@@ -136,6 +146,8 @@ type Service struct {
 	metrics *metrics
 	log     *slog.Logger
 	refused *rate.Limiter // of log lines
+	strange *rate.Limiter // of events about nobody's phones
+	probes  *probes
 	now     func() time.Time
 }
 
@@ -156,6 +168,9 @@ func New(o Options) (*Service, error) {
 	if o.Enroll == "" {
 		o.Enroll = EnrollPending
 	}
+	if o.ProbeBudget == 0 {
+		o.ProbeBudget = 300
+	}
 	if o.CacheBytes == 0 {
 		o.CacheBytes = 64 << 20
 	}
@@ -166,6 +181,7 @@ func New(o Options) (*Service, error) {
 	s := &Service{
 		opts: o, zones: zones, cache: newCache(o.CacheBytes), metrics: newMetrics(o.Registerer),
 		log: o.Logger, refused: rate.NewLimiter(5, 20), now: o.Now,
+		strange: rate.NewLimiter(20, 200), probes: newProbes(o.ProbeBudget, o.Decoys),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -190,7 +206,7 @@ func (s *Service) Get(ctx context.Context, r Request) (File, error) {
 	if !ok {
 		return f.fail(phone.ErrNotFound, "no file of that name")
 	}
-	f.event.Path, f.event.MAC, f.vendor = t.Name, t.MAC, t.Vendor
+	f.about(t)
 	if uaMAC, ok := s.macOf(r.UserAgent); ok && t.MAC.IsZero() {
 		f.event.MAC = uaMAC // a hint, for the timeline only
 	}
@@ -218,27 +234,60 @@ func (s *Service) common(f *fetch, t Target) (File, error) {
 
 // own answers for a file of one phone. Whether the request comes with enough
 // assurance does not depend on whether the phone exists, and is asked first: a
-// stranger learns nothing, neither from the answer nor from its time.
+// stranger learns nothing, neither from the answer nor from its time. Who is on the
+// network of the phones and only lacks a stronger proof costs the same look-up
+// whether the phone exists or not.
 func (s *Service) own(ctx context.Context, f *fetch, r Request, t Target, c claims) (File, error) {
 	if why := s.contradiction(r, t, c); why != "" {
 		return f.fail(errDenied, why)
 	}
-	level := s.reached(c, r.Source.Addr())
-	if why := s.shortfall(level, r.Source.Addr()); why != "" {
-		if s.opts.Below == BelowStrip {
-			return s.stripped(f, t, why)
-		}
-		return f.fail(errDenied, why)
+	level := s.reached(c, f.source)
+	why := s.shortfall(level, f.source)
+	if why != "" && level.rank() < AssureLAN.rank() {
+		return s.below(f, t, why)
 	}
-	d, err := s.opts.Inventory.DeviceByMAC(ctx, t.MAC)
-	switch {
-	case errors.Is(err, phone.ErrNotFound):
-		s.unknown(r, t)
-		return f.fail(phone.ErrNotFound, "the phone is not in the inventory")
-	case err != nil:
+	d, err := s.device(ctx, f, t)
+	if errors.Is(err, phone.ErrNotFound) {
+		n := s.newcomer(ctx, f, r, t)
+		if n.Claim != "" {
+			return s.unclaimed(f, n)
+		}
+		if d, err = n.Device, nil; d.ID == "" {
+			if why != "" {
+				return s.below(f, t, why)
+			}
+			return f.fail(phone.ErrNotFound, "the phone is not in the inventory")
+		}
+	}
+	if err != nil {
 		return s.lastGood(f, t, fmt.Errorf("find the phone %s: %w", t.MAC, err))
 	}
 	f.event.DeviceID, f.vendor = d.ID, d.Vendor
+	if why != "" {
+		return s.below(f, t, why)
+	}
+	return s.given(f, r, d, t, level)
+}
+
+// below answers a request that has not the assurance that secrets need.
+func (s *Service) below(f *fetch, t Target, why string) (File, error) {
+	if s.opts.Below == BelowStrip {
+		return s.stripped(f, t, why)
+	}
+	return f.fail(errDenied, why)
+}
+
+// device finds a phone. A source that is over its budget does not reach the store
+// with a MAC that the list in memory has not.
+func (s *Service) device(ctx context.Context, f *fetch, t Target) (phone.Device, error) {
+	if s.opts.Known != nil && s.probes.over(f.source, s.now()) && !s.opts.Known(t.MAC) {
+		return phone.Device{}, phone.ErrNotFound
+	}
+	return s.opts.Inventory.DeviceByMAC(ctx, t.MAC) //nolint:wrapcheck // the caller says what was being found
+}
+
+// given answers with a file of d, which the request may have.
+func (s *Service) given(f *fetch, r Request, d phone.Device, t Target, level Assurance) (File, error) {
 	role, ok := roleOf(d.Vendor, t)
 	if f.usual = !ok; f.usual {
 		return s.ownUpload(f, r, d, t)
@@ -250,23 +299,6 @@ func (s *Service) own(ctx context.Context, f *fetch, r Request, t Target, c clai
 		f.event.Revision = d.Revision // what makes the phone count as configured
 	}
 	return s.rendered(f, role, d)
-}
-
-// unknown tells of a phone nobody knows.
-func (s *Service) unknown(r Request, t Target) {
-	if s.opts.Unknown == nil {
-		return
-	}
-	u := UnknownPhone{
-		MAC: t.MAC, Vendor: t.Vendor, Name: t.Name, Proto: r.Proto,
-		UserAgent: printable(r.UserAgent, maxAgent), Source: r.Source, At: s.now(),
-	}
-	if s.opts.VendorOf != nil {
-		if v, ok := s.opts.VendorOf(t.MAC); ok {
-			u.Vendor = v
-		}
-	}
-	s.opts.Unknown(u)
 }
 
 func (s *Service) macOf(userAgent string) (phone.MAC, bool) {

@@ -22,11 +22,11 @@ type Tokens interface {
 // event is about.
 func (s *Service) claims(ctx context.Context, f *fetch, r Request, t Target) (claims, error) {
 	c := claims{credentials: r.AuthMAC, certificate: r.ClientMAC}
-	token := first(t.Token, r.Token)
-	if token == "" {
+	f.token = first(t.Token, r.Token)
+	if f.token == "" {
 		return c, nil
 	}
-	d, err := s.holder(ctx, token)
+	d, err := s.holder(ctx, f.token)
 	if err == nil {
 		c.token = d.MAC
 		f.event.DeviceID, f.event.MAC = d.ID, d.MAC

@@ -40,7 +40,7 @@ func (s *Service) put(ctx context.Context, f *fetch, r Request, body io.Reader) 
 	if !ok || s.opts.Uploads == nil || t.MAC.IsZero() || !stored(t.Kind) {
 		return 0, f.notStored(phone.ErrNotFound, "no phone stores a file of that name")
 	}
-	f.event.Path, f.event.MAC, f.vendor = t.Name, t.MAC, t.Vendor
+	f.about(t)
 	c, err := s.claims(ctx, f, r, t)
 	if err != nil {
 		return 0, f.notStored(err, tokenFailure(err))

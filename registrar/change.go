@@ -19,12 +19,15 @@ const (
 	maxInstance  = 128
 )
 
-// change is one authorised REGISTER on its way into the store.
+// change is one REGISTER on its way into the store.
 type change struct {
 	server *Server
 	r      *edge.Request
-	cred   phone.Credential
-	aor    location.AOR
+
+	authentic bool // cred has proved itself
+	cred      phone.Credential
+	prepared  bool // aor and update are complete
+	aor       location.AOR
 
 	update   location.Update
 	nameless bool // a contact to be removed names no instance

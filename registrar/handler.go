@@ -16,7 +16,10 @@ import (
 // handler is the Server as the edge sees it.
 type handler struct{ *Server }
 
-var _ edge.Handler = handler{}
+var (
+	_ edge.Handler = handler{}
+	_ edge.Grouper = handler{}
+)
 
 // Quick implements edge.Handler: what is decided before anything is looked up,
 // above all the first challenge.
@@ -113,12 +116,22 @@ func (s *Server) note(r *edge.Request, why outcome, status int, reason string) {
 // authenticate checks the password of r and answers when it is not right
 // (RFC 3261 section 10.3 step 3).
 func (s *Server) authenticate(ctx context.Context, r *edge.Request) (phone.Credential, bool) {
-	m := &r.Msg
 	var lines [4]string
-	res := s.digest.Verify(ctx, digest.Request{
+	return s.admitted(r, s.digest.Verify(ctx, proof(r, lines[:0])))
+}
+
+// proof is what the check of a password needs. lines is room for it.
+func proof(r *edge.Request, lines []string) digest.Request {
+	m := &r.Msg
+	return digest.Request{
 		Method: m.Method(), URI: m.URI(), RetryKey: m.Get(wire.CallID) + " " + m.Get(wire.CSeq),
-		Authorization: collect(lines[:0], m),
-	})
+		Authorization: collect(lines, m),
+	}
+}
+
+// admitted goes by the result of the check.
+func (s *Server) admitted(r *edge.Request, res digest.Result) (phone.Credential, bool) {
+	m := &r.Msg
 	attempt := Attempt{Method: m.Method(), Transport: r.Flow().Transport, Remote: r.Flow().Remote, Result: res}
 	if res.Outcome == digest.Denied {
 		attempt.UserAgent, attempt.Result.User = userAgent(m), strings.Clone(res.User)

@@ -14,18 +14,17 @@ import (
 
 var errDirectory = errors.New("directory of extensions unavailable")
 
-// Register implements edge.Handler: RFC 3261 section 10.3 from step 3 on.
+// Register implements edge.Handler: RFC 3261 section 10.3 from step 3 on, or from
+// where Begin left off.
 func (s handler) Register(ctx context.Context, r *edge.Request) {
-	cred, ok := s.authenticate(ctx, r)
-	if !ok {
-		return
+	c := s.state(r)
+	defer c.end()
+	if !c.authentic {
+		if c.cred, c.authentic = s.authenticate(ctx, r); !c.authentic {
+			return
+		}
 	}
-	if !s.authorize(ctx, r, cred) { // steps 4 and 5
-		return
-	}
-	c := &change{server: s.Server, r: r, cred: cred, aor: s.aor(cred.Extension)}
-	if fault := c.read(); fault.Code != 0 { // steps 6 and 7, as far as they need no state
-		s.refuseChange(c, fault)
+	if !c.prepared && !c.prepare(ctx) {
 		return
 	}
 	res, err := c.apply(ctx)
@@ -33,8 +32,28 @@ func (s handler) Register(ctx context.Context, r *edge.Request) {
 		s.failed(r, err)
 		return
 	}
+	c.finish(res)
+}
+
+// prepare goes from the password to the store: steps 4 to 7 of RFC 3261 section 10.3,
+// as far as they need no state. False: it has answered.
+func (c *change) prepare(ctx context.Context) bool {
+	if !c.server.authorize(ctx, c.r, c.cred) { // steps 4 and 5
+		return false
+	}
+	c.aor = c.server.aor(c.cred.Extension)
+	if fault := c.read(); fault.Code != 0 { // steps 6 and 7
+		c.server.refuseChange(c, fault)
+		return false
+	}
+	c.prepared = true
+	return true
+}
+
+// finish answers and tells of what the store has made.
+func (c *change) finish(res location.Result) {
 	if c.holds() > 0 {
-		s.flows.note(r.Flow(), c.aor)
+		c.server.flows.note(c.r.Flow(), c.aor)
 	}
 	c.answer(res) // step 8
 	c.tell(res)
@@ -48,6 +67,9 @@ func (s *Server) aor(extension string) location.AOR {
 // authorize reports whether the user may change the AOR in To: that of the
 // extension he stands for, by its number or by any of its digest users.
 func (s *Server) authorize(ctx context.Context, r *edge.Request, cred phone.Credential) bool {
+	if s.addressed(&r.Msg, cred) {
+		return true
+	}
 	to, _ := wire.ParseNameAddr(r.Msg.Get(wire.To)) // checked by the edge
 	uri, ok := wire.ParseURI(to.URI)
 	switch {
@@ -58,11 +80,7 @@ func (s *Server) authorize(ctx context.Context, r *edge.Request, cred phone.Cred
 		s.refuse(r, wire.Fault{Code: 404, Reason: "Domain Not Served Here"})
 		return false
 	}
-	user := wire.Unescape(uri.User)
-	if user == cred.Extension || user == cred.User {
-		return true
-	}
-	other, err := s.opts.Directory.Credential(ctx, strings.Clone(user))
+	other, err := s.opts.Directory.Credential(ctx, strings.Clone(wire.Unescape(uri.User)))
 	switch {
 	case err == nil && other.Extension == cred.Extension:
 		return true
@@ -72,6 +90,18 @@ func (s *Server) authorize(ctx context.Context, r *edge.Request, cred phone.Cred
 		s.refuse(r, wire.Fault{Code: 403, Reason: "Forbidden"})
 	}
 	return false
+}
+
+// addressed reports whether To is plainly the user's own: no directory is needed to
+// know that.
+func (s *Server) addressed(m *wire.Message, cred phone.Credential) bool {
+	to, _ := wire.ParseNameAddr(m.Get(wire.To)) // checked by the edge
+	uri, ok := wire.ParseURI(to.URI)
+	if !ok || !s.hosts.local(uri.Host) {
+		return false
+	}
+	user := wire.Unescape(uri.User)
+	return user == cred.Extension || user == cred.User
 }
 
 // apply changes the bindings, or only reads them when there is nothing to change.

@@ -28,6 +28,12 @@ type Directory interface {
 	Credential(ctx context.Context, user string) (phone.Credential, error)
 }
 
+// cachedDirectory is a Directory that can tell without waiting what it has in memory:
+// then REGISTERs need no goroutine each. known is false when it has to be asked.
+type cachedDirectory interface {
+	CachedCredential(user string) (cred phone.Credential, known bool, err error)
+}
+
 // Options configure a Server. Domain, Directory and Store are required.
 type Options struct {
 	Domain string // of every AOR
@@ -67,6 +73,7 @@ type Server struct {
 	metrics  *metrics
 	digest   *digest.Verifier
 	edge     *edge.Server
+	store    location.Submitter // Options.Store, or nil when it is none
 	hosts    *hosts
 	flows    *flowKeeper
 	date     dateHeader
@@ -89,15 +96,23 @@ func New(opts Options) (*Server, error) {
 	}
 	s.flows = newFlowKeeper(s)
 	var err error
-	s.digest, err = digest.New(digest.Options{
+	check := digest.Options{
 		Realm: opts.Realm, Key: opts.NonceKey, Lookup: opts.Directory.Credential,
 		Local: s.hosts.local, Now: opts.Now,
-	})
+	}
+	if directory, ok := opts.Directory.(cachedDirectory); ok {
+		check.Cached = directory.CachedCredential
+	}
+	s.digest, err = digest.New(check)
 	if err != nil {
 		return nil, fmt.Errorf("new registrar: %w", err)
 	}
+	var grouper edge.Grouper
+	if store, ok := opts.Store.(location.Submitter); ok && check.Cached != nil {
+		s.store, grouper = store, handler{s}
+	}
 	s.edge, err = edge.New(edge.Options{
-		Handler: handler{s}, Rest: opts.Rest, Closed: s.closed, Failed: s.connectFailed, Origins: opts.Origins,
+		Handler: handler{s}, Grouper: grouper, Rest: opts.Rest, Closed: s.closed, Failed: s.connectFailed, Origins: opts.Origins,
 		Logger: opts.Logger, Registerer: opts.Registerer,
 	})
 	if err != nil {

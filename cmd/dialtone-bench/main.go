@@ -126,9 +126,11 @@ func (r *runner) measure(base *bench.Result, job, system string, load func() (be
 
 // registration measures both kinds of REGISTER on one server.
 func (r *runner) registration(ctx context.Context, base [2]*bench.Result, store, system, target string, procs ...*bench.Process) (out [2]*bench.Result, err error) {
-	load := bench.SIPLoad{Target: target, Domain: "bench.test", Users: users(r.users), Parallel: 64, Duration: r.duration}
+	r.port += 10
+	// The phones of the refresh are those of the challenge, at the same address.
+	load := bench.SIPLoad{Target: target, Local: fmt.Sprintf("127.0.0.1:%d", r.port), Domain: "bench.test", Users: users(r.users), Parallel: 64, Duration: r.duration}
 	for i, name := range []string{"challenge", "refresh"} {
-		load.Refresh = name == "refresh"
+		load.Refresh, load.CSeq = name == "refresh", i*1_000_000
 		out[i], err = r.measure(base[i], name+", "+store, system, func() (bench.Result, error) { return load.Run(ctx) }, procs...)
 		if err != nil {
 			return out, err

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"pbx.dev/dialtone/internal/config"
+	"pbx.dev/dialtone/internal/enroll"
 	"pbx.dev/dialtone/internal/inventory"
 	"pbx.dev/dialtone/internal/library"
 	"pbx.dev/dialtone/internal/rollout"
@@ -71,6 +72,7 @@ type App struct {
 	files     *provision.Service
 	templates *templates.Live
 	library   *library.Service
+	desk      *enroll.Desk
 	uploads   *uploads.Store
 	sip       *registrar.Server
 	proxy     *proxy.Proxy
@@ -111,6 +113,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 		{"certificates", a.openCertificates},
 		{"listen", a.openSockets},
 		{"uploads", a.openUploads},
+		{"enrollment", a.openDesk},
 		{"phone files", a.openFiles},
 		{"templates", a.openLibrary},
 		{"registrar", a.openSIP},

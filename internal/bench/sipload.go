@@ -18,9 +18,11 @@ import (
 // batches of datagrams, so that the generator costs less than the server.
 type SIPLoad struct {
 	Target   string // ip:port
+	Local    string // ip:port of the socket, as it stands in every Contact; "" is any
 	Domain   string
 	Users    []User
 	Parallel int  // registrations under way
+	CSeq     int  // of the first request of each user, less one: over that of a run before
 	Refresh  bool // answer ahead with the last nonce, nc counted up
 	Duration time.Duration
 }
@@ -45,13 +47,25 @@ const retransmitAfter = 500 * time.Millisecond
 // Run does the load and returns operations (registrations that ended in 200) and
 // latencies; CPU is the caller's to fill in.
 func (l SIPLoad) Run(ctx context.Context) (Result, error) {
-	conn, err := net.Dial("udp4", l.Target) //nolint:noctx // a UDP socket connects at once
+	conn, err := l.dial(ctx)
 	if err != nil {
 		return Result{}, err
 	}
 	defer conn.Close()
 	g := &sipRun{SIPLoad: l, conn: ipv4.NewPacketConn(conn.(*net.UDPConn)), local: conn.LocalAddr().String()}
 	return g.run(ctx, conn)
+}
+
+func (l SIPLoad) dial(ctx context.Context) (net.Conn, error) {
+	var d net.Dialer
+	if l.Local != "" {
+		local, err := net.ResolveUDPAddr("udp4", l.Local)
+		if err != nil {
+			return nil, err
+		}
+		d.LocalAddr = local
+	}
+	return d.DialContext(ctx, "udp4", l.Target)
 }
 
 type sipRun struct {
@@ -69,7 +83,7 @@ func (g *sipRun) run(ctx context.Context, conn net.Conn) (Result, error) {
 	g.start = time.Now()
 	g.slots = make([]slot, len(g.Users))
 	for i := range g.slots {
-		g.slots[i] = slot{user: i, buf: make([]byte, 0, 1024)}
+		g.slots[i] = slot{user: i, cseq: g.CSeq, buf: make([]byte, 0, 1024)}
 	}
 	for range min(g.Parallel, len(g.slots)/2) {
 		g.begin()

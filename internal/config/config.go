@@ -123,8 +123,11 @@ type Provision struct {
 	Enroll        string       `yaml:"enroll"`  // pending, auto, closed
 	Secrets       string       `yaml:"secrets"` // mac, lan, token, mtls
 	Below         string       `yaml:"below"`   // deny, strip
-	LAN           []string     `yaml:"lan"`     // CIDR
-	URL           string       `yaml:"url"`     // empty: http://advertise:port/
+	ClaimCodes    bool         `yaml:"claim_codes"`
+	ProbeBudget   int          `yaml:"probe_budget"` // per source and ten minutes
+	Decoys        []string     `yaml:"decoys"`       // MAC addresses
+	LAN           []string     `yaml:"lan"`          // CIDR
+	URL           string       `yaml:"url"`          // empty: http://advertise:port/
 	TimeZone      string       `yaml:"timezone"`
 	NTP           string       `yaml:"ntp"`
 	AdminPassword phone.Secret `yaml:"admin_password"` // of the phones' menus; empty: made on first start
@@ -162,7 +165,7 @@ func Default() Config {
 			MinExpires: 60, MaxExpires: 7200, DefaultExpires: 3600, MaxContacts: 10, DeclineEndsCall: true,
 		},
 		Provision: Provision{
-			Enroll: "pending", Secrets: "lan", Below: "deny",
+			Enroll: "pending", Secrets: "lan", Below: "deny", ProbeBudget: 300, Decoys: []string{},
 			LAN: []string{
 				"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "127.0.0.0/8",
 				"::1/128", "fc00::/7", "fe80::/10",

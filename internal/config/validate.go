@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"pbx.dev/dialtone/internal/phone"
 )
 
 // Validate returns all mistakes joined, each with the path of its setting.
@@ -170,6 +172,14 @@ func (c Config) validateProvision() []error {
 	}
 	if err := oneOf(p.Secrets, "mac", "lan", "token", "mtls"); err != nil {
 		bad("provision.secrets", err.Error())
+	}
+	if p.ProbeBudget < 1 {
+		bad("provision.probe_budget", "must be at least 1")
+	}
+	for i, d := range p.Decoys {
+		if mac, err := phone.ParseMAC(d); err != nil || mac.IsZero() {
+			bad(fmt.Sprintf("provision.decoys[%d]", i), fmt.Sprintf("%q is not a MAC address", d))
+		}
 	}
 	if err := oneOf(p.Below, "deny", "strip"); err != nil {
 		bad("provision.below", err.Error())

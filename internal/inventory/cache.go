@@ -86,6 +86,23 @@ func (c *cache[K, V]) get(k K, load func(K) (V, error)) (V, error) {
 	return v, err
 }
 
+// peek is get that does not load: known is false when the value is not in memory.
+func (c *cache[K, V]) peek(k K) (v V, known bool, err error) {
+	sh := c.shard(k)
+	sh.mu.RLock()
+	v, known = sh.hit[k]
+	if !known {
+		if _, known = sh.miss[k]; known {
+			err = phone.ErrNotFound
+		}
+	}
+	sh.mu.RUnlock()
+	if known {
+		c.hits.Inc()
+	}
+	return v, known, err
+}
+
 // fill stores what was read in generation gen, unless that has passed.
 func (c *cache[K, V]) fill(sh *cacheShard[K, V], k K, gen uint64, v V, found bool) {
 	sh.mu.Lock()

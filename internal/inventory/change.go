@@ -14,11 +14,12 @@ type ChangeKind string
 // The kinds of changes. ChangeUnknown says that much, or nobody knows what,
 // changed: read everything again.
 const (
-	ChangeUnknown   ChangeKind = ""
-	ChangeDevice    ChangeKind = "device"
-	ChangeExtension ChangeKind = "extension"
-	ChangeKey       ChangeKind = "key"
-	ChangeTemplate  ChangeKind = "template"
+	ChangeUnknown    ChangeKind = ""
+	ChangeDevice     ChangeKind = "device"
+	ChangeExtension  ChangeKind = "extension"
+	ChangeKey        ChangeKind = "key"
+	ChangeEnrollment ChangeKind = "enrollment"
+	ChangeTemplate   ChangeKind = "template"
 )
 
 // Change is one committed change of the inventory.
@@ -96,6 +97,8 @@ func (s *Store) apply(e effect) {
 		s.extensions.drop(e.ID)
 	case ChangeKey:
 		s.keys.clear()
+	case ChangeEnrollment:
+		s.windows.clear()
 	case ChangeTemplate: // nothing of it is kept here
 	default:
 		s.credentials.clear()
@@ -103,6 +106,7 @@ func (s *Store) apply(e effect) {
 		s.devices.clear()
 		s.keys.clear()
 		s.tokens.clear()
+		s.windows.clear()
 	}
 	for _, user := range e.Users {
 		s.credentials.drop(user)
@@ -128,6 +132,7 @@ func (s *Store) gap(live bool) {
 	s.devices.switchTo(live)
 	s.keys.switchTo(live)
 	s.tokens.switchTo(live)
+	s.windows.switchTo(live)
 	s.tell(Change{})
 }
 

@@ -22,6 +22,8 @@ func (s *Store) makeCaches() {
 	s.keys = newCache[[32]byte, phone.APIKey](1024, 1024, hits, misses)
 	hits, misses = s.metrics.reads("token")
 	s.tokens = newCache[[32]byte, phone.MAC](16384, 16384, hits, misses)
+	hits, misses = s.metrics.reads("enrollment")
+	s.windows = newStringCache[phone.Enrollment](1, 1, hits, misses)
 }
 
 // Credential returns what the digest user proves, an extension's SIPUsername or a
@@ -44,6 +46,15 @@ func (s *Store) Credential(ctx context.Context, user string) (phone.Credential, 
 		}
 		return c, err
 	})
+}
+
+// CachedCredential is Credential that does not wait: known is false when the answer is
+// not in memory yet.
+func (s *Store) CachedCredential(user string) (cred phone.Credential, known bool, err error) {
+	if user == "" || len(user) > maxUser {
+		return phone.Credential{}, true, phone.ErrNotFound
+	}
+	return s.credentials.peek(user)
 }
 
 func (s *Store) scanCredential(row engine.Row) (phone.Credential, error) {

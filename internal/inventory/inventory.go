@@ -54,6 +54,7 @@ type Store struct {
 	devices     *cache[phone.MAC, phone.Device]
 	keys        *cache[[32]byte, phone.APIKey]
 	tokens      *cache[[32]byte, phone.MAC] // whose; the device says whether it is good
+	windows     *cache[string, phone.Enrollment]
 
 	hearers hearers
 	events  *eventLog

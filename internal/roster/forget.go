@@ -37,12 +37,12 @@ func (r *Roster) Forget(ctx context.Context, id string) error {
 // scanBatch phones at a time, so that nobody waits for it.
 func (r *Roster) age(now time.Time) {
 	defer r.recovered("age")
-	limit := now.Add(-r.opts.ForgetAfter)
+	limit, waiting := now.Add(-r.opts.ForgetAfter), now.Add(-waitFor)
 	for at, done := 0, false; !done; at += scanBatch {
 		r.change(func(s *state) {
 			end := min(at+scanBatch, len(s.rows))
 			for i := at; i < end; i++ {
-				if row := s.rows[i]; row != nil && row.stale(limit) {
+				if row := s.rows[i]; row != nil && row.stale(limit, waiting) {
 					s.forget(row)
 				}
 			}
@@ -52,9 +52,12 @@ func (r *Roster) age(now time.Time) {
 }
 
 // stale reports whether a phone may be forgotten.
-func (r *row) stale(limit time.Time) bool {
+func (r *row) stale(limit, waiting time.Time) bool {
 	if r.seen == nil || len(r.contacts) > 0 {
 		return false
+	}
+	if r.waits() {
+		return r.seen.heard.Before(waiting)
 	}
 	last := r.registered
 	if last.IsZero() {

@@ -11,7 +11,8 @@ import (
 )
 
 // Observe follows an event of provisioning: what a device asked for, from where
-// and as what. Events of other kinds are ignored.
+// and as what. Events of other kinds are ignored. A phone with an unknown MAC is
+// listed when it asks for an address; of those that ask for files Waiting tells.
 func (r *Roster) Observe(e phone.Event) {
 	if e.Kind != phone.EventFile && e.Kind != phone.EventDHCP && e.Kind != phone.EventUpload && e.Kind != phone.EventPnP {
 		return
@@ -25,10 +26,31 @@ func (r *Roster) Observe(e phone.Event) {
 		switch {
 		case row != nil && row.dev != nil:
 			s.observe(row, &e, now)
-		case row == nil && r.opts.ShowUnknown && renders(e.MAC):
-			s.unknown(&e, now)
+		case row == nil && e.Kind == phone.EventDHCP:
+			r.waiting(s, &e, now)
 		}
 	})
+}
+
+// Waiting lists the phone of e, which asked for a file of its own and which nobody
+// provisioned, so that it can be adopted. Whether it is to be believed, the caller
+// has found out: anybody can ask.
+func (r *Roster) Waiting(e phone.Event) {
+	now := r.now()
+	r.change(func(s *state) { r.waiting(s, &e, now) })
+}
+
+func (r *Roster) waiting(s *state, e *phone.Event, now time.Time) {
+	if r.opts.ShowUnknown && s.macs[e.MAC] == nil && renders(e.MAC) {
+		s.unknown(e, now)
+	}
+}
+
+// Knows reports whether a device with that MAC is provisioned, from memory.
+func (r *Roster) Knows(mac phone.MAC) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.st.macs[mac] != nil
 }
 
 // observe notes what a device did. Only what it was given counts as its address
@@ -81,21 +103,23 @@ func renders(mac phone.MAC) bool {
 }
 
 // unknown lists a phone that nobody provisioned and that asked for a file or an
-// address, so that it can be adopted.
+// address, so that it can be adopted. It is in memory alone: anybody can make up
+// phones.
 func (s *state) unknown(e *phone.Event, now time.Time) {
 	if known := s.claims[e.MAC]; len(known) > 0 {
-		if known[0].registered.IsZero() {
+		if known[0].waits() {
+			known[0].seen.heard = now
 			known[0].heard(s, e)
 		}
 		return
 	}
-	r := &row{id: s.mint(keyMAC + e.MAC.Hex()), seen: &seen{created: now}, mac: e.MAC}
+	r := &row{id: s.mint(keyMAC + e.MAC.Hex()), seen: &seen{created: now, heard: now}, mac: e.MAC}
 	s.key(r)
 	s.insert(r)
 	r.heard(s, e)
 	s.pending = append(s.pending, r.id)
 	for len(s.pending) > maxPending {
-		if old := s.byID[s.pending[0]]; old != nil && old.seen != nil && old.registered.IsZero() && len(old.contacts) == 0 {
+		if old := s.byID[s.pending[0]]; old != nil && old.waits() {
 			s.forget(old)
 		}
 		s.pending = s.pending[1:]
@@ -112,5 +136,7 @@ func (r *row) heard(s *state, e *phone.Event) {
 		r.ip = ip
 	}
 	s.describe(r)
-	s.mark(r)
 }
+
+// waits reports whether the phone is in the list only because it asked.
+func (r *row) waits() bool { return r.seen != nil && !r.seen.heard.IsZero() && r.registered.IsZero() }

@@ -28,6 +28,8 @@ const (
 	maxIdlePerExtension = 64
 	// maxPending bounds the phones that wait for adoption and never registered.
 	maxPending = 1000
+	// waitFor is how long such a phone stays in the list after it was last heard.
+	waitFor = 24 * time.Hour
 	// refreshSaveEvery is how stale the stored time of a plain refresh may get.
 	refreshSaveEvery = 10 * time.Minute
 	// pageSize is how many rows Load asks for at once and Flush writes at once.

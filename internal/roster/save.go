@@ -31,7 +31,7 @@ func (d *dirty) any() bool { return len(d.rows)+len(d.gone) > 0 }
 // mark notes that a row is to be saved.
 func (s *state) mark(r *row) {
 	r.saved = r.registered
-	if s.dirty.off || s.byID[r.id] != r {
+	if s.dirty.off || s.byID[r.id] != r || r.waits() {
 		return
 	}
 	s.dirty.rows[r] = struct{}{}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"strconv"
 	"strings"
+	"time"
 
 	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/internal/useragent"
@@ -52,6 +53,7 @@ func (s *state) seenFor(c *contact) *row {
 // recognise makes the row findable by what its contact now looks like.
 func (s *state) recognise(r *row, c *contact) {
 	s.unkey(r)
+	r.seen.heard = time.Time{}
 	r.seen.instance, r.seen.address = keysOf(&c.b)
 	r.seen.extension = extensionOf(c.b.AOR)
 	if mac := hintedMAC(c); !mac.IsZero() || r.mac.IsZero() {
@@ -89,7 +91,9 @@ func (s *state) unkey(r *row) {
 func (s *state) forget(r *row) {
 	s.unkey(r)
 	s.remove(r)
-	s.discard(r.id)
+	if !r.waits() { // those are not stored
+		s.discard(r.id)
+	}
 }
 
 // limitIdle forgets the longest silent phone of an extension that has too many.
@@ -142,8 +146,10 @@ func digest(parts ...string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// The kinds of phone.Seen.Key. All keys end in the id: two equal phones may stand
-// behind one NAT, and a phone may give its key up before another one's is stored.
+// The kinds of phone.Seen.Key. A phone that only waits is known by its MAC; it is
+// not stored any more, and older versions' records are dropped. All keys end in the
+// id: two equal phones may stand behind one NAT, and a phone may give its key up
+// before another one's is stored.
 const (
 	keyInstance = "i:"
 	keyAddress  = "a:"
@@ -153,11 +159,8 @@ const (
 // record is what is stored of a seen row.
 func (r *row) record() phone.Seen {
 	key := keyAddress + r.seen.address
-	switch {
-	case r.seen.instance != "":
+	if r.seen.instance != "" {
 		key = keyInstance + r.seen.instance
-	case r.seen.address == "":
-		key = keyMAC + r.mac.Hex()
 	}
 	key += ":" + r.id
 	return phone.Seen{
@@ -176,30 +179,23 @@ func (s *state) restore(p phone.Seen) {
 	}
 	key := strings.TrimSuffix(p.Key, ":"+p.ID)
 	inst, hasInst := strings.CutPrefix(key, keyInstance)
-	digits, isMAC := strings.CutPrefix(key, keyMAC)
+	if strings.HasPrefix(key, keyMAC) {
+		s.discard(p.ID)
+		return
+	}
 	r := &row{
 		id: p.ID, seen: &seen{extension: p.Extension, created: p.CreatedAt},
 		userAgent: p.UserAgent, ip: p.IPAddress, contact: p.Contact, transport: p.Transport,
 		registered: p.LastRegistered, saved: p.LastRegistered,
 	}
-	ctx := useragent.SIP
-	switch {
-	case isMAC:
-		ctx = useragent.HTTP
-		r.mac, _ = phone.ParseMAC(digits)
-		s.pending = append(s.pending, r.id)
-	default:
-		r.seen.address = addressKey(p.Extension, p.UserAgent, p.IPAddress)
-		if hasInst {
-			r.seen.instance = inst
-		}
+	r.seen.address = addressKey(p.Extension, p.UserAgent, p.IPAddress)
+	if hasInst {
+		r.seen.instance = inst
 	}
-	r.agent = s.agentOf(agentKey{p.UserAgent, ctx, useragent.FromBrowser(p.Transport, p.Contact)})
-	if r.mac.IsZero() {
-		r.mac = r.agent.MAC
-	}
-	if s.instance[inst] != nil || isMAC && s.macs[r.mac] != nil {
-		s.discard(r.id) // it came back under another id, or was provisioned
+	r.agent = s.agentOf(agentKey{p.UserAgent, useragent.SIP, useragent.FromBrowser(p.Transport, p.Contact)})
+	r.mac = r.agent.MAC
+	if s.instance[inst] != nil {
+		s.discard(r.id) // it came back under another id
 		return
 	}
 	s.key(r)

@@ -143,23 +143,46 @@ func TestUnknownPhones(t *testing.T) {
 	d := sample(1, phone.Yealink, "T46S", "101")
 	ask := phone.Event{Kind: phone.EventFile, MAC: d.MAC, Outcome: "not-found", Source: "10.0.0.5:1", UserAgent: t46s + " " + d.MAC.Hex()}
 	h.Observe(ask)
-	h.Observe(ask)
+	want(t, h.Stats().Total, 0) // anybody can ask for a file
+	h.Waiting(ask)
+	h.Waiting(ask)
 	p := h.only(Filter{State: StatePending})
 	want(t, p.MAC, d.MAC)
 	want(t, p.Model, "T46S")
 	want(t, p.IPAddress, "10.0.0.5")
 	h.check(t)
 
-	h = h.restart()
-	want(t, h.only(Filter{}).ID, p.ID)
-	h.DeviceChanged(d)
-	want(t, h.only(Filter{}).ID, d.ID)
 	h.flush()
-	want(t, len(h.store.seen), 0)
+	want(t, len(h.store.seen), 0) // no row in the database for a phone that may be made up
+	want(t, h.Knows(d.MAC), false)
+	h.DeviceChanged(d)
+	want(t, h.Knows(d.MAC), true)
+	want(t, h.only(Filter{}).ID, d.ID)
+	h.Waiting(ask)
+	want(t, h.only(Filter{}).ID, d.ID)
 	h.check(t)
 
-	h.Observe(phone.Event{Kind: phone.EventFile, MAC: phone.MAC{0xde, 0xad, 0, 0, 0, 1}, Outcome: "not-found"})
+	// What was kept before is forgotten.
+	old := build(t, newStore(), func(o *Options) { o.ShowUnknown = true })
+	old.store.seen["phone_x"] = phone.Seen{ID: "phone_x", Key: "m:" + d.MAC.Hex() + ":phone_x"}
+	old = old.restart()
+	old.flush()
+	want(t, old.Stats().Total, 0)
+	want(t, len(old.store.seen), 0)
+
+	h.Waiting(phone.Event{Kind: phone.EventFile, MAC: phone.MAC{0xde, 0xad, 0, 0, 0, 1}, Outcome: "not-found"})
 	want(t, h.Stats().Total, 1) // no vendor of ours
+}
+
+func TestUnknownPhonesExpire(t *testing.T) {
+	t.Parallel()
+	h := build(t, newStore(), func(o *Options) { o.ShowUnknown = true })
+	h.Waiting(phone.Event{Kind: phone.EventFile, MAC: sample(1, phone.Yealink, "").MAC})
+	h.age(h.now().Add(waitFor))
+	want(t, h.Stats().Total, 1)
+	h.age(h.now().Add(waitFor + time.Second))
+	want(t, h.Stats().Total, 0)
+	h.check(t)
 }
 
 func TestUnknownPhonesAreBounded(t *testing.T) {

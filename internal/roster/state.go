@@ -63,6 +63,7 @@ type seen struct {
 	instance  string // key of its instance and AOR; empty without an instance
 	address   string // key of its AOR, User-Agent and IP address
 	created   time.Time
+	heard     time.Time // zero: it registered, and is in the list for that
 }
 
 // contact is one live binding and the phone it belongs to.

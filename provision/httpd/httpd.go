@@ -73,7 +73,7 @@ func (h *handler) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 				panic(p) // net/http's own way to cut a connection
 			}
 			h.panics.Inc()
-			h.log.ErrorContext(r.Context(), "http: panic", "panic", p, "stack", string(debug.Stack()), "path", r.URL.Path)
+			h.log.ErrorContext(r.Context(), "http: panic", "panic", p, "stack", string(debug.Stack()), "path", provision.LogPath(r.URL.Path))
 			if w.status == 0 {
 				refuse(w, http.StatusInternalServerError)
 			}
@@ -145,7 +145,7 @@ func (h *handler) fail(w *counter, r *http.Request, err error) {
 	case r.Context().Err() != nil:
 		refuse(w, http.StatusServiceUnavailable) // the phone has gone
 	default:
-		h.log.ErrorContext(r.Context(), "http: cannot give a file", "client", r.RemoteAddr, "path", r.URL.Path, "error", err)
+		h.log.ErrorContext(r.Context(), "http: cannot give a file", "client", r.RemoteAddr, "path", provision.LogPath(r.URL.Path), "error", err)
 		refuse(w, http.StatusInternalServerError)
 	}
 }

@@ -107,7 +107,9 @@ func (t *transfer) find() bool {
 		return true
 	}
 	no := t.server.refusalOf(t.request, t.id.source, err)
-	t.server.refuse(t.id.source, no)
+	if !errors.Is(err, provision.ErrOverBudget) { // the source may be forged, or scans: silence
+		t.server.refuse(t.id.source, no)
+	}
 	t.file.Done(int(no.code), 0, nil)
 	return false
 }
@@ -124,7 +126,7 @@ func (s *Server) refusalOf(r *request, source netip.AddrPort, err error) *refusa
 	case errors.Is(err, provision.ErrTooLarge):
 		return refuseFull
 	}
-	s.log.Error("tftp: cannot give or take a file", "client", source, "path", r.name, "error", err)
+	s.log.Error("tftp: cannot give or take a file", "client", source, "path", provision.LogPath(r.name), "error", err)
 	return refuseOurs
 }
 
@@ -280,7 +282,7 @@ func (t *transfer) ack(number uint16) bool {
 
 // broken tells the phone that the file cannot be read, and nothing about why.
 func (t *transfer) broken(conn *port, err error) error {
-	t.server.log.Error("tftp: cannot read a file", "client", t.id.source, "path", t.request.name, "error", err)
+	t.server.log.Error("tftp: cannot read a file", "client", t.id.source, "path", provision.LogPath(t.request.name), "error", err)
 	t.say(conn, refuseOurs)
 	return err
 }

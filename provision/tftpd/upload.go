@@ -72,7 +72,9 @@ func (t *transfer) receive() {
 		_, err = io.Copy(io.Discard, io.LimitReader(u, defaultBlock))
 	}
 	if !u.started {
-		s.refuse(t.id.source, s.refusalOf(t.request, t.id.source, err))
+		if !errors.Is(err, provision.ErrOverBudget) {
+			s.refuse(t.id.source, s.refusalOf(t.request, t.id.source, err))
+		}
 		return
 	}
 	text := error(nil)

@@ -26,6 +26,9 @@ type Options struct {
 	// Lookup returns the credential of a digest user, phone.ErrNotFound for a
 	// user that does not exist. Any other error makes the outcome Unavailable.
 	Lookup func(ctx context.Context, user string) (phone.Credential, error)
+	// Cached is Lookup that does not wait: known is false when the answer is not in
+	// memory, where Lookup then brings it. nil knows nothing.
+	Cached func(user string) (cred phone.Credential, known bool, err error)
 	// Local reports whether a host means this server. The "uri" of credentials may
 	// then name the server otherwise than the Request-URI does, and leave out the
 	// user: sipp and some phones write the address that they send to. nil knows
@@ -152,19 +155,39 @@ func (v *Verifier) appendChallenge(dst []byte, alg algorithm, nonce []byte, stal
 // Verify checks the credentials of a request. An unknown user costs the same
 // work and has the same outcome as a wrong password.
 func (v *Verifier) Verify(ctx context.Context, r Request) Result {
+	res, _ := v.verify(&r, func(user string) (cred phone.Credential, known bool, err error) {
+		cred, err = v.opts.Lookup(ctx, user)
+		return cred, true, err
+	})
+	return res
+}
+
+// VerifyCached is Verify that does not wait: false, and nothing is counted as used,
+// when the user has to be looked up first.
+func (v *Verifier) VerifyCached(r Request) (Result, bool) {
+	if v.opts.Cached == nil {
+		return Result{}, false
+	}
+	return v.verify(&r, v.opts.Cached)
+}
+
+func (v *Verifier) verify(r *Request, lookup func(user string) (cred phone.Credential, known bool, err error)) (Result, bool) {
 	c, outcome := v.pick(r.Authorization)
 	if outcome != OK {
-		return Result{Outcome: outcome}
+		return Result{Outcome: outcome}, true
 	}
 	res := Result{User: c.user()}
 	if res.User == "" || !c.complete() || !v.meant(c.uri, r.URI) {
 		res.Outcome = Malformed
-		return res
+		return res, true
 	}
-	cred, err := v.opts.Lookup(ctx, res.User)
+	cred, ok, err := lookup(res.User)
+	if !ok {
+		return Result{}, false
+	}
 	if err != nil && !errors.Is(err, phone.ErrNotFound) {
 		res.Outcome = Unavailable
-		return res
+		return res, true
 	}
 	known := err == nil && !cred.Secret.IsZero()
 	if known {
@@ -172,15 +195,15 @@ func (v *Verifier) Verify(ctx context.Context, r Request) Result {
 	}
 	if right := v.matches(c, cred, known, r.Method); !right || !known {
 		res.Outcome = Denied
-		return res
+		return res, true
 	}
 	// RFC 7616 section 3.3: stale only when the digest was right.
 	if !v.fresh(c, r.RetryKey) {
 		res.Outcome = Stale
-		return res
+		return res, true
 	}
 	res.Outcome, res.Credential = OK, cred
-	return res
+	return res, true
 }
 
 // meant reports whether the credentials are for the request (RFC 3261 section

@@ -49,6 +49,30 @@ type Handler interface {
 	Other(r *Request)
 }
 
+// Grouper is a Handler that answers the REGISTERs of packet sockets without a
+// goroutine for each: those that were received together are begun by the reader,
+// committed together and answered together.
+type Grouper interface {
+	// Begin is called by the goroutine that reads the socket with a REGISTER that
+	// Quick returned false for. It must not wait.
+	Begin(r *Request) Progress
+	// Commit goes on with the requests for which Begin returned Joined. It must not
+	// wait either: it calls answered once, from any goroutine, when all are answered
+	// but those named, which Register has to answer. An answer may stay unsent until
+	// then.
+	Commit(group []*Request, answered func(but []*Request))
+}
+
+// Progress is how far Begin has come.
+type Progress int
+
+// The values of Progress.
+const (
+	Answered Progress = iota // there is nothing left to do
+	Joined                   // Commit goes on with it
+	Waits                    // Register has to
+)
+
 // Rest takes all messages but REGISTER, one socket or listener per Listener, and
 // returns when the virtual socket is closed. registrar/proxy is one.
 type Rest interface {
@@ -59,7 +83,8 @@ type Rest interface {
 // Options configure a Server. The zero value of a limit is its default.
 type Options struct {
 	Handler Handler
-	Rest    Rest // nil: Handler.Other answers
+	Grouper Grouper // nil: Handler.Register answers every REGISTER
+	Rest    Rest    // nil: Handler.Other answers
 	// Closed is called when a connection has ended, by the goroutine that read it.
 	// It must not wait; nil does nothing.
 	Closed func(Flow)
@@ -71,7 +96,7 @@ type Options struct {
 	Origins []string
 
 	Workers        int           // REGISTERs in progress; 256
-	Queue          int           // REGISTERs waiting for a worker, and messages waiting for Rest; 4096
+	Queue          int           // REGISTERs waiting for a worker, in groups under way, and messages waiting for Rest; 4096
 	MaxConnections int           // 50 000
 	MaxPerIP       int           // connections of one address that have not registered; 2048
 	IdleTimeout    time.Duration // of a connection without a registration; 10 minutes
@@ -97,10 +122,12 @@ type Server struct {
 	// handshakes are the connections that carry no SIP yet
 	handshakes handshakes
 	jobs       chan *Request
+	groups     groups // REGISTERs that Commit was called with
 	tags       tagger
 	flows      atomic.Uint64 // connections so far
 
 	requests sync.Pool // of *Request
+	spares   sync.Pool // of *group
 	buffers  sync.Pool // of *buffer
 
 	mu       sync.Mutex
@@ -125,6 +152,7 @@ func New(opts Options) (*Server, error) {
 		finished:   make(chan struct{}),
 	}
 	s.requests.New = func() any { return &Request{server: s} }
+	s.spares.New = func() any { return new(group) }
 	s.buffers.New = func() any { return new(buffer) }
 	return s, nil
 }

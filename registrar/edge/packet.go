@@ -22,6 +22,7 @@ type packetSocket struct {
 	virtual   *VirtualPacketConn // nil without Rest
 	done      chan struct{}      // closed when the reader has ended
 	next      *Request           // for the next datagram; only the reader's
+	group     *group             // of the batch that is being read, or nil; only the reader's
 }
 
 func (s *Server) newPacketSocket(l Listener) (*packetSocket, error) {
@@ -88,6 +89,7 @@ func (p *packetSocket) read() error {
 			data, from := p.io.datagram(i)
 			p.server.guard(func() { p.receive(data, from) })
 		}
+		p.commit()
 		p.sender.flush()
 	}
 	return nil
@@ -123,17 +125,38 @@ func (p *packetSocket) receive(data []byte, from netip.AddrPort) {
 	p.next = r
 }
 
-// hand gives a REGISTER to the workers, or refuses it when they cannot keep up:
-// a phone that is told waits, one that is not repeats itself.
+// hand sees to a REGISTER that has to wait for something, or refuses it when there
+// are too many: a phone that is told waits, one that is not repeats itself.
 func (p *packetSocket) hand(r *Request) {
-	if len(p.server.jobs) == cap(p.server.jobs) {
-		p.server.busy(r)
+	s := p.server
+	if s.groups.full(s.opts.Queue) {
+		s.busy(r)
 		p.next = r
 		return
 	}
 	r.Msg.Move(nil)
-	r.batched = false
-	p.server.jobs <- r // does not wait long: few readers share the queue
+	progress := Waits
+	if s.opts.Grouper != nil {
+		progress = s.opts.Grouper.Begin(r)
+	}
+	switch {
+	case progress == Joined:
+		p.join(r)
+	case progress == Answered, !s.wait(r):
+		p.next = r
+	}
+}
+
+// wait gives r to the workers, or refuses it.
+func (s *Server) wait(r *Request) bool {
+	r.batched = false // nobody sends its answer with others
+	select {
+	case s.jobs <- r:
+		return true
+	default:
+		s.busy(r)
+		return false
+	}
 }
 
 // forward gives a message to Rest.

@@ -11,6 +11,9 @@ import (
 // Request is a message that was received, with the way to answer it.
 type Request struct {
 	Msg wire.Message
+	// State is the Handler's. What it leaves there it finds again in another request
+	// that uses the same memory.
+	State any
 
 	server *Server
 	flow   Flow
@@ -69,7 +72,7 @@ func (r *Request) Vouch(d time.Duration) {
 // release gives the request back; its message must not be used any more.
 func (r *Request) release() {
 	s := r.server
-	*r = Request{Msg: r.Msg, server: s}
+	*r = Request{Msg: r.Msg, State: r.State, server: s}
 	r.Msg.Forget()
 	s.requests.Put(r)
 }

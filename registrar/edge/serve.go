@@ -38,6 +38,7 @@ func (s *Server) Serve(ctx context.Context, listeners []Listener) error {
 		sock.stopReading()
 	}
 	s.conns.drain()
+	s.groups.wait()
 	close(s.jobs)
 	workers.Wait()
 	for _, sock := range sockets {

@@ -75,15 +75,46 @@ func (m *Memory) commit(batch []*request) {
 	if err == nil {
 		m.watchers.push(c.changes)
 	}
-	for _, r := range batch[:n] {
-		if err != nil {
-			r.err = err
-		}
-		r.done <- struct{}{}
-	}
+	m.answer(batch[:n], err)
 	m.metrics.batch.Observe(float64(n))
 	c.reset()
 	m.compactIfDue(now)
+}
+
+// answer hands the outcomes out, once the batch is on the disk or err says that it
+// is not.
+func (m *Memory) answer(batch []*request, err error) {
+	for _, r := range batch {
+		if err != nil {
+			r.err = err
+		}
+		if r.group == nil {
+			r.done <- struct{}{}
+			continue
+		}
+		g := r.group
+		out := Outcome{Err: r.err}
+		if out.Err == nil {
+			out.Result = Result{Bindings: r.bindings, Now: fromMillis(r.now)}
+		}
+		g.outs = append(g.outs, out)
+		m.outcomes.count(out.Err)
+		m.release(r)
+		if len(g.outs) == cap(g.outs) {
+			m.guard(func() { g.done(g.outs) })
+		}
+	}
+}
+
+// guard survives a panic of what the store was given to call.
+func (m *Memory) guard(do func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			m.metrics.panics.Inc()
+			m.log.Error("panic in answer", slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+		}
+	}()
+	do()
 }
 
 // reset drops what the batch refers to and keeps the space, save that of an

@@ -36,17 +36,37 @@ func runChild() bool {
 				aor := aorN(w*10 + n%10)
 				u := register(aor, fmt.Sprintf("c%d", n%3), uint32(n), time.Hour)
 				u.Contacts[0].Flow = strconv.Itoa(n)
+				ack := func() {
+					mu.Lock()
+					fmt.Fprintf(os.Stdout, "%s %s %d\n", aor, u.Contacts[0].ID, n)
+					mu.Unlock()
+				}
+				if w%2 == 0 {
+					submitOne(s, u, ack)
+					continue
+				}
 				if _, err := s.Apply(context.Background(), u); err != nil {
 					panic(err)
 				}
-				mu.Lock()
-				fmt.Fprintf(os.Stdout, "%s %s %d\n", aor, u.Contacts[0].ID, n)
-				mu.Unlock()
+				ack()
 			}
 		})
 	}
 	wg.Wait()
 	return true
+}
+
+// submitOne acknowledges from the goroutine of the store, as the registrar does.
+func submitOne(s location.Submitter, u location.Update, ack func()) {
+	done := make(chan struct{})
+	s.Submit([]location.Update{u}, func(outs []location.Outcome) {
+		if outs[0].Err != nil {
+			panic(outs[0].Err)
+		}
+		ack()
+		close(done)
+	})
+	<-done
 }
 
 // TestMemoryKilled: what was acknowledged before kill -9 is there afterwards.

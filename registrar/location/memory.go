@@ -12,7 +12,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-var _ Store = (*Memory)(nil)
+var (
+	_ Store     = (*Memory)(nil)
+	_ Submitter = (*Memory)(nil)
+)
 
 const (
 	memoryShards = 64
@@ -137,6 +140,31 @@ func (m *Memory) Apply(ctx context.Context, u Update) (Result, error) {
 		return Result{}, err
 	}
 	return res, nil
+}
+
+// Submit implements Submitter. done is called by the committer between two commits.
+func (m *Memory) Submit(updates []Update, done func([]Outcome)) {
+	if len(updates) == 0 {
+		done(nil)
+		return
+	}
+	g := &group{outs: make([]Outcome, 0, len(updates)), done: done}
+	g.outs = g.outs[:0:len(updates)]
+	rs := make([]*request, len(updates))
+	for i := range updates {
+		r := m.requests.Get().(*request)
+		r.update, r.group = updates[i], g
+		rs[i] = r
+	}
+	if m.queue.put(rs...) {
+		return
+	}
+	for i, r := range rs {
+		m.release(r)
+		g.outs = append(g.outs, Outcome{Err: unavailable("apply to "+string(updates[i].AOR), errClosed)})
+		m.outcomes.unavailable.Inc()
+	}
+	done(g.outs)
 }
 
 // Lookup implements Store.

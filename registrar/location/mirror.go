@@ -40,6 +40,7 @@ type Mirror struct {
 	missing func(gone []Binding, reloaded bool) []Binding
 
 	changes chan Change    // from Watch
+	grants  chan []Binding // from learnGrants
 	results chan rechecked // from lookups
 	wake    chan struct{}  // a subscriber has come; capacity 1
 	loaded  chan struct{}  // closed after the first load
@@ -75,6 +76,7 @@ func NewMirror(store Store, opts MirrorOptions) *Mirror {
 		store: store, now: orNow(opts.Now), log: opts.Logger,
 		metrics: newMetrics(opts.Registerer, "mirror"),
 		changes: make(chan Change, 1024),
+		grants:  make(chan []Binding, 256),
 		results: make(chan rechecked, mirrorAsks),
 		wake:    make(chan struct{}, 1),
 		loaded:  make(chan struct{}),
@@ -96,6 +98,18 @@ func (m *Mirror) learn(c Change) {
 	select {
 	case m.changes <- c:
 	default:
+	}
+}
+
+// learnGrants takes over bindings as this node has just granted them; those that are
+// not known yet come with the store's own report. They may be parts of messages.
+func (m *Mirror) learnGrants(bs []Binding) {
+	if len(bs) == 0 {
+		return
+	}
+	select {
+	case m.grants <- bs:
+	default: // it learns of them when their old end has come
 	}
 }
 
@@ -162,6 +176,10 @@ func (m *Mirror) Run(ctx context.Context) error {
 				m.reloadAt, m.delay = m.now(), retryFirst
 			} else {
 				m.apply(c)
+			}
+		case bs := <-m.grants:
+			for i := range bs {
+				m.granted(&bs[i])
 			}
 		case r := <-m.results:
 			m.asking--

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -28,6 +29,23 @@ func (m *Mirror) apply(c Change) {
 		if old != nil && !old.ExpiresAt.After(b.ExpiresAt) {
 			m.remove(Expired, *old)
 		}
+	}
+}
+
+// granted takes over a binding that was refreshed here.
+func (m *Mirror) granted(b *Binding) {
+	old := m.get(b.AOR, b.ID)
+	switch {
+	case old == nil: // has gone meanwhile, or is to come as Added
+	case sameContent(old, b):
+		next := *old // whose texts stay where they are
+		next.CSeq, next.RefreshedAt, next.ExpiresAt = b.CSeq, b.RefreshedAt, b.ExpiresAt
+		if old.CallID != b.CallID {
+			next.CallID = strings.Clone(b.CallID)
+		}
+		m.put(old, next)
+	default:
+		m.put(old, b.clone())
 	}
 }
 
@@ -63,7 +81,11 @@ func (m *Mirror) put(old *Binding, b Binding) {
 	if e == nil {
 		e = &entry{aor: b.AOR, pos: -1}
 	}
-	next := make([]Binding, 0, len(e.bindings)+1)
+	n := len(e.bindings)
+	if old == nil {
+		n++
+	}
+	next := make([]Binding, 0, n)
 	for i := range e.bindings {
 		if e.bindings[i].ID != b.ID {
 			next = append(next, e.bindings[i])

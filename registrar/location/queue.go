@@ -13,11 +13,18 @@ type request struct {
 	ping   bool
 	state  atomic.Int32
 	done   chan struct{} // capacity 1
+	group  *group        // of a Submit; done is not used then
 
 	// the outcome
 	bindings []Binding
 	now      int64
 	err      error
+}
+
+// group is what was given to Submit at once, and so is taken and committed at once.
+type group struct {
+	outs []Outcome
+	done func([]Outcome)
 }
 
 // A request waits until the committer takes it or its sender withdraws it.
@@ -38,14 +45,14 @@ type queue struct {
 	closed  bool
 }
 
-func (q *queue) put(r *request) bool {
+func (q *queue) put(rs ...*request) bool {
 	q.mu.Lock()
 	if q.closed {
 		q.mu.Unlock()
 		return false
 	}
-	q.waiting = append(q.waiting, r)
-	first := len(q.waiting) == 1
+	first := len(q.waiting) == 0
+	q.waiting = append(q.waiting, rs...)
 	q.mu.Unlock()
 	if first {
 		q.signal()

@@ -13,12 +13,16 @@ import (
 	"golang.org/x/time/rate"
 )
 
-var _ Store = (*Resilient)(nil)
+var (
+	_ Store     = (*Resilient)(nil)
+	_ Submitter = (*Resilient)(nil)
+)
 
 // shared is a Store that can be lost sight of, and can lose what it had. *Redis
 // is one.
 type shared interface {
 	Store
+	Submitter
 	Restore(ctx context.Context, held []Held) error
 	Lost(aor AOR) bool
 	Regained()
@@ -149,53 +153,6 @@ func (r *Resilient) poke() {
 	select {
 	case r.wake <- struct{}{}:
 	default:
-	}
-}
-
-// Apply implements Store.
-func (r *Resilient) Apply(ctx context.Context, u Update) (Result, error) {
-	if r.degraded.Load() {
-		return r.applyHere(ctx, &u)
-	}
-	if r.waiting.Load() > 0 {
-		// What is held of this AOR comes first. If that fails, so does the rest.
-		_ = r.settle(ctx, u.AOR)
-	}
-	res, err := r.store.Apply(ctx, u)
-	switch {
-	case err == nil:
-		r.noteAll(&u, &res)
-	case r.fellOver(ctx, err):
-		return r.applyHere(ctx, &u)
-	}
-	return res, err
-}
-
-// noteAll remembers what was granted.
-func (r *Resilient) noteAll(u *Update, res *Result) {
-	r.skew.Store(toMillis(res.Now) - toMillis(r.now()))
-	for i := range u.Contacts {
-		c := &u.Contacts[i]
-		found := false
-		for j := range res.Bindings {
-			if res.Bindings[j].ID == c.ID {
-				r.recent.note(&res.Bindings[j])
-				r.mirror.learn(Change{Refreshed, res.Bindings[j].clone()}) // the store reports no plain refreshes
-				found = true
-				break
-			}
-		}
-		if !found {
-			r.recent.forget(u.AOR, c.ID)
-		}
-	}
-	if !u.RemoveAll {
-		return
-	}
-	for _, b := range r.mirror.Bindings(u.AOR) {
-		if u.Device == "" || b.Device == u.Device {
-			r.recent.forget(b.AOR, b.ID)
-		}
 	}
 }
 

@@ -58,6 +58,8 @@ func Run(t *testing.T, newStore func(t *testing.T) location.Store) {
 		"Drop":               drop,
 		"DropOnlyThatFlow":   dropOnlyThatFlow,
 		"Ping":               ping,
+		"Submit":             submit,
+		"SubmitMany":         submitMany,
 		"Model":              modelTest,
 	}
 	for name, test := range tests {

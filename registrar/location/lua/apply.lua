@@ -7,7 +7,7 @@
 -- All other keys are of the slot of the first: they are made from its name. A value
 -- is HEAD .. content, see record.go; equal hashes mean equal Call-ID and content.
 -- Reply: now in ms, then per update: when it was registered, for one contact that
---       only lives on and is alone; else a list: status (0 done, 1 repetition,
+--       is alone and only lives on; else a list: status (0 done, 1 repetition,
 --       -1 stale, -2 too many, -3 an error and its text), then per contact when it
 --       was registered (0: it is not), then the values of all other bindings;
 --       after a repetition those of all.
@@ -30,21 +30,44 @@ local function moving(ttl)
   end
 end
 
+-- The reply to a refresh that keeps its registration of reg, or nil when there is
+-- something to clear away.
+local function others(akey, ckey, reg)
+  local n = call('ZCARD', akey)
+  if n == 1 then return tonumber(reg) end
+  local base, aor = match(akey, '^(.*:)a:([^:]*)$')
+  local keys = {}
+  for _, cid in ipairs(call('ZRANGE', akey, 0, -1)) do
+    local key = base .. 'contact:' .. aor .. ':' .. cid
+    if key ~= ckey then keys[#keys + 1] = key end
+  end
+  if #keys ~= n - 1 or n == 0 then return nil end
+  local reply = { 0, tonumber(reg) }
+  for _, value in ipairs(call('MGET', unpack(keys))) do
+    if not value or sub(value, 48, 60) <= nowtext then return nil end
+    reply[#reply + 1] = value
+  end
+  return reply
+end
+
 local function update(k, a)
   local akey, ncontacts, cseqtext, callid = KEYS[k], tonumber(ARGV[a]), ARGV[a + 1], ARGV[a + 2]
   local cseq, scope = tonumber(cseqtext), ARGV[a + 4]
 
-  -- The usual case: one contact, which is there, alone, and only lives on for longer.
+  -- The usual case: one contact, which is there and only lives on, for longer.
   if ncontacts == 1 and scope == '' and ARGV[a + 5] ~= '0' then
     local ckey = KEYS[k + 1]
     local head = call('GETRANGE', ckey, 7, 139)
     if sub(head, 110) == ARGV[a + 6] then
       moving(ARGV[a + 5])
       local expires = sub(head, 41, 53)
-      if expires > nowtext and expires <= ends and tonumber(sub(head, 62, 71)) < cseq and call('ZCARD', akey) == 1 then
-        call('SETRANGE', ckey, 7, moved .. cseqtext)
-        call('PEXPIREAT', ckey, ends)
-        return tonumber(sub(head, 88, 100))
+      if expires > nowtext and expires <= ends and tonumber(sub(head, 62, 71)) < cseq then
+        local reply = others(akey, ckey, sub(head, 88, 100))
+        if reply then
+          call('SETRANGE', ckey, 7, moved .. cseqtext)
+          call('PEXPIREAT', ckey, ends)
+          return reply
+        end
       end
     end
   end
