@@ -6,6 +6,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -34,6 +35,12 @@ type Options struct {
 	// without them there are no calls about jobs.
 	Jobs      Jobs
 	JobRunner JobRunner
+	// Replacer exchanges phones and Imports takes whole lists; nil: no such calls.
+	Replacer Replacer
+	Imports  Imports
+	// Settle returns when the list of phones shows what was just imported; nil: it
+	// does anyway.
+	Settle func(context.Context)
 	// Tokens are the secret paths of phones. TokenURL is where a phone with a token
 	// fetches its files; zero: this server tells phones no URL.
 	Tokens   Tokens

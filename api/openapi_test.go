@@ -155,6 +155,7 @@ func TestOpenAPIHasTheFields(t *testing.T) {
 		"Phone": phoneAnswer{}, "Line": lineAnswer{}, "NewPhone": phoneInput{}, "PhonePatch": phoneInput{}, "NewLine": lineInput{},
 		"ExtensionWithPassword": extensionAnswer{}, "NewExtension": newExtension{}, "ExtensionPatch": extensionChange{},
 		"Contact": contactAnswer{}, "KeyWithText": keyAnswer{}, "NewKey": newKey{}, "Problem": problem{},
+		"Replacement": replaceInput{}, "Import": importAnswer{},
 		"Job": jobAnswer{}, "JobPhone": jobPhoneAnswer{}, "JobCounts": jobCounts{}, "Waves": wavesInput{}, "ManyPhones": manyInput{},
 		"PhoneFilter": filterInput{}, "OnePhone": oneInput{},
 		"Upload": uploadAnswer{}, "Token": tokenAnswer{},

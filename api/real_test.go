@@ -56,6 +56,7 @@ func newClient(t *testing.T) *client {
 	handler, err := New(Options{
 		Roster: list, Devices: store, Extensions: store, Credentials: store, Keys: store,
 		Claims: fakeDesk{}, Enrollment: store, Bans: func() []Ban { return nil },
+		Replacer: store, Imports: store, Settle: func(ctx context.Context) { _ = list.Load(ctx) },
 		Jobs: store, JobRunner: newFakeJobs(), Timeline: store, Files: fakeFiles{}, VendorOf: vendorFromCatalog,
 		Tokens: store, TokenURL: func(t phone.Secret) phone.Secret { return t },
 	})
@@ -68,7 +69,7 @@ func newClient(t *testing.T) *client {
 // follow gives the store a roster that hears of every change, as internal/app does.
 func follow(t *testing.T, store *inventory.Store) *roster.Roster {
 	t.Helper()
-	list, err := roster.New(roster.Options{ShowUnknown: true})
+	list, err := roster.New(roster.Options{Devices: store.Devices, Extensions: store.Extensions, ShowUnknown: true})
 	if err != nil {
 		t.Fatal(err)
 	}

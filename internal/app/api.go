@@ -24,7 +24,7 @@ func (a *App) openAPI(context.Context) error {
 		Keys:           a.inventory,
 		Timeline:       a.inventory,
 		Uploads:        a.uploads,
-		Claims:         a.desk,
+		Claims:         claims{a},
 		Enrollment:     a.inventory,
 		EnrollClosed:   a.cfg.Provision.Enroll == string(provision.EnrollClosed),
 		Bans:           a.bans,
@@ -40,6 +40,9 @@ func (a *App) openAPI(context.Context) error {
 		TokenURL:       func(t phone.Secret) phone.Secret { return provision.TokenURL(a.baseURL(), t) },
 		Jobs:           a.inventory,
 		JobRunner:      a.jobs,
+		Replacer:       a.inventory,
+		Imports:        a.inventory,
+		Settle:         a.settle,
 		Logger:         a.log,
 		Registerer:     a.registry,
 	})

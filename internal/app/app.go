@@ -27,6 +27,7 @@ import (
 	"pbx.dev/dialtone/internal/uploads"
 	"pbx.dev/dialtone/provision"
 	"pbx.dev/dialtone/provision/dhcpd"
+	"pbx.dev/dialtone/provision/pnp"
 	"pbx.dev/dialtone/provision/tftpd"
 	"pbx.dev/dialtone/registrar"
 	"pbx.dev/dialtone/registrar/location"
@@ -60,6 +61,7 @@ type App struct {
 
 	registry  *prometheus.Registry
 	master    []byte // the master key of data_dir
+	phoneKey  []byte // of phones' HTTP passwords
 	inventory *inventory.Store
 	location  location.Store
 	mirror    *location.Mirror
@@ -73,6 +75,7 @@ type App struct {
 	templates *templates.Live
 	library   *library.Service
 	desk      *enroll.Desk
+	adoptions chan adoption
 	uploads   *uploads.Store
 	sip       *registrar.Server
 	proxy     *proxy.Proxy
@@ -80,6 +83,7 @@ type App struct {
 	jobs      *rollout.Engine
 	tftp      *tftpd.Server
 	dhcp      *dhcpd.Server
+	pnp       *pnp.Server
 	known     *knownPhones // nil: no discovery
 	admin     *http.Server
 	phones    []*http.Server // HTTP and HTTPS, in the order of sockets
@@ -120,6 +124,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 		{"jobs", a.openJobs},
 		{"known phones", a.openKnown},
 		{"dhcp", a.openDHCP},
+		{"pnp", a.openPnP},
 		{"api", a.openAPI},
 	} {
 		if err := step.do(ctx); err != nil {
@@ -172,12 +177,20 @@ func (a *App) openRoster(ctx context.Context) (err error) {
 }
 
 func (a *App) openCertificates(context.Context) (err error) {
-	if a.cfg.HTTPS.Listen == config.Off && a.cfg.SIP.TLS == config.Off && a.cfg.SIP.WSS == config.Off {
+	if a.cfg.HTTPS.Listen == config.Off && a.cfg.HTTPS.LegacyListen == config.Off && a.cfg.SIP.TLS == config.Off && a.cfg.SIP.WSS == config.Off {
 		return nil
+	}
+	tickets, err := subkey(a.master, "tls tickets")
+	if err != nil {
+		return err
 	}
 	a.certs, err = tlsca.Open(tlsca.Options{
 		Dir: a.cfg.DataDir + "/tls", Hosts: a.id.hostNames(a.cfg), CertFile: a.cfg.HTTPS.Cert, KeyFile: a.cfg.HTTPS.Key,
+		ClientCAFile: a.cfg.HTTPS.ClientCA, TicketKey: tickets,
 	})
+	if err == nil && a.cfg.HTTPS.LegacyListen != config.Off {
+		err = a.certs.RSA()
+	}
 	return err
 }
 
@@ -210,6 +223,11 @@ func (a *App) Run(ctx context.Context) error {
 	if a.dhcp != nil {
 		for _, addr := range a.dhcp.Addrs() {
 			extra = append(extra, row{name: "dhcp", network: "udp", addr: addr})
+		}
+	}
+	if a.pnp != nil {
+		for _, addr := range a.pnp.Addrs() {
+			extra = append(extra, row{name: "pnp", network: "udp", addr: addr})
 		}
 	}
 	printed := a.sockets.printTable(a.out, extra...)
@@ -310,6 +328,7 @@ func (a *App) services() map[string]func(context.Context) error {
 		"templates":               a.library.Run,
 		"jobs":                    a.jobs.Run,
 		"uploads":                 a.sweepUploads,
+		"adopted phones":          a.tellAdopted,
 		"admin":                   func(context.Context) error { return serveHTTP(a.admin, a.sockets.admin, false) },
 	}
 	if len(a.sockets.sip) > 0 {
@@ -325,16 +344,22 @@ func (a *App) services() map[string]func(context.Context) error {
 		s["other nodes"] = a.nodes.Run
 	}
 	if a.sockets.http != nil {
-		s["http"] = func(context.Context) error { return serveHTTP(a.phones[0], a.sockets.http, false) }
+		s["http"] = func(context.Context) error { return serveHTTP(a.phones[plainHTTP], a.sockets.http, false) }
 	}
 	if a.sockets.https != nil {
-		s["https"] = func(context.Context) error { return serveHTTP(a.phones[1], a.sockets.https, true) }
+		s["https"] = func(context.Context) error { return serveHTTP(a.phones[modernTLS], a.sockets.https, true) }
+	}
+	if a.sockets.httpsOld != nil {
+		s["https.legacy"] = func(context.Context) error { return serveHTTP(a.phones[legacyTLS], a.sockets.httpsOld, true) }
 	}
 	if a.sockets.tftp != nil {
 		s["tftp"] = func(ctx context.Context) error { return a.tftp.Serve(ctx, a.sockets.tftp) }
 	}
 	if a.dhcp != nil {
 		s["dhcp"] = a.dhcp.Serve
+	}
+	if a.pnp != nil {
+		s["pnp"] = a.pnp.Serve
 	}
 	return s
 }

@@ -104,6 +104,14 @@ func (a *App) rereadList(ctx context.Context) error {
 	}
 }
 
+// settle reads the inventory into the list now: after an import of many, which is
+// not told one by one, the answer must not be ahead of the list.
+func (a *App) settle(ctx context.Context) {
+	if err := a.roster.Load(context.WithoutCancel(ctx)); err != nil {
+		a.log.ErrorContext(ctx, "list of phones not read again", slog.Any("error", err))
+	}
+}
+
 // record takes an event of any room: the timeline keeps it, the list sees it. It
 // does not block.
 func (a *App) record(e phone.Event) {

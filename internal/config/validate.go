@@ -60,7 +60,7 @@ func (c Config) Validate() error {
 // listeners maps the path of each listener to its value.
 func (c Config) listeners() map[string]string {
 	l := map[string]string{
-		"admin.listen": c.Admin.Listen, "http.listen": c.HTTP.Listen, "https.listen": c.HTTPS.Listen,
+		"admin.listen": c.Admin.Listen, "http.listen": c.HTTP.Listen, "https.listen": c.HTTPS.Listen, "https.legacy_listen": c.HTTPS.LegacyListen,
 		"sip.udp": c.SIP.UDP, "sip.tcp": c.SIP.TCP, "sip.tls": c.SIP.TLS, "sip.ws": c.SIP.WS, "sip.wss": c.SIP.WSS,
 	}
 	if c.TFTP.Listen != "" {
@@ -183,6 +183,9 @@ func (c Config) validateProvision() []error {
 	}
 	if err := oneOf(p.Below, "deny", "strip"); err != nil {
 		bad("provision.below", err.Error())
+	}
+	if err := oneOf(p.HTTPAuth, Off, "basic", "digest"); err != nil {
+		bad("provision.http_auth", err.Error())
 	}
 	for i, cidr := range p.LAN {
 		if _, err := netip.ParsePrefix(cidr); err != nil {

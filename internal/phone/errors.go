@@ -30,3 +30,9 @@ func (e *FieldError) Unwrap() error { return ErrInvalid }
 
 // Invalid returns a FieldError.
 func Invalid(field, reason string) error { return &FieldError{Field: field, Reason: reason} }
+
+// RowError says what is wrong with one row of an import.
+type RowError struct {
+	Row int // from 0
+	Err error
+}
