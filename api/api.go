@@ -30,6 +30,8 @@ type Options struct {
 	Keys        Keys
 	Timeline    Timeline
 	Files       Files
+	// Templates nil leaves their routes out.
+	Templates Templates
 	// Jobs keeps what JobRunner does to phones; both are needed or neither, and
 	// without them there are no calls about jobs.
 	Jobs      Jobs

@@ -95,8 +95,8 @@ func form(t *testing.T, fileName, content string, last bool, fields ...string) (
 	return body, w.FormDataContentType()
 }
 
-// upload posts a form and decodes the answer.
-func (c *client) upload(body io.Reader, contentType string) (*httptest.ResponseRecorder, firmwareAnswer, problem) {
+// uploadImage posts a form and decodes the answer.
+func (c *client) uploadImage(body io.Reader, contentType string) (*httptest.ResponseRecorder, firmwareAnswer, problem) {
 	c.t.Helper()
 	r := httptest.NewRequestWithContext(c.t.Context(), "POST", "/v1/pbx/firmware", body)
 	r.Header.Set("Authorization", "Bearer "+c.key)
@@ -118,7 +118,7 @@ func (c *client) upload(body io.Reader, contentType string) (*httptest.ResponseR
 func (c *client) image(name, content string, fields ...string) firmwareAnswer {
 	c.t.Helper()
 	body, contentType := form(c.t, name, content, true, fields...)
-	w, a, _ := c.upload(body, contentType)
+	w, a, _ := c.uploadImage(body, contentType)
 	if w.Code != http.StatusCreated {
 		c.t.Fatalf("%s: %d %s", name, w.Code, w.Body)
 	}
@@ -146,7 +146,7 @@ func TestFirmwareUpload(t *testing.T) {
 	sha := hex.EncodeToString(sum[:])
 	for _, last := range []bool{false, true} {
 		body, contentType := form(t, name, content, last, "vendor=Yealink", "model=T46S, T48S", "models=T42S", "version=66.86.0.15", "requires=66.80.0.1", "sha256="+strings.ToUpper(sha))
-		w, a, _ := c.upload(body, contentType)
+		w, a, _ := c.uploadImage(body, contentType)
 		want := http.StatusOK
 		if !last {
 			want = http.StatusCreated
@@ -185,16 +185,16 @@ func TestFirmwareUpload(t *testing.T) {
 		"bad version":    {"j.rom", "x", []string{"version=1\x01"}, 422, "version"},
 	} {
 		body, contentType := form(t, f.name, f.content, true, f.fields...)
-		w, _, p := c.upload(body, contentType)
+		w, _, p := c.uploadImage(body, contentType)
 		if w.Code != f.status || f.field != "" && (len(p.Errors) != 1 || p.Errors[0].Field != f.field) {
 			t.Errorf("%s: %d %s", what, w.Code, w.Body)
 		}
 	}
-	if w, _, _ := c.upload(strings.NewReader("{}"), "application/json"); w.Code != http.StatusUnsupportedMediaType {
+	if w, _, _ := c.uploadImage(strings.NewReader("{}"), "application/json"); w.Code != http.StatusUnsupportedMediaType {
 		t.Errorf("json: %d", w.Code)
 	}
 	body, contentType := form(t, "z.rom", strings.Repeat("x", 1<<16), true)
-	if w, _, _ := c.upload(io.LimitReader(body, 1<<15), contentType); w.Code != http.StatusBadRequest {
+	if w, _, _ := c.uploadImage(io.LimitReader(body, 1<<15), contentType); w.Code != http.StatusBadRequest {
 		t.Errorf("cut off: %d %s", w.Code, w.Body)
 	}
 	if again := c.send("GET /v1/pbx/firmware", ""); strings.Count(again.Body.String(), `"id"`) != 1 {
@@ -273,7 +273,7 @@ func TestRefusedUploadLeavesNothing(t *testing.T) {
 	c := &client{t: t, handler: h, key: adminKey}
 	for _, fields := range [][]string{{"colour=red"}, {"vendor=snom"}, {"sha256=00"}} {
 		body, contentType := form(t, "a.rom", "content", false, fields...)
-		if w, _, _ := c.upload(body, contentType); w.Code != http.StatusUnprocessableEntity {
+		if w, _, _ := c.uploadImage(body, contentType); w.Code != http.StatusUnprocessableEntity {
 			t.Errorf("%v: %d", fields, w.Code)
 		}
 	}

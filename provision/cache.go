@@ -21,6 +21,7 @@ type version struct {
 	revision  int64
 	templates string
 	firmware  string // which image it names
+	template  string // that stands in for the built-in one; empty: none does
 	facts     int64
 }
 

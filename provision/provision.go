@@ -75,6 +75,10 @@ type Options struct {
 	Renderer  Renderer
 	Facts     func() Facts
 
+	// Choose picks the template of a file ("yealink/phone") for a device; nil: it is
+	// always Renderer's.
+	Choose func(file string, d phone.Device) templates.Choice
+
 	// Firmware holds images by file name; nil: there are none. Its files must seek.
 	Firmware fs.FS
 	// Images are those of the database, which come before; nil: there are none.

@@ -31,6 +31,9 @@ type View struct {
 	ProvisionPassword phone.Secret
 
 	Firmware Firmware // what the phone is to run; zero: as it finds it
+	// Vars are the variables that the template declares, by name: the phone's own
+	// values, else the defaults.
+	Vars map[string]string
 
 	// Raw holds vendor parameters that go into the file as they are and win over
 	// what the template writes. Names are checked by the escaper "param".
@@ -126,8 +129,10 @@ func (v View) masked() View {
 // tokenPath is the part of a URL that only one phone may know.
 var tokenPath = regexp.MustCompile(`/p/[^/]+/`)
 
-// secretName recognises raw parameters that hold a secret: by name for Polycom and
-// Yealink, by number for Grandstream (admin, user and account passwords, keys of
+// SecretParam recognises vendor parameters that hold a secret: by name for Polycom
+// and Yealink, by number for Grandstream (admin, user and account passwords, keys of
 // the configuration file, HTTP password; phone-facts grandstream_pvalues.csv).
+func SecretParam(name string) bool { return secretName.MatchString(name) }
+
 var secretName = regexp.MustCompile(
 	`(?i)(passw|secret|aes_key|encryption\.key|\.key$|pin$|^P(1|2|34|196|406|506|606|1706|1806|1359|1361|6769)$)`)

@@ -21,6 +21,7 @@ import (
 	"pbx.dev/dialtone/internal/config"
 	"pbx.dev/dialtone/internal/enroll"
 	"pbx.dev/dialtone/internal/inventory"
+	"pbx.dev/dialtone/internal/library"
 	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/internal/rollout"
 	"pbx.dev/dialtone/internal/roster"
@@ -33,6 +34,7 @@ import (
 	"pbx.dev/dialtone/registrar"
 	"pbx.dev/dialtone/registrar/location"
 	"pbx.dev/dialtone/registrar/proxy"
+	"pbx.dev/dialtone/templates"
 )
 
 // stopTimeout bounds how long what is under way may take to end; SIGTERM promises
@@ -72,6 +74,8 @@ type App struct {
 	relist    chan struct{} // capacity 1: the list has to be read again
 	certs     *tlsca.Keeper
 	files     *provision.Service
+	templates *templates.Live
+	library   *library.Service
 	desk      *enroll.Desk
 	adoptions chan adoption
 	uploads   *uploads.Store
@@ -121,6 +125,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 		{"firmware", a.openFirmware},
 		{"enrollment", a.openDesk},
 		{"phone files", a.openFiles},
+		{"templates", a.openLibrary},
 		{"registrar", a.openSIP},
 		{"jobs", a.openJobs},
 		{"known phones", a.openKnown},
@@ -277,23 +282,28 @@ func (a *App) wait(ctx, failed context.Context) {
 		case <-failed.Done():
 			return
 		case <-a.reload:
-			a.reloadAll()
+			a.reloadAll(ctx)
 		}
 	}
 }
 
 // reloadAll reads again what an administrator can replace under a running
 // server. What cannot be read leaves the old in place.
-func (a *App) reloadAll() {
-	if a.certs == nil {
-		a.log.Info("reload: nothing to read again")
-		return
+func (a *App) reloadAll(ctx context.Context) {
+	failed := false
+	if err := a.library.Reload(ctx); err != nil {
+		failed = true
+		a.log.ErrorContext(ctx, "reload failed, the old templates stay", slog.Any("error", err))
 	}
-	if err := a.certs.Reload(); err != nil {
-		a.log.Error("reload failed, the old certificate stays", slog.Any("error", err))
-		return
+	if a.certs != nil {
+		if err := a.certs.Reload(); err != nil {
+			failed = true
+			a.log.ErrorContext(ctx, "reload failed, the old certificate stays", slog.Any("error", err))
+		}
 	}
-	a.log.Info("reload done")
+	if !failed {
+		a.log.InfoContext(ctx, "reload done")
+	}
 }
 
 // renewEvery is how often a running server looks whether its own certificate has
@@ -321,6 +331,7 @@ func (a *App) services() map[string]func(context.Context) error {
 		"mirror of registrations": a.follow,
 		"list of phones":          a.roster.Run,
 		"inventory to list":       a.rereadList,
+		"templates":               a.library.Run,
 		"jobs":                    a.jobs.Run,
 		"uploads":                 a.sweepUploads,
 		"firmware":                a.followFirmware,

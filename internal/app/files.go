@@ -28,12 +28,14 @@ func (a *App) openFiles(context.Context) error {
 		}
 	}
 	facts := a.facts(password)
+	builtin, _ := templates.NewLibrary(templates.Builtin())
+	a.templates = templates.NewLive(builtin)
 	if err := a.openPhoneKey(); err != nil {
 		return err
 	}
 	var err error
 	a.files, err = provision.New(provision.Options{
-		Inventory: a.inventory, Credentials: a.credentialsFor(), Renderer: templates.NewLive(templates.Builtin()), Facts: func() provision.Facts { return facts }, Uploads: a.uploads,
+		Inventory: a.inventory, Credentials: a.credentialsFor(), Renderer: a.templates, Choose: a.choose, Facts: func() provision.Facts { return facts }, Uploads: a.uploads,
 		Firmware: a.firmware.FS(), Images: images{a.firmware, a.roster},
 		Recorder: a.record, VendorOf: vendorOf, MACOf: macOf,
 		AgentVendor: agentVendor, Tokens: a.inventory, Unknown: a.waiting, Admit: a.admit, Known: a.roster.Knows,
