@@ -156,10 +156,11 @@ func TestOpenAPIHasTheFields(t *testing.T) {
 		"ExtensionWithPassword": extensionAnswer{}, "NewExtension": newExtension{}, "ExtensionPatch": extensionChange{},
 		"Contact": contactAnswer{}, "KeyWithText": keyAnswer{}, "NewKey": newKey{}, "Problem": problem{},
 		"Layer": layerAnswer{}, "EffectiveSetting": effectiveValue{},
+		"Upload": uploadAnswer{}, "Firmware": firmwareAnswer{}, "FirmwareTarget": targetAnswer{}, "NewFirmwareTarget": targetInput{},
+		"PhoneFirmware": phoneFirmwareAnswer{}, "Token": tokenAnswer{},
 		"Replacement": replaceInput{}, "Import": importAnswer{},
 		"Job": jobAnswer{}, "JobPhone": jobPhoneAnswer{}, "JobCounts": jobCounts{}, "Waves": wavesInput{}, "ManyPhones": manyInput{},
 		"PhoneFilter": filterInput{}, "OnePhone": oneInput{},
-		"Upload": uploadAnswer{}, "Token": tokenAnswer{},
 		"Adoption": adoption{}, "ClaimedAdoption": claimedAdoption{}, "NewEnrollment": newEnrollment{}, "Enrollment": enrollmentAnswer{}, "Ban": Ban{},
 	} {
 		schema := doc.Components.Schemas[name]

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"pbx.dev/dialtone/firmware"
 	"pbx.dev/dialtone/internal/catalog"
 	"pbx.dev/dialtone/internal/inventory"
 	"pbx.dev/dialtone/internal/phone"
@@ -54,19 +55,24 @@ func newClient(t *testing.T) *client {
 		t.Fatal(err)
 	}
 	list := follow(t, store)
-	handler, err := New(realOptions(store, list))
+	handler, err := New(realOptions(t, store, list))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &client{t, handler, store, list, key.Reveal()}
 }
 
-func realOptions(store *inventory.Store, list *roster.Roster) Options {
+func realOptions(t *testing.T, store *inventory.Store, list *roster.Roster) Options {
+	t.Helper()
+	images := newImages(t, store)
 	return Options{
 		Roster: list, Devices: store, Extensions: store, Credentials: store, Keys: store,
 		Claims: fakeDesk{}, Enrollment: store, Bans: func() []Ban { return nil },
 		Replacer: store, Imports: store, Settle: func(ctx context.Context) { _ = list.Load(ctx) },
 		Jobs: store, JobRunner: newFakeJobs(), Layers: store, Timeline: store, Files: fakeFiles{}, VendorOf: vendorFromCatalog,
+		Firmware: images, FirmwareTargets: images, FirmwareOffer: func(d phone.Device) firmware.Offer {
+			return images.Offer(firmware.Phone{MAC: d.MAC, Vendor: d.Vendor, Model: d.Model, Version: "66.84.0.5"})
+		},
 		Tokens: store, TokenURL: func(t phone.Secret) phone.Secret { return t },
 	}
 }

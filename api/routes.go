@@ -84,6 +84,10 @@ func (s *server) routes() []route {
 	if s.Layers != nil {
 		table = append(table, s.settingsRoutes()...)
 	}
+	table = append(table, s.firmwareRoutes()...)
+	if s.Templates != nil {
+		table = append(table, s.templateRoutes()...)
+	}
 	table = append(table, s.dhcpRoutes()...)
 	if s.MetricsHandler != nil {
 		table = append(table, route{"GET", "/metrics", "", s.prometheus})

@@ -15,7 +15,7 @@ import (
 func settingsClient(t *testing.T) *client {
 	t.Helper()
 	c := newClient(t)
-	o := realOptions(c.store, c.list)
+	o := realOptions(t, c.store, c.list)
 	o.CheckLayer = func(_, _ string, layer map[string]string) ([]string, error) { return settings.Check(layer) }
 	o.CheckPhone = func(d phone.Device) ([]string, error) { return settings.Check(d.Settings) }
 	s, err := newServer(o)

@@ -23,7 +23,9 @@ type version struct {
 	revision  int64
 	templates string
 	layers    int64
-	book      int64 // of a phone book, and how many pages the others name
+	book      int64  // of a phone book, and how many pages the others name
+	firmware  string // which image it names
+	template  string // that stands in for the built-in one; empty: none does
 	facts     int64
 }
 

@@ -95,6 +95,9 @@ func (s *Service) checkZone(set map[string]string) error {
 func checkRaw(names []string, vendors []phone.Vendor) (warnings []string, err error) {
 	var all []error
 	for _, name := range names {
+		if strings.HasPrefix(name, variablePrefix) {
+			continue // of a template that may be in use or come into use
+		}
 		possible, known := false, false
 		for _, v := range vendors {
 			if rawName(v, name) {

@@ -113,6 +113,10 @@ func (b *builder) applyAll(e settings.Effective) error {
 	var texts []string
 	for name, v := range e {
 		ref, ok := settings.Lookup(name)
+		if variable, of := strings.CutPrefix(name, variablePrefix); of {
+			b.variable(variable, v.Text)
+			continue
+		}
 		if !ok {
 			if rawName(b.vendor, name) {
 				b.view.Raw[name] = v.Text
@@ -143,6 +147,14 @@ func (b *builder) applyAll(e settings.Effective) error {
 		b.ofLine(ref, texts[i])
 	}
 	return nil
+}
+
+// variable takes over what a template may have declared.
+func (b *builder) variable(name, text string) {
+	if b.view.Vars == nil {
+		b.view.Vars = map[string]string{}
+	}
+	b.view.Vars[name] = text
 }
 
 func (b *builder) ofAllLines(key, text string) {
@@ -195,8 +207,7 @@ func (b *builder) finish() {
 		b.view.PhonebookURL = b.view.ProvisionURL + b.view.MAC.Hex + "/"
 	}
 	if fw := &b.view.Firmware; fw.URL != "" {
-		fw.Name = path.Base(fw.URL)
-		fw.Folder = strings.TrimSuffix(fw.URL, fw.Name)
+		fw.DirURL = strings.TrimSuffix(fw.URL, path.Base(fw.URL))
 	}
 }
 

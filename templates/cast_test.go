@@ -91,7 +91,7 @@ func fullDevice(v *View) {
 	v.Wallpaper, v.PhonebookURL = "http://files.pbx.dev/wall.jpg", v.ProvisionURL+v.MAC.Hex+"/"
 	v.PhonebookPages = []int{1, 2}
 	v.Schedule = Schedule{Minutes: "120"}
-	v.Firmware = Firmware{URL: "http://files.pbx.dev/fw/x.rom", Folder: "http://files.pbx.dev/fw/", Name: "x.rom", Version: "66.86.0.15"}
+	v.Firmware = Firmware{URL: "http://files.pbx.dev/fw/x.rom", DirURL: "http://files.pbx.dev/fw/", Version: "66.86.0.15"}
 	v.Keys = []Key{
 		{Number: 1, Type: "line", Line: 1},
 		{Number: 2, Type: "blf", Value: "103", Label: "Ben", Line: 1, Pickup: "*8103"},
@@ -124,7 +124,7 @@ func withText(t testing.TB, v phone.Vendor, text string) View {
 		Voicemail: text, ForwardAlways: text, ForwardBusy: text, ForwardNoAnswer: text,
 	}
 	view.Syslog.Server, view.Call.Pickup, view.Wallpaper, view.PhonebookURL = text, text, "http://"+text, "http://"+text
-	view.Firmware.URL, view.Firmware.Folder = "http://"+text, "http://"+text
+	view.Firmware.URL, view.Firmware.DirURL = "http://"+text, "http://"+text
 	view.Keys = []Key{{Number: 1, Type: "blf", Value: text, Label: text, Line: 1, Pickup: text}}
 	view.ModuleKeys = []Key{{Module: 1, Number: 2, Type: "blf", Value: text, Label: text, Line: 1}}
 	view.Contacts, view.PhonebookPages = []Contact{{Number: text, Name: text}}, []int{1}

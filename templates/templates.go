@@ -49,6 +49,7 @@ type Set struct {
 	programs map[string]*program
 	traced   func() map[string]*program // the same, saying who wrote what; compiled when first asked for
 	raw      []string                   // templates that ask for "raw"
+	over     map[string]bool            // files that the last Overlay brought
 	revision string
 }
 
@@ -66,7 +67,7 @@ func Builtin() *Set {
 // of a template that does not parse, or that names what a View does not have, is an
 // *Error with line and column.
 func (s *Set) Overlay(fsys fs.FS) (*Set, error) {
-	out := &Set{sources: map[string]string{}, programs: map[string]*program{}}
+	out := &Set{sources: map[string]string{}, programs: map[string]*program{}, over: map[string]bool{}}
 	maps.Copy(out.sources, s.sources)
 	for _, d := range dialects() {
 		files, err := fs.Glob(fsys, string(d.vendor)+"/*"+suffix)
@@ -78,7 +79,8 @@ func (s *Set) Overlay(fsys fs.FS) (*Set, error) {
 			if err != nil {
 				return nil, fmt.Errorf("read template: %w", err)
 			}
-			out.sources[strings.TrimSuffix(file, suffix)] = string(text)
+			name := strings.TrimSuffix(file, suffix)
+			out.sources[name], out.over[name] = string(text), true
 		}
 	}
 	if err := out.compile(out.programs, false); err != nil {
@@ -92,7 +94,7 @@ func (s *Set) Overlay(fsys fs.FS) (*Set, error) {
 		return m
 	})
 	h := sha256.New()
-	for _, name := range out.Names() {
+	for _, name := range out.all() {
 		fmt.Fprintf(h, "%s\x00%d\x00%s", name, len(out.sources[name]), out.sources[name])
 	}
 	out.revision = hex.EncodeToString(h.Sum(nil)[:8])
@@ -126,8 +128,12 @@ func (s *Set) compile(programs map[string]*program, traced bool) error {
 	return nil
 }
 
+// parse reads the templates of a vendor. What an overlay defines stands in place of a
+// definition of the same name in any other file.
 func (s *Set) parse(c *compiler) error {
-	for _, name := range s.Names() {
+	names := s.all()
+	slices.SortStableFunc(names, func(a, b string) int { return btoi(s.over[a]) - btoi(s.over[b]) })
+	for _, name := range names {
 		if path.Dir(name) != string(c.dialect.vendor) {
 			continue
 		}
@@ -138,9 +144,6 @@ func (s *Set) parse(c *compiler) error {
 		}
 		set[name] = t // also when the file holds definitions only
 		for n, tree := range set {
-			if _, twice := c.trees[n]; twice && n != name {
-				return &Error{Name: name, Line: 1, Column: 1, Reason: fmt.Sprintf("template %q is defined in two files", n)}
-			}
 			c.trees[n] = tree
 		}
 	}
@@ -156,8 +159,16 @@ var functionNames = sync.OnceValue(func() map[string]any {
 	return m
 })
 
-// Names lists the templates in order.
-func (s *Set) Names() []string { return slices.Sorted(maps.Keys(s.sources)) }
+// parts is the name of a vendor's templates that are no file of a phone: they define
+// what its files have in common.
+const parts = "parts"
+
+// Names lists the templates of files in order.
+func (s *Set) Names() []string {
+	return slices.DeleteFunc(s.all(), func(name string) bool { return path.Base(name) == parts })
+}
+
+func (s *Set) all() []string { return slices.Sorted(maps.Keys(s.sources)) }
 
 // Source returns the text of a template.
 func (s *Set) Source(name string) (string, bool) {

@@ -33,7 +33,7 @@ type View struct {
 	Syslog   Syslog
 	Volume   Volume
 	Call     Call
-	Firmware Firmware
+	Firmware Firmware // what the phone is to run; zero: as it finds it
 	Schedule Schedule
 
 	AdminPassword phone.Secret `setting:"adminPassword"` // of the phone's menu and web page; may be empty
@@ -55,6 +55,10 @@ type View struct {
 	Keys       []Key // line keys, ascending by Number
 	ModuleKeys []Key // keys of expansion modules, ascending by Module and Number
 	Contacts   []Contact
+
+	// Vars are the variables that the template declares, by name: the phone's own
+	// values, else the defaults.
+	Vars map[string]string
 
 	// Raw holds vendor parameters that go into the file as they are and win over
 	// what the template writes. Names are checked by the escaper "param".
@@ -111,6 +115,15 @@ type Server struct {
 	OutboundProxy HostPort `setting:"outboundProxy"`
 }
 
+// Firmware is the image that a phone is to run.
+type Firmware struct {
+	URL     string `setting:"firmware.url"` // of the image; no secrets in it
+	Dir     string // its folder below the one of the phone's files, ends in "/"
+	DirURL  string // URL of that folder, ends in "/"
+	File    string // its name there, as the phone's file gives it
+	Version string // may be empty
+}
+
 // HostPort is a host and a port.
 type HostPort struct {
 	Host string
@@ -163,14 +176,6 @@ type Call struct {
 	Pickup         string `setting:"pickup"`
 }
 
-// Firmware is what the phone shall run.
-type Firmware struct {
-	URL     string `setting:"firmware.url"` // of the image; empty: leave it to the phone
-	Folder  string // URL of the folder it is in, ends in "/"
-	Name    string // file name
-	Version string
-}
-
 // Schedule is when the phone looks for a new configuration.
 type Schedule struct {
 	Minutes string `setting:"provisioning.interval"` // "0": never
@@ -219,7 +224,7 @@ func (v View) masked() View {
 		lines[i] = l
 	}
 	v.Lines = lines
-	for _, url := range []*string{&v.ProvisionURL, &v.PhonebookURL, &v.Firmware.URL, &v.Firmware.Folder} {
+	for _, url := range []*string{&v.ProvisionURL, &v.PhonebookURL, &v.Firmware.URL, &v.Firmware.DirURL} {
 		*url = tokenPath.ReplaceAllString(*url, "/p/"+Mask+"/")
 	}
 	raw := maps.Clone(v.Raw)

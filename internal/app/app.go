@@ -17,9 +17,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"pbx.dev/dialtone/firmware"
 	"pbx.dev/dialtone/internal/config"
 	"pbx.dev/dialtone/internal/enroll"
 	"pbx.dev/dialtone/internal/inventory"
+	"pbx.dev/dialtone/internal/library"
+	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/internal/rollout"
 	"pbx.dev/dialtone/internal/roster"
 	"pbx.dev/dialtone/internal/tlsca"
@@ -31,6 +34,7 @@ import (
 	"pbx.dev/dialtone/registrar"
 	"pbx.dev/dialtone/registrar/location"
 	"pbx.dev/dialtone/registrar/proxy"
+	"pbx.dev/dialtone/templates"
 )
 
 // stopTimeout bounds how long what is under way may take to end; SIGTERM promises
@@ -71,9 +75,14 @@ type App struct {
 	certs     *tlsca.Keeper
 	files     *provision.Service
 	layers    layers
+	templates *templates.Live
+	library   *library.Service
 	desk      *enroll.Desk
 	adoptions chan adoption
 	uploads   *uploads.Store
+	firmware  *firmware.Service
+	restock   chan struct{}  // capacity 1: images and targets have to be read again
+	restate   chan phone.MAC // phones whose state of the firmware has to be read again
 	sip       *registrar.Server
 	proxy     *proxy.Proxy
 	pinger    *proxy.Pinger // nil: phones are not asked
@@ -114,8 +123,10 @@ func New(ctx context.Context, o Options) (*App, error) {
 		{"certificates", a.openCertificates},
 		{"listen", a.openSockets},
 		{"uploads", a.openUploads},
+		{"firmware", a.openFirmware},
 		{"enrollment", a.openDesk},
 		{"phone files", a.openFiles},
+		{"templates", a.openLibrary},
 		{"registrar", a.openSIP},
 		{"jobs", a.openJobs},
 		{"known phones", a.openKnown},
@@ -272,23 +283,28 @@ func (a *App) wait(ctx, failed context.Context) {
 		case <-failed.Done():
 			return
 		case <-a.reload:
-			a.reloadAll()
+			a.reloadAll(ctx)
 		}
 	}
 }
 
 // reloadAll reads again what an administrator can replace under a running
 // server. What cannot be read leaves the old in place.
-func (a *App) reloadAll() {
-	if a.certs == nil {
-		a.log.Info("reload: nothing to read again")
-		return
+func (a *App) reloadAll(ctx context.Context) {
+	failed := false
+	if err := a.library.Reload(ctx); err != nil {
+		failed = true
+		a.log.ErrorContext(ctx, "reload failed, the old templates stay", slog.Any("error", err))
 	}
-	if err := a.certs.Reload(); err != nil {
-		a.log.Error("reload failed, the old certificate stays", slog.Any("error", err))
-		return
+	if a.certs != nil {
+		if err := a.certs.Reload(); err != nil {
+			failed = true
+			a.log.ErrorContext(ctx, "reload failed, the old certificate stays", slog.Any("error", err))
+		}
 	}
-	a.log.Info("reload done")
+	if !failed {
+		a.log.InfoContext(ctx, "reload done")
+	}
 }
 
 // renewEvery is how often a running server looks whether its own certificate has
@@ -316,8 +332,10 @@ func (a *App) services() map[string]func(context.Context) error {
 		"mirror of registrations": a.follow,
 		"list of phones":          a.roster.Run,
 		"inventory to list":       a.rereadList,
+		"templates":               a.library.Run,
 		"jobs":                    a.jobs.Run,
 		"uploads":                 a.sweepUploads,
+		"firmware":                a.followFirmware,
 		"adopted phones":          a.tellAdopted,
 		"admin":                   func(context.Context) error { return serveHTTP(a.admin, a.sockets.admin, false) },
 	}
