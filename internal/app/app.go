@@ -20,6 +20,7 @@ import (
 	"pbx.dev/dialtone/internal/config"
 	"pbx.dev/dialtone/internal/enroll"
 	"pbx.dev/dialtone/internal/inventory"
+	"pbx.dev/dialtone/internal/lastgood"
 	"pbx.dev/dialtone/internal/rollout"
 	"pbx.dev/dialtone/internal/roster"
 	"pbx.dev/dialtone/internal/tlsca"
@@ -70,6 +71,7 @@ type App struct {
 	files     *provision.Service
 	desk      *enroll.Desk
 	adoptions chan adoption
+	lastGood  *lastgood.Store
 	uploads   *uploads.Store
 	sip       *registrar.Server
 	proxy     *proxy.Proxy
@@ -111,6 +113,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 		{"listen", a.openSockets},
 		{"uploads", a.openUploads},
 		{"enrollment", a.openDesk},
+		{"last good files", a.openLastGood},
 		{"phone files", a.openFiles},
 		{"registrar", a.openSIP},
 		{"jobs", a.openJobs},
@@ -301,6 +304,7 @@ func (a *App) services() map[string]func(context.Context) error {
 		"jobs":                    a.jobs.Run,
 		"uploads":                 a.sweepUploads,
 		"adopted phones":          a.tellAdopted,
+		"last good files":         a.lastGood.Run,
 		"admin":                   func(context.Context) error { return serveHTTP(a.admin, a.sockets.admin, false) },
 	}
 	if len(a.sockets.sip) > 0 {
