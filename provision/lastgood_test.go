@@ -104,7 +104,7 @@ func TestLastGoodWithAToken(t *testing.T) {
 	}
 	b, k := tokenBench(t, func(o *Options) { o.Kept = kept })
 	k.err, k.device = errors.New("down"), phone.Device{}
-	b.Service.opts.Tokens = downRing{}
+	b.opts.Tokens = downRing{}
 	if got, _, err := b.fetch("/p/" + steadyText + "/805ec0aabbcc.cfg"); err != nil || got != want {
 		t.Errorf("%v:\n%s", err, got)
 	}
