@@ -10,7 +10,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"pbx.dev/dialtone/internal/phone"
-	"pbx.dev/dialtone/templates"
 )
 
 // cupboard keeps what phones got.
@@ -69,11 +68,11 @@ func TestLastGoodOfABrokenTemplate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	broken, err := templates.Builtin().Overlay(fstest.MapFS{"yealink/phone.tmpl": {Data: []byte(`{{index .Lines 7}}`)}})
+	broken, err := b.live.Library().Base().Overlay(fstest.MapFS{"yealink/phone.tmpl": {Data: []byte(`{{index .Lines 7}}`)}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.live.Swap(broken)
+	b.live.Swap(libraryOf(broken))
 	got, _, err := b.fetch("/805ec0aabbcc.cfg")
 	if err != nil || got != want {
 		t.Errorf("%v:\n%s", err, got)
