@@ -81,6 +81,8 @@ type Options struct {
 
 	// Firmware holds images by file name; nil: there are none. Its files must seek.
 	Firmware fs.FS
+	// Images are those of the database, which come before; nil: there are none.
+	Images Images
 	// Uploads keeps what phones store; nil: nothing is taken.
 	Uploads UploadStore
 	// Recorder takes the event of each fetch after it was answered; nil: nobody
@@ -215,7 +217,7 @@ func (s *Service) Get(ctx context.Context, r Request) (File, error) {
 		return f.fail(err, tokenFailure(err))
 	}
 	if f.usual = t.Kind == KindFirmware; f.usual {
-		return s.firmware(f, t)
+		return s.firmware(ctx, f, r, t, c)
 	}
 	if t.MAC.IsZero() {
 		return s.common(f, t)

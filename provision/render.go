@@ -5,11 +5,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"strings"
 	"sync"
 
 	"pbx.dev/dialtone/internal/phone"
@@ -38,9 +35,10 @@ func (k *factsKeeper) number(f Facts) int64 {
 func (s *Service) rendered(f *fetch, r role, d phone.Device) (File, error) {
 	facts := s.opts.Facts()
 	key := cacheKey{mac: d.MAC, vendor: d.Vendor, kind: r.kind}
-	choice := s.choose(r, d)
+	p := page{role: r, device: d, choice: s.choose(r, d), offer: s.offer(d, f.event.UserAgent)}
 	ver := version{
-		device: d.ID, revision: d.Revision, templates: s.opts.Renderer.Revision(), template: choice.Template, facts: s.facts.number(facts),
+		device: d.ID, revision: d.Revision, templates: s.opts.Renderer.Revision(), template: p.choice.Template, firmware: p.offer.key(),
+		facts: s.facts.number(facts),
 	}
 	e, ok := s.cache.get(key)
 	if ok && e.version == ver {
@@ -49,7 +47,7 @@ func (s *Service) rendered(f *fetch, r role, d phone.Device) (File, error) {
 	}
 	s.metrics.cached("miss")
 	start := s.now()
-	body, err := s.render(r, d, facts, choice, Renderer.Render)
+	body, err := s.render(p, facts, Renderer.Render)
 	if err != nil {
 		return f.fail(ourFault{fmt.Errorf("render %s for %s: %w", r.template, d.MAC, err)}, "the file could not be rendered")
 	}
@@ -66,23 +64,33 @@ type ourFault struct{ cause error }
 // Error implements error.
 func (e ourFault) Error() string { return e.cause.Error() }
 
+// page is one file to be rendered and what was chosen for it. A file that belongs to
+// no phone has a device without a MAC.
+type page struct {
+	role   role
+	device phone.Device
+	choice templates.Choice
+	offer  FirmwareOffer
+}
+
 func (s *Service) render(
-	r role, d phone.Device, facts Facts, choice templates.Choice, with func(Renderer, io.Writer, string, templates.View) error,
+	p page, facts Facts, with func(Renderer, io.Writer, string, templates.View) error,
 ) ([]byte, error) {
-	view, err := s.view(d, facts)
+	view, err := s.view(p.device, facts)
 	if err != nil {
 		return nil, err
 	}
+	view.Firmware = p.offer.view(p.device.MAC, facts.BaseURL)
 	renderer := s.opts.Renderer
-	if choice.Set != nil {
-		renderer, view.Vars = choice.Set, variables(choice.Variables, d.Settings)
+	if p.choice.Set != nil {
+		renderer, view.Vars = p.choice.Set, variables(p.choice.Variables, p.device.Settings)
 	}
 	var b bytes.Buffer
-	if err := with(renderer, &b, r.template, view); err != nil {
+	if err := with(renderer, &b, p.role.template, view); err != nil {
 		return nil, err
 	}
-	if r.binary {
-		return grandstreamBinary(d.MAC, b.Bytes())
+	if p.role.binary {
+		return grandstreamBinary(p.device.MAC, b.Bytes())
 	}
 	return b.Bytes(), nil
 }
@@ -123,7 +131,8 @@ func (s *Service) With(_ context.Context, d phone.Device, c templates.Choice) ([
 			if !r.own {
 				d = phone.Device{Vendor: d.Vendor}
 			}
-			return s.render(r, d, s.opts.Facts(), c, Renderer.RenderMasked)
+			p := page{role: r, device: d, choice: c, offer: s.offer(d, "")}
+			return s.render(p, s.opts.Facts(), Renderer.RenderMasked)
 		}
 	}
 	return nil, fmt.Errorf("template %.60q: %w", c.File, phone.ErrNotFound)
@@ -152,55 +161,6 @@ func (s *Service) lastGood(f *fetch, t Target, cause error) (File, error) {
 	return f.fail(cause, "the inventory did not answer")
 }
 
-// openFold opens the file called name, else the first whose name differs in case
-// only: phones ask for their images in any case.
-func openFold(dir fs.FS, name string) (fs.File, error) {
-	file, err := dir.Open(name)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return file, err //nolint:wrapcheck // the caller says what was being opened
-	}
-	entries, listErr := fs.ReadDir(dir, ".")
-	if listErr != nil {
-		return nil, fmt.Errorf("list images: %w", listErr)
-	}
-	for _, e := range entries {
-		if strings.EqualFold(e.Name(), name) {
-			return dir.Open(e.Name()) //nolint:wrapcheck // as above
-		}
-	}
-	return nil, err //nolint:wrapcheck // as above
-}
-
-// firmware answers with an image. It is no secret: whoever can ask may have it.
-func (s *Service) firmware(f *fetch, t Target) (File, error) {
-	if s.opts.Firmware == nil {
-		return f.fail(phone.ErrNotFound, "no such firmware")
-	}
-	file, err := openFold(s.opts.Firmware, t.Name)
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
-			return f.fail(phone.ErrNotFound, "no such firmware")
-		}
-		return f.fail(fmt.Errorf("open firmware: %w", err), "the firmware could not be opened")
-	}
-	info, err := file.Stat()
-	body, seeks := file.(io.ReadSeeker)
-	switch {
-	case err != nil:
-		return f.fail(fmt.Errorf("open firmware: %w", errors.Join(err, file.Close())), "the firmware could not be opened")
-	case !info.Mode().IsRegular() || !seeks:
-		if err := file.Close(); err != nil {
-			return f.fail(fmt.Errorf("close firmware: %w", err), "the firmware could not be opened")
-		}
-		return f.fail(phone.ErrNotFound, "no such firmware")
-	}
-	return File{
-		Name: t.Name, ContentType: mediaBinary, Size: info.Size(), ModTime: info.ModTime(),
-		ETag: fmt.Sprintf(`"%x-%x"`, info.Size(), info.ModTime().UnixNano()),
-		Body: body, close: file.Close, fetch: f,
-	}, nil
-}
-
 // Preview renders a file of d as the phone would get it, with every secret masked.
 // A name that is not a file of this phone is phone.ErrNotFound.
 func (s *Service) Preview(_ context.Context, d phone.Device, name string) ([]byte, error) {
@@ -215,7 +175,8 @@ func (s *Service) Preview(_ context.Context, d phone.Device, name string) ([]byt
 	if !r.own {
 		d = phone.Device{Vendor: d.Vendor}
 	}
-	body, err := s.render(r, d, s.opts.Facts(), s.choose(r, d), Renderer.RenderMasked)
+	p := page{role: r, device: d, choice: s.choose(r, d), offer: s.offer(d, "")}
+	body, err := s.render(p, s.opts.Facts(), Renderer.RenderMasked)
 	if err != nil {
 		return nil, fmt.Errorf("preview %s: %w", t.Name, err)
 	}

@@ -30,6 +30,7 @@ type View struct {
 	ProvisionUser     string
 	ProvisionPassword phone.Secret
 
+	Firmware Firmware // what the phone is to run; zero: as it finds it
 	// Vars are the variables that the template declares, by name: the phone's own
 	// values, else the defaults.
 	Vars map[string]string
@@ -73,6 +74,15 @@ type Server struct {
 	Expires   int    // registration interval in seconds
 	// OutboundProxy is where all SIP goes; an empty host means straight to Host.
 	OutboundProxy HostPort
+}
+
+// Firmware is the image that a phone is to run.
+type Firmware struct {
+	URL     string // of the image; no secrets in it
+	Dir     string // its folder below the one of the phone's files, ends in "/"
+	DirURL  string // URL of that folder, ends in "/"
+	File    string // its name there, as the phone's file gives it
+	Version string // may be empty
 }
 
 // HostPort is a host and a port.

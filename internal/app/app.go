@@ -17,10 +17,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"pbx.dev/dialtone/firmware"
 	"pbx.dev/dialtone/internal/config"
 	"pbx.dev/dialtone/internal/enroll"
 	"pbx.dev/dialtone/internal/inventory"
 	"pbx.dev/dialtone/internal/library"
+	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/internal/rollout"
 	"pbx.dev/dialtone/internal/roster"
 	"pbx.dev/dialtone/internal/tlsca"
@@ -77,6 +79,9 @@ type App struct {
 	desk      *enroll.Desk
 	adoptions chan adoption
 	uploads   *uploads.Store
+	firmware  *firmware.Service
+	restock   chan struct{}  // capacity 1: images and targets have to be read again
+	restate   chan phone.MAC // phones whose state of the firmware has to be read again
 	sip       *registrar.Server
 	proxy     *proxy.Proxy
 	pinger    *proxy.Pinger // nil: phones are not asked
@@ -117,6 +122,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 		{"certificates", a.openCertificates},
 		{"listen", a.openSockets},
 		{"uploads", a.openUploads},
+		{"firmware", a.openFirmware},
 		{"enrollment", a.openDesk},
 		{"phone files", a.openFiles},
 		{"templates", a.openLibrary},
@@ -328,6 +334,7 @@ func (a *App) services() map[string]func(context.Context) error {
 		"templates":               a.library.Run,
 		"jobs":                    a.jobs.Run,
 		"uploads":                 a.sweepUploads,
+		"firmware":                a.followFirmware,
 		"adopted phones":          a.tellAdopted,
 		"admin":                   func(context.Context) error { return serveHTTP(a.admin, a.sockets.admin, false) },
 	}
