@@ -25,6 +25,7 @@ import (
 	"pbx.dev/dialtone/internal/tlsca"
 	"pbx.dev/dialtone/internal/uploads"
 	"pbx.dev/dialtone/provision"
+	"pbx.dev/dialtone/provision/dhcp6d"
 	"pbx.dev/dialtone/provision/dhcpd"
 	"pbx.dev/dialtone/provision/pnp"
 	"pbx.dev/dialtone/provision/tftpd"
@@ -80,6 +81,7 @@ type App struct {
 	tftp      *tftpd.Server
 	dhcp      *dhcpd.Server
 	pnp       *pnp.Server
+	dhcp6     *dhcp6d.Server
 	known     *knownPhones // nil: no discovery
 	admin     *http.Server
 	phones    []*http.Server // HTTP and HTTPS, in the order of sockets
@@ -119,6 +121,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 		{"jobs", a.openJobs},
 		{"known phones", a.openKnown},
 		{"dhcp", a.openDHCP},
+		{"dhcp6", a.openDHCP6},
 		{"pnp", a.openPnP},
 		{"api", a.openAPI},
 	} {
@@ -218,6 +221,11 @@ func (a *App) Run(ctx context.Context) error {
 	if a.dhcp != nil {
 		for _, addr := range a.dhcp.Addrs() {
 			extra = append(extra, row{name: "dhcp", network: "udp", addr: addr})
+		}
+	}
+	if a.dhcp6 != nil {
+		for _, addr := range a.dhcp6.Addrs() {
+			extra = append(extra, row{name: "dhcp6", network: "udp", addr: addr})
 		}
 	}
 	if a.pnp != nil {
@@ -346,6 +354,9 @@ func (a *App) services() map[string]func(context.Context) error {
 	}
 	if a.dhcp != nil {
 		s["dhcp"] = a.dhcp.Serve
+	}
+	if a.dhcp6 != nil {
+		s["dhcp6"] = a.dhcp6.Serve
 	}
 	if a.pnp != nil {
 		s["pnp"] = a.pnp.Serve
