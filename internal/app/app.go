@@ -17,9 +17,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"pbx.dev/dialtone/firmware"
 	"pbx.dev/dialtone/internal/config"
 	"pbx.dev/dialtone/internal/enroll"
 	"pbx.dev/dialtone/internal/inventory"
+	"pbx.dev/dialtone/internal/library"
+	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/internal/rollout"
 	"pbx.dev/dialtone/internal/roster"
 	"pbx.dev/dialtone/internal/tlsca"
@@ -32,6 +35,7 @@ import (
 	"pbx.dev/dialtone/registrar"
 	"pbx.dev/dialtone/registrar/location"
 	"pbx.dev/dialtone/registrar/proxy"
+	"pbx.dev/dialtone/templates"
 )
 
 // stopTimeout bounds how long what is under way may take to end; SIGTERM promises
@@ -64,16 +68,21 @@ type App struct {
 	inventory *inventory.Store
 	location  location.Store
 	mirror    *location.Mirror
-	nodes     *location.Nodes             // nil: there is this one only
+	cluster   *cluster                    // nil: there is this node only
 	follow    func(context.Context) error // keeps the mirror, and the store when it is Redis
 	storeMode func() string               // "" or how the store of registrations works now
 	roster    *roster.Roster
 	relist    chan struct{} // capacity 1: the list has to be read again
 	certs     *tlsca.Keeper
 	files     *provision.Service
+	templates *templates.Live
+	library   *library.Service
 	desk      *enroll.Desk
 	adoptions chan adoption
 	uploads   *uploads.Store
+	firmware  *firmware.Service
+	restock   chan struct{}  // capacity 1: images and targets have to be read again
+	restate   chan phone.MAC // phones whose state of the firmware has to be read again
 	sip       *registrar.Server
 	proxy     *proxy.Proxy
 	pinger    *proxy.Pinger // nil: phones are not asked
@@ -115,8 +124,10 @@ func New(ctx context.Context, o Options) (*App, error) {
 		{"certificates", a.openCertificates},
 		{"listen", a.openSockets},
 		{"uploads", a.openUploads},
+		{"firmware", a.openFirmware},
 		{"enrollment", a.openDesk},
 		{"phone files", a.openFiles},
+		{"templates", a.openLibrary},
 		{"registrar", a.openSIP},
 		{"jobs", a.openJobs},
 		{"known phones", a.openKnown},
@@ -279,23 +290,28 @@ func (a *App) wait(ctx, failed context.Context) {
 		case <-failed.Done():
 			return
 		case <-a.reload:
-			a.reloadAll()
+			a.reloadAll(ctx)
 		}
 	}
 }
 
 // reloadAll reads again what an administrator can replace under a running
 // server. What cannot be read leaves the old in place.
-func (a *App) reloadAll() {
-	if a.certs == nil {
-		a.log.Info("reload: nothing to read again")
-		return
+func (a *App) reloadAll(ctx context.Context) {
+	failed := false
+	if err := a.library.Reload(ctx); err != nil {
+		failed = true
+		a.log.ErrorContext(ctx, "reload failed, the old templates stay", slog.Any("error", err))
 	}
-	if err := a.certs.Reload(); err != nil {
-		a.log.Error("reload failed, the old certificate stays", slog.Any("error", err))
-		return
+	if a.certs != nil {
+		if err := a.certs.Reload(); err != nil {
+			failed = true
+			a.log.ErrorContext(ctx, "reload failed, the old certificate stays", slog.Any("error", err))
+		}
 	}
-	a.log.Info("reload done")
+	if !failed {
+		a.log.InfoContext(ctx, "reload done")
+	}
 }
 
 // renewEvery is how often a running server looks whether its own certificate has
@@ -323,8 +339,10 @@ func (a *App) services() map[string]func(context.Context) error {
 		"mirror of registrations": a.follow,
 		"list of phones":          a.roster.Run,
 		"inventory to list":       a.rereadList,
+		"templates":               a.library.Run,
 		"jobs":                    a.jobs.Run,
 		"uploads":                 a.sweepUploads,
+		"firmware":                a.followFirmware,
 		"adopted phones":          a.tellAdopted,
 		"admin":                   func(context.Context) error { return serveHTTP(a.admin, a.sockets.admin, false) },
 	}
@@ -337,8 +355,8 @@ func (a *App) services() map[string]func(context.Context) error {
 	if a.pinger != nil {
 		s["qualify"] = a.pinger.Run
 	}
-	if a.nodes != nil {
-		s["other nodes"] = a.nodes.Run
+	if a.cluster != nil {
+		s["other nodes"], s["bus of nodes"], s["bans"] = a.cluster.nodes.Run, a.cluster.bus.Run, a.cluster.keepBans
 	}
 	if a.sockets.http != nil {
 		s["http"] = func(context.Context) error { return serveHTTP(a.phones[plainHTTP], a.sockets.http, false) }
