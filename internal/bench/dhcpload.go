@@ -49,7 +49,7 @@ func (l DHCPLoad) Run(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	g := &dhcpRun{
 		DHCPLoad: l, in: ipv4.NewPacketConn(conn), server: &net.UDPAddr{IP: net.ParseIP(LabServer), Port: 67},
 		clients: make([]dhcpClient, l.Clients), byXID: map[uint32]int{}, xid: uint32(time.Now().UnixNano()),
