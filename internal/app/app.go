@@ -75,6 +75,7 @@ type App struct {
 	proxy     *proxy.Proxy
 	pinger    *proxy.Pinger // nil: phones are not asked
 	jobs      *rollout.Engine
+	rotated   chan string // digest users that have proved their new secret
 	tftp      *tftpd.Server
 	dhcp      *dhcpd.Server
 	known     *knownPhones // nil: no discovery
@@ -98,7 +99,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	a := &App{cfg: o.Config, out: o.Out, log: o.Logger, reload: o.Reload, registry: newRegistry(o.Version), relist: make(chan struct{}, 1)}
+	a := &App{cfg: o.Config, out: o.Out, log: o.Logger, reload: o.Reload, registry: newRegistry(o.Version), relist: make(chan struct{}, 1), rotated: make(chan string, provedQueue)}
 	for _, step := range []struct {
 		name string
 		do   func(context.Context) error
@@ -299,6 +300,7 @@ func (a *App) services() map[string]func(context.Context) error {
 		"list of phones":          a.roster.Run,
 		"inventory to list":       a.rereadList,
 		"jobs":                    a.jobs.Run,
+		"rotations":               a.endRotations,
 		"uploads":                 a.sweepUploads,
 		"adopted phones":          a.tellAdopted,
 		"admin":                   func(context.Context) error { return serveHTTP(a.admin, a.sockets.admin, false) },
