@@ -59,6 +59,10 @@ type Options struct {
 	// rotation; it must not block. nil is not told.
 	Proved func(user string)
 
+	// Share is told of every wrong password that was counted, for other nodes to Count.
+	// It must not wait; nil tells nobody.
+	Share func(Wrong)
+
 	// NonceKey is shared by the nodes that check each other's nonces, at least 16
 	// bytes; nil is a random one.
 	NonceKey []byte
@@ -101,7 +105,7 @@ func New(opts Options) (*Server, error) {
 	s.flows = newFlowKeeper(s)
 	var err error
 	check := digest.Options{
-		Realm: opts.Realm, Key: opts.NonceKey, Lookup: opts.Directory.Credential,
+		Realm: opts.Realm, Key: opts.NonceKey, Maker: maker(opts), Lookup: opts.Directory.Credential,
 		Local: s.hosts.local, Proved: opts.Proved, Now: opts.Now,
 	}
 	if directory, ok := opts.Directory.(cachedDirectory); ok {
@@ -123,6 +127,14 @@ func New(opts Options) (*Server, error) {
 		return nil, fmt.Errorf("new registrar: %w", err)
 	}
 	return s, nil
+}
+
+// maker names this run of this node in nonces; "" is a name by chance.
+func maker(o Options) string {
+	if o.Boot == "" {
+		return ""
+	}
+	return o.Node + " " + o.Boot
 }
 
 func (o *Options) complete() error {
