@@ -87,6 +87,7 @@ type App struct {
 	proxy     *proxy.Proxy
 	pinger    *proxy.Pinger // nil: phones are not asked
 	jobs      *rollout.Engine
+	rotated   chan string // digest users that have proved their new secret
 	tftp      *tftpd.Server
 	dhcp      *dhcpd.Server
 	pnp       *pnp.Server
@@ -112,7 +113,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	a := &App{cfg: o.Config, out: o.Out, log: o.Logger, reload: o.Reload, registry: newRegistry(o.Version), relist: make(chan struct{}, 1)}
+	a := &App{cfg: o.Config, out: o.Out, log: o.Logger, reload: o.Reload, registry: newRegistry(o.Version), relist: make(chan struct{}, 1), rotated: make(chan string, provedQueue)}
 	for _, step := range []struct {
 		name string
 		do   func(context.Context) error
@@ -341,6 +342,7 @@ func (a *App) services() map[string]func(context.Context) error {
 		"inventory to list":       a.rereadList,
 		"templates":               a.library.Run,
 		"jobs":                    a.jobs.Run,
+		"rotations":               a.endRotations,
 		"uploads":                 a.sweepUploads,
 		"firmware":                a.followFirmware,
 		"adopted phones":          a.tellAdopted,
