@@ -43,7 +43,7 @@ func (a *App) openFiles(ctx context.Context) error {
 		Recorder: a.record, VendorOf: vendorOf, MACOf: macOf,
 		Layers: a.layers.Stack, Directory: a.inventory.Directory,
 		AgentVendor: agentVendor, Tokens: a.inventory, Unknown: a.waiting, Admit: a.admit, Known: a.roster.Knows,
-		ProbeBudget: a.cfg.Provision.ProbeBudget, Decoys: macs(a.cfg.Provision.Decoys),
+		Kept: a.lastGood, ProbeBudget: a.cfg.Provision.ProbeBudget, Decoys: macs(a.cfg.Provision.Decoys),
 		LAN: prefixes(a.cfg.Provision.LAN), Secrets: provision.Assurance(a.cfg.Provision.Secrets),
 		Below: provision.Below(a.cfg.Provision.Below), Enroll: provision.Enroll(a.cfg.Provision.Enroll),
 		Logger: a.log, Registerer: a.registry,
