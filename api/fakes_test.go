@@ -299,7 +299,7 @@ func (h *house) options() Options {
 		Jobs: h.jobs, JobRunner: h.jobs, Replacer: h.devices, Imports: noImports{},
 		Tokens: h.devices, TokenURL: func(t phone.Secret) phone.Secret { return phone.NewSecret("http://192.0.2.1/p/" + t.Reveal() + "/") },
 		Roster: h.roster, Devices: h.devices, Extensions: h.extensions, Credentials: h.extensions,
-		Keys: h.keys, Timeline: h.timeline, Files: h.files, Uploads: noUploads{}, VendorOf: vendorOfTest,
+		Keys: h.keys, Timeline: h.timeline, Files: h.files, Uploads: noUploads{}, Firmware: noFirmware{}, FirmwareTargets: noFirmware{}, Templates: noTemplates{}, VendorOf: vendorOfTest,
 		Now: func() time.Time { return noon },
 	}
 }

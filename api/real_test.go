@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"pbx.dev/dialtone/firmware"
 	"pbx.dev/dialtone/internal/catalog"
 	"pbx.dev/dialtone/internal/inventory"
 	"pbx.dev/dialtone/internal/phone"
@@ -53,11 +54,15 @@ func newClient(t *testing.T) *client {
 		t.Fatal(err)
 	}
 	list := follow(t, store)
+	images := newImages(t, store)
 	handler, err := New(Options{
 		Roster: list, Devices: store, Extensions: store, Credentials: store, Keys: store,
 		Claims: fakeDesk{}, Enrollment: store, Bans: func() []Ban { return nil },
 		Replacer: store, Imports: store, Settle: func(ctx context.Context) { _ = list.Load(ctx) },
 		Jobs: store, JobRunner: newFakeJobs(), Timeline: store, Files: fakeFiles{}, VendorOf: vendorFromCatalog,
+		Firmware: images, FirmwareTargets: images, FirmwareOffer: func(d phone.Device) firmware.Offer {
+			return images.Offer(firmware.Phone{MAC: d.MAC, Vendor: d.Vendor, Model: d.Model, Version: "66.84.0.5"})
+		},
 		Tokens: store, TokenURL: func(t phone.Secret) phone.Secret { return t },
 	})
 	if err != nil {

@@ -81,6 +81,10 @@ func (s *server) routes() []route {
 		table = append(table, route{"POST", base + "/phones/{id}/replace", phonesWrite, s.replacePhone})
 	}
 	table = append(table, s.uploadRoutes()...)
+	table = append(table, s.firmwareRoutes()...)
+	if s.Templates != nil {
+		table = append(table, s.templateRoutes()...)
+	}
 	table = append(table, s.dhcpRoutes()...)
 	if s.MetricsHandler != nil {
 		table = append(table, route{"GET", "/metrics", "", s.prometheus})

@@ -18,6 +18,7 @@ need=(
 	udhcpc:udhcpc
 	dhcrelay:isc-dhcp-relay
 	dnsmasq:dnsmasq-base
+	socat:socat
 	dhcpcd:dhcpcd-base
 	dhcpd:isc-dhcp-server
 	kea-dhcp4:kea-dhcp4-server

@@ -22,6 +22,8 @@ func simulate(ctx context.Context, args []string) error {
 	mac := fs.String("mac", "", "MAC address of the phone, any spelling")
 	model := fs.String("model", "", "model; empty: a common one of the vendor")
 	server := fs.String("server", "http://127.0.0.1:8081/", "provisioning `URL`: http, https or tftp; with a token as POST .../token shows it")
+	byPnP := fs.Bool("pnp", false, "ask by SIP PnP multicast for the URL instead of --server")
+	iface := fs.String("interface", "", "`NAME` of the interface to ask on with --pnp; empty: the first one")
 	ca := fs.String("ca", "", "PEM `file` with a CA to trust (data/tls/ca.pem)")
 	cert := fs.String("cert", "", "PEM `file` with the phone's client certificate; needs --key")
 	key := fs.String("key", "", "PEM `file` with the key of --cert")
@@ -56,10 +58,17 @@ func simulate(ctx context.Context, args []string) error {
 	if err != nil {
 		return fmt.Errorf("--cert: %w", err)
 	}
-	p, err := simphone.New(simphone.Options{
+	o := simphone.Options{
 		Vendor: phone.Vendor(strings.ToLower(*vendor)), MAC: m, Model: *model, Server: *server, Certificate: factory, Poll: *poll,
 		Resolve: hosts, Trust: trust, RingFor: *ring, Out: os.Stdout,
-	})
+	}
+	if *byPnP {
+		if o.Server, err = simphone.FindByPnP(ctx, o, *iface); err != nil {
+			return err
+		}
+		fmt.Printf("%-9s %s\n", "pnp", o.Server)
+	}
+	p, err := simphone.New(o)
 	if err != nil {
 		return err
 	}

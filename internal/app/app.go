@@ -17,19 +17,24 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"pbx.dev/dialtone/firmware"
 	"pbx.dev/dialtone/internal/config"
 	"pbx.dev/dialtone/internal/enroll"
 	"pbx.dev/dialtone/internal/inventory"
+	"pbx.dev/dialtone/internal/library"
+	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/internal/rollout"
 	"pbx.dev/dialtone/internal/roster"
 	"pbx.dev/dialtone/internal/tlsca"
 	"pbx.dev/dialtone/internal/uploads"
 	"pbx.dev/dialtone/provision"
 	"pbx.dev/dialtone/provision/dhcpd"
+	"pbx.dev/dialtone/provision/pnp"
 	"pbx.dev/dialtone/provision/tftpd"
 	"pbx.dev/dialtone/registrar"
 	"pbx.dev/dialtone/registrar/location"
 	"pbx.dev/dialtone/registrar/proxy"
+	"pbx.dev/dialtone/templates"
 )
 
 // stopTimeout bounds how long what is under way may take to end; SIGTERM promises
@@ -69,15 +74,21 @@ type App struct {
 	relist    chan struct{} // capacity 1: the list has to be read again
 	certs     *tlsca.Keeper
 	files     *provision.Service
+	templates *templates.Live
+	library   *library.Service
 	desk      *enroll.Desk
 	adoptions chan adoption
 	uploads   *uploads.Store
+	firmware  *firmware.Service
+	restock   chan struct{}  // capacity 1: images and targets have to be read again
+	restate   chan phone.MAC // phones whose state of the firmware has to be read again
 	sip       *registrar.Server
 	proxy     *proxy.Proxy
 	pinger    *proxy.Pinger // nil: phones are not asked
 	jobs      *rollout.Engine
 	tftp      *tftpd.Server
 	dhcp      *dhcpd.Server
+	pnp       *pnp.Server
 	known     *knownPhones // nil: no discovery
 	admin     *http.Server
 	phones    []*http.Server // HTTP and HTTPS, in the order of sockets
@@ -111,12 +122,15 @@ func New(ctx context.Context, o Options) (*App, error) {
 		{"certificates", a.openCertificates},
 		{"listen", a.openSockets},
 		{"uploads", a.openUploads},
+		{"firmware", a.openFirmware},
 		{"enrollment", a.openDesk},
 		{"phone files", a.openFiles},
+		{"templates", a.openLibrary},
 		{"registrar", a.openSIP},
 		{"jobs", a.openJobs},
 		{"known phones", a.openKnown},
 		{"dhcp", a.openDHCP},
+		{"pnp", a.openPnP},
 		{"api", a.openAPI},
 	} {
 		if err := step.do(ctx); err != nil {
@@ -217,6 +231,11 @@ func (a *App) Run(ctx context.Context) error {
 			extra = append(extra, row{name: "dhcp", network: "udp", addr: addr})
 		}
 	}
+	if a.pnp != nil {
+		for _, addr := range a.pnp.Addrs() {
+			extra = append(extra, row{name: "pnp", network: "udp", addr: addr})
+		}
+	}
 	printed := a.sockets.printTable(a.out, extra...)
 	a.log.InfoContext(ctx, "serving", slog.String("node", a.id.node), slog.String("advertise", a.id.advertise))
 	if printed == nil {
@@ -263,23 +282,28 @@ func (a *App) wait(ctx, failed context.Context) {
 		case <-failed.Done():
 			return
 		case <-a.reload:
-			a.reloadAll()
+			a.reloadAll(ctx)
 		}
 	}
 }
 
 // reloadAll reads again what an administrator can replace under a running
 // server. What cannot be read leaves the old in place.
-func (a *App) reloadAll() {
-	if a.certs == nil {
-		a.log.Info("reload: nothing to read again")
-		return
+func (a *App) reloadAll(ctx context.Context) {
+	failed := false
+	if err := a.library.Reload(ctx); err != nil {
+		failed = true
+		a.log.ErrorContext(ctx, "reload failed, the old templates stay", slog.Any("error", err))
 	}
-	if err := a.certs.Reload(); err != nil {
-		a.log.Error("reload failed, the old certificate stays", slog.Any("error", err))
-		return
+	if a.certs != nil {
+		if err := a.certs.Reload(); err != nil {
+			failed = true
+			a.log.ErrorContext(ctx, "reload failed, the old certificate stays", slog.Any("error", err))
+		}
 	}
-	a.log.Info("reload done")
+	if !failed {
+		a.log.InfoContext(ctx, "reload done")
+	}
 }
 
 // renewEvery is how often a running server looks whether its own certificate has
@@ -307,8 +331,10 @@ func (a *App) services() map[string]func(context.Context) error {
 		"mirror of registrations": a.follow,
 		"list of phones":          a.roster.Run,
 		"inventory to list":       a.rereadList,
+		"templates":               a.library.Run,
 		"jobs":                    a.jobs.Run,
 		"uploads":                 a.sweepUploads,
+		"firmware":                a.followFirmware,
 		"adopted phones":          a.tellAdopted,
 		"admin":                   func(context.Context) error { return serveHTTP(a.admin, a.sockets.admin, false) },
 	}
@@ -338,6 +364,9 @@ func (a *App) services() map[string]func(context.Context) error {
 	}
 	if a.dhcp != nil {
 		s["dhcp"] = a.dhcp.Serve
+	}
+	if a.pnp != nil {
+		s["pnp"] = a.pnp.Serve
 	}
 	return s
 }

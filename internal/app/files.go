@@ -6,11 +6,9 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"strconv"
 
-	"pbx.dev/dialtone/firmware"
 	"pbx.dev/dialtone/internal/catalog"
 	"pbx.dev/dialtone/internal/config"
 	"pbx.dev/dialtone/internal/phone"
@@ -29,17 +27,16 @@ func (a *App) openFiles(context.Context) error {
 			return fmt.Errorf("password of the phones' menus: %w", err)
 		}
 	}
-	images, err := firmware.Open(filepath.Join(a.cfg.DataDir, "firmware"))
-	if err != nil {
-		return err
-	}
-	a.onStop("firmware", images.Close)
 	facts := a.facts(password)
+	builtin, _ := templates.NewLibrary(templates.Builtin())
+	a.templates = templates.NewLive(builtin)
 	if err := a.openPhoneKey(); err != nil {
 		return err
 	}
+	var err error
 	a.files, err = provision.New(provision.Options{
-		Inventory: a.inventory, Credentials: a.credentialsFor(), Renderer: templates.NewLive(templates.Builtin()), Facts: func() provision.Facts { return facts }, Firmware: images.FS(), Uploads: a.uploads,
+		Inventory: a.inventory, Credentials: a.credentialsFor(), Renderer: a.templates, Choose: a.choose, Facts: func() provision.Facts { return facts }, Uploads: a.uploads,
+		Firmware: a.firmware.FS(), Images: images{a.firmware, a.roster},
 		Recorder: a.record, VendorOf: vendorOf, MACOf: macOf,
 		AgentVendor: agentVendor, Tokens: a.inventory, Unknown: a.waiting, Admit: a.admit, Known: a.roster.Knows,
 		ProbeBudget: a.cfg.Provision.ProbeBudget, Decoys: macs(a.cfg.Provision.Decoys),

@@ -55,7 +55,7 @@ func (a *App) tell(r *roster.Roster, c inventory.Change) {
 		case a.relist <- struct{}{}:
 		default: // it will be read again anyway
 		}
-	case inventory.ChangeKey, inventory.ChangeEnrollment:
+	case inventory.ChangeKey, inventory.ChangeEnrollment, inventory.ChangeTemplate, inventory.ChangeFirmware:
 	}
 	if err != nil {
 		a.log.ErrorContext(ctx, "list of phones not told of a change", slog.String("kind", string(c.Kind)), slog.Any("error", err))

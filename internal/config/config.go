@@ -36,6 +36,7 @@ type Config struct {
 	SIP       SIP       `yaml:"sip"`
 	Provision Provision `yaml:"provision"`
 	Uploads   Uploads   `yaml:"uploads"`
+	Firmware  Firmware  `yaml:"firmware"`
 	Log       Log       `yaml:"log"`
 }
 
@@ -148,6 +149,11 @@ type Uploads struct {
 	Keep    Duration `yaml:"keep"`     // after the phone wrote or read the file last
 }
 
+// Firmware is how images are given to phones.
+type Firmware struct {
+	Downloads int `yaml:"downloads"` // at a time
+}
+
 // Log is the log on standard error.
 type Log struct {
 	Level  string `yaml:"level"`  // debug, info, warn, error
@@ -178,7 +184,8 @@ func Default() Config {
 			},
 			TimeZone: "UTC", NTP: "pool.ntp.org",
 		},
-		Uploads: Uploads{FileKB: 1024, PhoneKB: 4096, TotalMB: 1024, Keep: Duration(30 * 24 * time.Hour)},
-		Log:     Log{Level: "info", Format: "text"},
+		Uploads:  Uploads{FileKB: 1024, PhoneKB: 4096, TotalMB: 1024, Keep: Duration(30 * 24 * time.Hour)},
+		Firmware: Firmware{Downloads: 64},
+		Log:      Log{Level: "info", Format: "text"},
 	}
 }

@@ -216,6 +216,9 @@ func (c Config) validateUploads() []error {
 			errs = append(errs, fmt.Errorf("%s: must be 1 to %d", limit.path, 1<<24))
 		}
 	}
+	if c.Firmware.Downloads < 1 || c.Firmware.Downloads > 10000 {
+		errs = append(errs, errors.New("firmware.downloads: must be 1 to 10000"))
+	}
 	if c.Uploads.Keep < Duration(time.Hour) {
 		errs = append(errs, errors.New("uploads.keep: must be at least 1h"))
 	}
