@@ -85,8 +85,12 @@ func TestFactoryCertificates(t *testing.T) {
 		}
 	}
 	for _, tt := range []struct{ cert, path string }{
-		{"polycom", files["yealink"]}, {"yealink", files["polycom"]}, {"generic", files["yealink"]}, {"two", files["polycom"]},
-		{"", files["polycom"]}, {"polycom", "/0004f2000001.cfg"},
+		{"polycom", files["yealink"]},
+		{"yealink", files["polycom"]},
+		{"generic", files["yealink"]},
+		{"two", files["polycom"]},
+		{"", files["polycom"]},
+		{"polycom", "/0004f2000001.cfg"},
 	} {
 		if status, body := with(tt.cert, tt.path); status != "404" || body != "404 Not Found\n" {
 			t.Errorf("%s asks for %s: %s, %s", tt.cert, tt.path, status, body)
