@@ -67,7 +67,7 @@ type App struct {
 	inventory *inventory.Store
 	location  location.Store
 	mirror    *location.Mirror
-	nodes     *location.Nodes             // nil: there is this one only
+	cluster   *cluster                    // nil: there is this node only
 	follow    func(context.Context) error // keeps the mirror, and the store when it is Redis
 	storeMode func() string               // "" or how the store of registrations works now
 	roster    *roster.Roster
@@ -347,8 +347,8 @@ func (a *App) services() map[string]func(context.Context) error {
 	if a.pinger != nil {
 		s["qualify"] = a.pinger.Run
 	}
-	if a.nodes != nil {
-		s["other nodes"] = a.nodes.Run
+	if a.cluster != nil {
+		s["other nodes"], s["bus of nodes"], s["bans"] = a.cluster.nodes.Run, a.cluster.bus.Run, a.cluster.keepBans
 	}
 	if a.sockets.http != nil {
 		s["http"] = func(context.Context) error { return serveHTTP(a.phones[plainHTTP], a.sockets.http, false) }

@@ -23,6 +23,14 @@ type Options struct {
 	Key []byte
 	// Lifetime of a nonce; 0 is one hour.
 	Lifetime time.Duration
+	// Maker names this run of this node among those that share Key; "" is a name by
+	// chance.
+	Maker string
+	// TakeOver asks the maker of a nonce to give it up (GiveUp there) and returns the
+	// highest count that was used with it; false when it was given up before, is
+	// unknown, or nobody answers. From then on the nonce is good on this node only.
+	// nil: the nonces of others are stale.
+	TakeOver func(ctx context.Context, home Maker, nonce []byte) (highest uint32, ok bool)
 	// Lookup returns the credential of a digest user, phone.ErrNotFound for a
 	// user that does not exist. Any other error makes the outcome Unavailable.
 	Lookup func(ctx context.Context, user string) (phone.Credential, error)
@@ -103,7 +111,7 @@ func New(opts Options) (*Verifier, error) {
 	mac.Write([]byte("dialtone digest nonce\x00" + opts.Realm))
 	v := &Verifier{
 		opts:   opts,
-		nonces: newNonces(mac.Sum(nil)),
+		nonces: newNonces(mac.Sum(nil), makerOf(opts.Maker)),
 		used:   newRecord(opts.Lifetime, opts.Now()),
 		hashes: newHashCache(),
 		prefix: `Digest realm="` + quote(opts.Realm) + `", nonce="`,
@@ -155,23 +163,24 @@ func (v *Verifier) appendChallenge(dst []byte, alg algorithm, nonce []byte, stal
 // Verify checks the credentials of a request. An unknown user costs the same
 // work and has the same outcome as a wrong password.
 func (v *Verifier) Verify(ctx context.Context, r Request) Result {
-	res, _ := v.verify(&r, func(user string) (cred phone.Credential, known bool, err error) {
+	lookup := func(user string) (cred phone.Credential, known bool, err error) {
 		cred, err = v.opts.Lookup(ctx, user)
 		return cred, true, err
-	})
+	}
+	res, _ := v.verify(&r, lookup, func(id nonceID) bool { return v.takeOver(ctx, id) })
 	return res
 }
 
 // VerifyCached is Verify that does not wait: false, and nothing is counted as used,
-// when the user has to be looked up first.
+// when the user has to be looked up or another node to be asked first.
 func (v *Verifier) VerifyCached(r Request) (Result, bool) {
 	if v.opts.Cached == nil {
 		return Result{}, false
 	}
-	return v.verify(&r, v.opts.Cached)
+	return v.verify(&r, v.opts.Cached, nil)
 }
 
-func (v *Verifier) verify(r *Request, lookup func(user string) (cred phone.Credential, known bool, err error)) (Result, bool) {
+func (v *Verifier) verify(r *Request, lookup func(user string) (cred phone.Credential, known bool, err error), ask func(nonceID) bool) (Result, bool) {
 	c, outcome := v.pick(r.Authorization)
 	if outcome != OK {
 		return Result{Outcome: outcome}, true
@@ -198,7 +207,11 @@ func (v *Verifier) verify(r *Request, lookup func(user string) (cred phone.Crede
 		return res, true
 	}
 	// RFC 7616 section 3.3: stale only when the digest was right.
-	if !v.fresh(c, r.RetryKey) {
+	fresh, decided := v.fresh(c, r.RetryKey, ask)
+	if !decided {
+		return Result{}, false
+	}
+	if !fresh {
 		res.Outcome = Stale
 		return res, true
 	}
@@ -253,12 +266,23 @@ func (v *Verifier) matches(c *credentials, cred phone.Credential, known bool, me
 }
 
 // fresh reports whether the nonce is ours, young enough and not used before for
-// another request, and records the use.
-func (v *Verifier) fresh(c *credentials, retryKey string) bool {
+// another request, and records the use. Without ask it is not decided about the
+// nonce of another node.
+func (v *Verifier) fresh(c *credentials, retryKey string, ask func(nonceID) bool) (fresh, decided bool) {
 	now := v.opts.Now()
 	id, issued, ok := v.nonces.parse(c.nonce)
 	if !ok || now.Sub(issued) > v.opts.Lifetime || issued.Sub(now) > maxSkew {
-		return false
+		return false, true
 	}
-	return v.used.admit(use{nonce: id, issued: issued, count: c.count, retry: c.fingerprint(v.used.seed, retryKey)}, now)
+	if id.maker() != v.nonces.maker && !v.used.has(id) {
+		switch {
+		case v.opts.TakeOver == nil:
+			return false, true
+		case ask == nil:
+			return false, false
+		case !ask(id):
+			return false, true
+		}
+	}
+	return v.used.admit(use{nonce: id, issued: issued, count: c.count, retry: c.fingerprint(v.used.seed, retryKey)}, now), true
 }

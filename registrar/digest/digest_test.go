@@ -238,19 +238,61 @@ func TestOldStyleNonceServesOneRequest(t *testing.T) {
 	}
 }
 
+// TestOtherNodeTakesTheNonce: a nonce is good on every node, and each count of it on
+// one only.
 func TestOtherNodeTakesTheNonce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	other := w.node(t, w.now.Add(-time.Minute))
-	req := digest.Request{Method: "REGISTER", URI: uri, Authorization: []string{w.answer().header()}, RetryKey: "k"}
-	if got := other.Verify(context.Background(), req).Outcome; got != digest.OK {
-		t.Errorf("outcome %d on another node, want OK", got)
+	other, third := w.node(t, w.now.Add(-time.Minute)), w.node(t, w.now.Add(-time.Minute))
+	away := false
+	asked := 0
+	ask := func(_ context.Context, home digest.Maker, nonce []byte) (uint32, bool) {
+		asked++
+		for _, v := range []*digest.Verifier{w.Verifier, other, third} {
+			if v.Maker() == home && !away {
+				return v.GiveUp(nonce)
+			}
+		}
+		return 0, false
 	}
+	for _, v := range []*digest.Verifier{w.Verifier, other, third} {
+		v.SetTakeOver(ask)
+	}
+	shown := func(v *digest.Verifier, a answer, retry string) digest.Outcome {
+		return v.Verify(t.Context(), digest.Request{Method: "REGISTER", URI: uri, Authorization: []string{a.header()}, RetryKey: retry}).Outcome
+	}
+	a := w.answer()
+	want := func(what string, got, want digest.Outcome) {
+		t.Helper()
+		if got != want {
+			t.Errorf("%s: outcome %d, want %d", what, got, want)
+		}
+	}
+	want("first use, at another node", shown(other, a, "1"), digest.OK)
+	want("the same at a third", shown(third, a, "2"), digest.Stale)
+	want("the same at home", shown(w.Verifier, a, "3"), digest.Stale)
+	want("the same again", shown(other, a, "4"), digest.Stale)
+	want("an exact repetition", shown(other, a, "1"), digest.OK)
+	a.nc = "00000002"
+	asked = 0
+	want("the next count where it is now", shown(other, a, "5"), digest.OK)
+	if asked != 0 {
+		t.Errorf("asked %d times for a nonce that is here", asked)
+	}
+	want("the next count at home", shown(w.Verifier, a, "6"), digest.Stale)
+
+	b := w.answer()
+	want("used at home", shown(w.Verifier, b, "1"), digest.OK)
+	want("replayed elsewhere", shown(other, b, "2"), digest.Stale)
+	b.nc = "00000002"
+	want("the next count elsewhere", shown(other, b, "3"), digest.OK)
+
+	away = true
+	want("its home is away", shown(other, w.answer(), "1"), digest.Stale)
+	away = false
 	// What was used before a restart is not known any more.
 	restarted := w.node(t, w.now.Add(time.Second))
-	if got := restarted.Verify(context.Background(), req).Outcome; got != digest.Stale {
-		t.Errorf("outcome %d after a restart, want Stale", got)
-	}
+	want("after a restart", shown(restarted, w.answer(), "1"), digest.Stale)
 }
 
 func TestResultNamesTheUser(t *testing.T) {
