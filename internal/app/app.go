@@ -21,6 +21,7 @@ import (
 	"pbx.dev/dialtone/internal/config"
 	"pbx.dev/dialtone/internal/enroll"
 	"pbx.dev/dialtone/internal/inventory"
+	"pbx.dev/dialtone/internal/lastgood"
 	"pbx.dev/dialtone/internal/library"
 	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/internal/rollout"
@@ -79,6 +80,7 @@ type App struct {
 	library   *library.Service
 	desk      *enroll.Desk
 	adoptions chan adoption
+	lastGood  *lastgood.Store
 	uploads   *uploads.Store
 	firmware  *firmware.Service
 	restock   chan struct{}  // capacity 1: images and targets have to be read again
@@ -127,6 +129,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 		{"uploads", a.openUploads},
 		{"firmware", a.openFirmware},
 		{"enrollment", a.openDesk},
+		{"last good files", a.openLastGood},
 		{"phone files", a.openFiles},
 		{"templates", a.openLibrary},
 		{"registrar", a.openSIP},
@@ -346,6 +349,7 @@ func (a *App) services() map[string]func(context.Context) error {
 		"uploads":                 a.sweepUploads,
 		"firmware":                a.followFirmware,
 		"adopted phones":          a.tellAdopted,
+		"last good files":         a.lastGood.Run,
 		"admin":                   func(context.Context) error { return serveHTTP(a.admin, a.sockets.admin, false) },
 	}
 	if len(a.sockets.sip) > 0 {
