@@ -53,7 +53,8 @@ func (a *App) openRedis() error {
 	a.onStop("registrations", store.Close)
 	a.location, a.mirror = store, store.Mirror()
 	a.follow, a.storeMode = store.Run, store.Mode
-	a.nodes = location.NewNodes(location.NodesOptions{Store: shared, Mirror: a.mirror, Drop: store.Drop, Logger: a.log})
+	a.cluster = a.newCluster(shared, location.NodesOptions{Store: shared, Mirror: a.mirror, Drop: store.Drop, Logger: a.log})
+	a.cluster.client = client
 	return nil
 }
 

@@ -27,15 +27,22 @@ func (a *App) openSIP(context.Context) error {
 	}
 	a.secureSIP()
 	s := a.cfg.SIP
+	share := func(registrar.Wrong) {}
+	if a.cluster != nil {
+		share = a.cluster.share
+	}
 	a.sip, err = registrar.New(registrar.Options{
 		Domain: s.Domain, Aliases: append([]string{s.Server, a.id.advertise}, s.Aliases...),
 		Directory: a.inventory, Store: a.location, Recorder: a.recordSIP,
 		MinExpires: seconds(s.MinExpires), MaxExpires: seconds(s.MaxExpires), DefaultExpires: seconds(s.DefaultExpires),
 		MaxContacts: s.MaxContacts, NonceKey: nonceKey, Node: a.id.node, Boot: a.id.boot,
-		Origins: s.WSOrigins, Unreachable: a.unreachable, Logger: a.log, Registerer: a.registry,
+		Origins: s.WSOrigins, Unreachable: a.unreachable, Proved: a.proved, Share: share, Logger: a.log, Registerer: a.registry,
 	})
 	if err != nil {
 		return err
+	}
+	if a.cluster != nil {
+		a.cluster.join()
 	}
 	a.proxy, err = proxy.New(proxy.Options{
 		Domain: s.Domain, IsLocal: a.sip.IsLocal, Alive: a.sip.Alive,
