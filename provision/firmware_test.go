@@ -12,8 +12,8 @@ import (
 	"pbx.dev/dialtone/internal/phone"
 )
 
-// cupboard is Images with one image for every device.
-type cupboard struct {
+// rack is Images with one image for every device.
+type rack struct {
 	offer   FirmwareOffer
 	err     error
 	asked   ImageRequest
@@ -21,11 +21,11 @@ type cupboard struct {
 	closed  int
 }
 
-func (c *cupboard) Offer(phone.Device, string) (FirmwareOffer, bool) {
+func (c *rack) Offer(phone.Device, string) (FirmwareOffer, bool) {
 	return c.offer, c.offer.ID != ""
 }
 
-func (c *cupboard) Open(_ context.Context, r ImageRequest) (ImageFile, error) {
+func (c *rack) Open(_ context.Context, r ImageRequest) (ImageFile, error) {
 	c.asked = r
 	if c.err != nil {
 		return ImageFile{}, c.err
@@ -36,7 +36,7 @@ func (c *cupboard) Open(_ context.Context, r ImageRequest) (ImageFile, error) {
 	}, nil
 }
 
-func withImages(t *testing.T, c *cupboard) *bench {
+func withImages(t *testing.T, c *rack) *bench {
 	t.Helper()
 	return newBench(t, func(o *Options) { o.Images = c })
 }
@@ -44,7 +44,7 @@ func withImages(t *testing.T, c *cupboard) *bench {
 // A phone's file names its image, each vendor in its way, and none without an offer.
 func TestFirmwareInFiles(t *testing.T) {
 	t.Parallel()
-	c := &cupboard{}
+	c := &rack{}
 	b := withImages(t, c)
 	for path, tt := range map[string]struct {
 		file          string
@@ -69,7 +69,7 @@ func TestFirmwareInFiles(t *testing.T) {
 // Which device asks, and whether that counts, comes from path, User-Agent and source.
 func TestImageRequest(t *testing.T) {
 	t.Parallel()
-	c := &cupboard{}
+	c := &rack{}
 	b := withImages(t, c)
 	yealink := "Yealink SIP-T46S 66.86.0.15 " + yeaMAC.String()
 	far := Request{Path: "fw/" + yeaMAC.Hex() + "/fw_1/x.rom", Method: "GET"}
@@ -108,7 +108,7 @@ func TestImageRequest(t *testing.T) {
 // first, and every image is closed once.
 func TestWholeFetches(t *testing.T) {
 	t.Parallel()
-	c := &cupboard{}
+	c := &rack{}
 	b := withImages(t, c)
 	path := "fw/" + yeaMAC.Hex() + "/fw_1/x.rom"
 	for name, tt := range map[string]struct {
@@ -145,7 +145,7 @@ func TestWholeFetches(t *testing.T) {
 // What Images says becomes the one answer, except that it is busy.
 func TestImagesRefused(t *testing.T) {
 	t.Parallel()
-	c := &cupboard{}
+	c := &rack{}
 	b := withImages(t, c)
 	path := "fw/" + yeaMAC.Hex() + "/fw_1/sip.ld"
 	for _, tt := range []struct{ err, want error }{
