@@ -151,10 +151,17 @@ func (f *fakeExtensions) DeleteExtension(ctx context.Context, number string) err
 	return err
 }
 
-func (f *fakeExtensions) RotateCredentials(ctx context.Context, number string) (phone.Extension, error) {
+func (f *fakeExtensions) RotateCredentials(ctx context.Context, number string, _ bool) (phone.Extension, error) {
 	e, err := f.Extension(ctx, number)
 	e.SIPUsername, e.Password = number+"_d4e5f6", phone.NewSecret("hush-rotated")
 	return e, err
+}
+
+func (f *fakeExtensions) RotateDevice(_ context.Context, id string, _ bool) (phone.Device, error) {
+	if id != "phone_desk" {
+		return phone.Device{}, phone.ErrNotFound
+	}
+	return castDevice(), f.err
 }
 
 func (f *fakeDevices) IssueTokens(ctx context.Context, id string) (phone.Device, phone.Secret, error) {

@@ -58,6 +58,7 @@ func (s *server) routes() []route {
 		{"GET", base + "/phones/{id}", phonesRead, s.getPhone},
 		{"PATCH", base + "/phones/{id}", phonesWrite, s.patchPhone},
 		{"DELETE", base + "/phones/{id}", phonesWrite, s.deletePhone},
+		{"POST", base + "/phones/{id}/credentials", phonesWrite, s.rotateLines},
 		{"GET", base + "/phones/{id}/config", phonesRead, s.phoneConfig},
 		{"GET", base + "/phones/{id}/timeline", phonesRead, s.phoneTimeline},
 

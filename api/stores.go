@@ -50,8 +50,11 @@ type Extensions interface {
 // Credentials makes new digest passwords.
 type Credentials interface {
 	// RotateCredentials gives the extension's own digest user a new password and
-	// returns it with that.
-	RotateCredentials(ctx context.Context, number string) (phone.Extension, error)
+	// returns it with that. The old one is good until the new one has been proved,
+	// or with dropOld no more.
+	RotateCredentials(ctx context.Context, number string, dropOld bool) (phone.Extension, error)
+	// RotateDevice does the same to all lines of a device.
+	RotateDevice(ctx context.Context, id string, dropOld bool) (phone.Device, error)
 }
 
 // Keys are the access keys of this API.

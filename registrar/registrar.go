@@ -55,9 +55,14 @@ type Options struct {
 	// then make room for another. nil knows of closed connections only.
 	Unreachable func(location.Binding) bool
 
+	// Proved is told of a digest user that has proved its new secret during a
+	// rotation; it must not block. nil is not told.
+	Proved func(user string)
+
 	// Share is told of every wrong password that was counted, for other nodes to Count.
 	// It must not wait; nil tells nobody.
 	Share func(Wrong)
+
 	// NonceKey is shared by the nodes that check each other's nonces, at least 16
 	// bytes; nil is a random one.
 	NonceKey []byte
@@ -101,7 +106,7 @@ func New(opts Options) (*Server, error) {
 	var err error
 	check := digest.Options{
 		Realm: opts.Realm, Key: opts.NonceKey, Maker: maker(opts), Lookup: opts.Directory.Credential,
-		Local: s.hosts.local, Now: opts.Now,
+		Local: s.hosts.local, Proved: opts.Proved, Now: opts.Now,
 	}
 	if directory, ok := opts.Directory.(cachedDirectory); ok {
 		check.Cached = directory.CachedCredential

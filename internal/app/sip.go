@@ -39,7 +39,7 @@ func (a *App) openSIP(context.Context) error {
 		Directory: a.inventory, Store: a.location, Recorder: a.recordSIP,
 		MinExpires: seconds(s.MinExpires), MaxExpires: seconds(s.MaxExpires), DefaultExpires: seconds(s.DefaultExpires),
 		MaxContacts: s.MaxContacts, NonceKey: nonceKey, Node: a.id.node, Boot: a.id.boot,
-		Origins: s.WSOrigins, Unreachable: a.unreachable, Share: share, Logger: a.log, Registerer: a.registry,
+		Origins: s.WSOrigins, Unreachable: a.unreachable, Proved: a.proved, Share: share, Logger: a.log, Registerer: a.registry,
 	})
 	if err != nil {
 		return err

@@ -167,15 +167,6 @@ func (u *unit) updateExtension(old, e phone.Extension) (phone.Extension, error) 
 	return e, nil
 }
 
-// RotateCredentials gives the extension's own digest user a new password. Lines
-// of devices have digest users of their own and are not touched.
-func (s *Store) RotateCredentials(ctx context.Context, number string) (phone.Extension, error) {
-	return s.UpdateExtension(ctx, number, func(e *phone.Extension) error {
-		e.Password = newSecret()
-		return nil
-	})
-}
-
 // DeleteExtension removes an extension; phone.ErrConflict while a line of a
 // device is bound to it.
 func (s *Store) DeleteExtension(ctx context.Context, number string) error {

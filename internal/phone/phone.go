@@ -94,6 +94,9 @@ type Credential struct {
 	DeviceID  string // the device the user was minted for; empty for SIPUsername
 	Line      int    // line number on that device; 0 for SIPUsername
 	Secret    Secret
+	// Old is the secret from before a rotation, good until Secret has been proved;
+	// empty: there is none.
+	Old Secret
 }
 
 // Lease is a DHCP address given to a device.

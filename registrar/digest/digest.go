@@ -37,6 +37,9 @@ type Options struct {
 	// Cached is Lookup that does not wait: known is false when the answer is not in
 	// memory, where Lookup then brings it. nil knows nothing.
 	Cached func(user string) (cred phone.Credential, known bool, err error)
+	// Proved is told of a user that has proved its new secret while the old one is
+	// still good; it must not block. nil is not told.
+	Proved func(user string)
 	// Local reports whether a host means this server. The "uri" of credentials may
 	// then name the server otherwise than the Request-URI does, and leave out the
 	// user: sipp and some phones write the address that they send to. nil knows
@@ -72,6 +75,7 @@ const (
 type Result struct {
 	Outcome    Outcome
 	Credential phone.Credential // whose request it is; set only with OK
+	Old        bool             // proved with Credential.Old; set only with OK
 	// User and DeviceID are whom the request claims to be from, for logs and
 	// timelines. They prove nothing.
 	User     string
@@ -202,7 +206,11 @@ func (v *Verifier) verify(r *Request, lookup func(user string) (cred phone.Crede
 	if known {
 		res.DeviceID = cred.DeviceID
 	}
-	if right := v.matches(c, cred, known, r.Method); !right || !known {
+	right := v.matches(c, cred, known, r.Method)
+	if !right && known && !cred.Old.IsZero() { // within a rotation only
+		res.Old = c.proves(c.alg.ha1(c.username, v.opts.Realm, cred.Old.Reveal()), r.Method)
+	}
+	if !known || !right && !res.Old {
 		res.Outcome = Denied
 		return res, true
 	}
@@ -212,10 +220,13 @@ func (v *Verifier) verify(r *Request, lookup func(user string) (cred phone.Crede
 		return Result{}, false
 	}
 	if !fresh {
-		res.Outcome = Stale
+		res.Outcome, res.Old = Stale, false
 		return res, true
 	}
 	res.Outcome, res.Credential = OK, cred
+	if !res.Old && !cred.Old.IsZero() && v.opts.Proved != nil {
+		v.opts.Proved(res.User)
+	}
 	return res, true
 }
 

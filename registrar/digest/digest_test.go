@@ -25,7 +25,8 @@ var key = []byte("0123456789abcdef")
 // world is a Verifier with a clock of its own and two users.
 type world struct {
 	*digest.Verifier
-	now time.Time
+	now    time.Time
+	proved []string
 }
 
 func newWorld(t testing.TB) *world {
@@ -40,7 +41,7 @@ func (w *world) node(t testing.TB, start time.Time) *digest.Verifier {
 	t.Helper()
 	started := false
 	v, err := digest.New(digest.Options{
-		Realm: realm, Key: key, Lookup: lookup,
+		Realm: realm, Key: key, Lookup: lookup, Proved: func(user string) { w.proved = append(w.proved, user) },
 		Local: func(host string) bool { return host == "pbx.dev" || host == "192.0.2.5" },
 		Now: func() time.Time {
 			if !started {
@@ -60,6 +61,8 @@ func lookup(_ context.Context, user string) (phone.Credential, error) {
 	switch user {
 	case "101", `1"1`:
 		return phone.Credential{User: user, Extension: "101", DeviceID: "phone_1", Secret: phone.NewSecret("s3cret")}, nil
+	case "rotating":
+		return phone.Credential{User: user, Secret: phone.NewSecret("new"), Old: phone.NewSecret("old")}, nil
 	case "empty":
 		return phone.Credential{User: user}, nil
 	case "broken":
@@ -376,5 +379,29 @@ func BenchmarkChallenge(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		w.AppendChallenges(buf[:0], "WWW-Authenticate", false, "")
+	}
+}
+
+// During a rotation both secrets are good, and only the new one ends it.
+func TestRotation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, alg := range []string{"MD5", "SHA-256"} {
+		for i, c := range []struct {
+			password string
+			outcome  digest.Outcome
+			old      bool
+			proved   int
+		}{
+			{"old", digest.OK, true, 0}, {"new", digest.OK, false, 1}, {"older", digest.Denied, false, 1}, {"old", digest.OK, true, 1},
+		} {
+			a := w.answer()
+			a.user, a.password, a.alg = "rotating", c.password, alg
+			res := w.Verify(t.Context(), digest.Request{Method: "REGISTER", URI: uri, Authorization: []string{a.header()}, RetryKey: fmt.Sprint(alg, i)})
+			if res.Outcome != c.outcome || res.Old != c.old || len(w.proved) != c.proved {
+				t.Errorf("%s %s: %+v, proved %v", alg, c.password, res, w.proved)
+			}
+		}
+		w.proved = nil
 	}
 }
