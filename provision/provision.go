@@ -24,7 +24,7 @@ import (
 // Inventory is what Service needs of the inventory.
 type Inventory interface {
 	// DeviceByMAC returns the device with its lines and effective settings, or
-	// phone.ErrNotFound.
+	// phone.ErrNotFound. What it returns is shared with others and not changed.
 	DeviceByMAC(ctx context.Context, mac phone.MAC) (phone.Device, error)
 }
 
