@@ -14,7 +14,7 @@ func TestAgainst(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_800_000_000, 0)
 	network := netip.MustParsePrefix("192.0.2.0/24")
-	addr := func(s string) netip.Addr { return netip.MustParseAddr(s) }
+	addr := netip.MustParseAddr
 	p := newPool(addr("192.0.2.10"), addr("192.0.2.20"))
 	mine, other, fixed := phone.MAC{0, 4, 0xf2, 0, 0, 1}, phone.MAC{0, 4, 0xf2, 0, 0, 2}, phone.MAC{0, 4, 0xf2, 0, 0, 3}
 	if err := p.reserve(fixed, addr("192.0.2.200")); err != nil {
