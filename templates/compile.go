@@ -107,16 +107,40 @@ func (s *scope) list(l *parse.ListNode) ([]op, error) {
 	visible := len(s.vars)
 	defer func() { s.vars = s.vars[:visible] }()
 	var ops []op
-	for _, n := range l.Nodes {
+	for i, n := range l.Nodes {
 		o, err := s.node(n)
 		if err != nil {
 			return nil, err
 		}
-		if o != nil {
-			ops = append(ops, o)
+		if o == nil {
+			continue
 		}
+		if text, ok := textBefore(l.Nodes, i); ok && !s.c.traced {
+			ops[len(ops)-1] = fused(text, o)
+			continue
+		}
+		ops = append(ops, o)
 	}
 	return ops, nil
+}
+
+// textBefore is the text right before an action: the two are one step.
+func textBefore(nodes []parse.Node, i int) (string, bool) {
+	if _, ok := nodes[i].(*parse.ActionNode); !ok || i == 0 {
+		return "", false
+	}
+	t, ok := nodes[i-1].(*parse.TextNode)
+	if !ok || len(t.Text) == 0 {
+		return "", false
+	}
+	return string(t.Text), true
+}
+
+func fused(text string, o op) op {
+	return func(f *frame) flow {
+		f.out = append(f.out, text...)
+		return o(f)
+	}
 }
 
 func (s *scope) node(n parse.Node) (op, error) {
