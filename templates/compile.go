@@ -53,6 +53,7 @@ type scope struct {
 	c    *compiler
 	name string // of the template
 	dot  reflect.Type
+	from []string // settings that the dot is made of, for explain
 	vars []variable
 	prog *program
 	loop bool
@@ -252,12 +253,12 @@ func (s *scope) branch(b *parse.BranchNode, with bool) (op, error) {
 	if err != nil {
 		return nil, err
 	}
-	dot := s.dot
+	dot, from := s.dot, s.from
 	if with {
-		s.dot = elem(cond.t)
+		s.dot, s.from = elem(cond.t), cond.settings
 	}
 	yes, err := s.list(b.List)
-	s.dot = dot
+	s.dot, s.from = dot, from
 	if err != nil {
 		return nil, err
 	}
@@ -322,14 +323,24 @@ func (s *scope) call(n *parse.TemplateNode) (op, error) {
 	if err != nil {
 		return nil, err
 	}
-	eval, at := arg.value(), s.at(n)
-	return func(f *frame) flow {
+	eval, at, read := arg.value(), s.at(n), arg.settings
+	o := func(f *frame) flow {
 		f.step(at)
 		v := eval(f).asDot()
 		saved := f.enter(p, v)
 		run(p.ops, f)
 		f.leave(saved)
 		return next
+	}
+	if !s.c.traced {
+		return o, nil
+	}
+	return func(f *frame) flow {
+		before := f.reads
+		f.reads = append(f.reads[:len(f.reads):len(f.reads)], f.numbered(read)...)
+		r := o(f)
+		f.reads = before
+		return r
 	}, nil
 }
 

@@ -76,7 +76,8 @@ type frame struct {
 	view  *View
 	steps int
 	until time.Time
-	spans []span // of a traced rendering
+	spans []span   // of a traced rendering
+	reads []string // settings that the running template was called with
 }
 
 // saved is what a template call puts back.

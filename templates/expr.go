@@ -56,6 +56,12 @@ func exprOf(t reflect.Type, get func(*frame) value) expr {
 	return e
 }
 
+func (s *scope) dotExpr() expr {
+	e := dotOf(s.dot)
+	e.settings = s.from
+	return e
+}
+
 // dotOf and variableOf read without a copy of the whole value: most of what a
 // template does is this.
 func dotOf(t reflect.Type) expr {
@@ -187,9 +193,9 @@ func (s *scope) command(cmd *parse.CommandNode, final *expr) (expr, error) {
 func (s *scope) operand(n parse.Node) (expr, error) {
 	switch n := n.(type) {
 	case *parse.DotNode:
-		return dotOf(s.dot), nil
+		return s.dotExpr(), nil
 	case *parse.FieldNode:
-		return s.fields(n, dotOf(s.dot), n.Ident)
+		return s.fields(n, s.dotExpr(), n.Ident)
 	case *parse.VariableNode:
 		v, ok := s.find(n.Ident[0])
 		if !ok {

@@ -42,7 +42,7 @@ func main() {
 	flag.IntVar(&r.users, "users", 2000, "extensions that register, and phones that fetch")
 	flag.DurationVar(&r.duration, "duration", 5*time.Second, "time of each measurement")
 	flag.IntVar(&r.rounds, "rounds", 1, "rounds; ours and the peers take turns")
-	flag.StringVar(&r.jobs, "jobs", "memory,redis,files", "what to measure; of files also single ones: tftp, image, http")
+	flag.StringVar(&r.jobs, "jobs", "memory,redis,files,render", "what to measure; of files also single ones: tftp, image, http")
 	flag.BoolVar(&r.alone, "alone", false, "without the peers")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
@@ -77,7 +77,7 @@ func (r *runner) run(ctx context.Context) error {
 		for _, job := range []struct {
 			name string
 			run  func(context.Context) error
-		}{{"memory", r.registerMemory}, {"redis", r.registerRedis}, {"files", r.files}, {"dhcp", r.dhcp}} {
+		}{{"memory", r.registerMemory}, {"redis", r.registerRedis}, {"files", r.files}, {"dhcp", r.dhcp}, {"render", r.render}} {
 			if !r.wanted(job.name) {
 				continue
 			}
