@@ -39,6 +39,8 @@ type Options struct {
 	// Replacer exchanges phones and Imports takes whole lists; nil: no such calls.
 	Replacer Replacer
 	Imports  Imports
+	// Feed passes on what happens to phones; nil: no such call.
+	Feed Feed
 	// Settle returns when the list of phones shows what was just imported; nil: it
 	// does anyway.
 	Settle func(context.Context)
@@ -92,6 +94,7 @@ type server struct {
 	Options
 	failures *failureLimiter
 	metrics  *metrics
+	streams  chan struct{} // one place for each listener
 }
 
 // New returns the handler of the admin listener.
@@ -124,7 +127,7 @@ func newServer(o Options) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &server{Options: o, failures: newFailureLimiter(), metrics: m}, nil
+	return &server{Options: o, failures: newFailureLimiter(), metrics: m, streams: make(chan struct{}, maxStreams)}, nil
 }
 
 // router builds the mux from the table of routes. Methods are dispatched below

@@ -78,6 +78,7 @@ func (s *server) routes() []route {
 	table = append(table, s.enrollmentRoutes()...)
 	table = append(table, s.jobRoutes()...)
 	table = append(table, s.importRoutes()...)
+	table = append(table, s.eventRoutes()...)
 	if s.Replacer != nil {
 		table = append(table, route{"POST", base + "/phones/{id}/replace", phonesWrite, s.replacePhone})
 	}

@@ -43,6 +43,7 @@ func (a *App) openAPI(context.Context) error {
 		TokenURL:        func(t phone.Secret) phone.Secret { return provision.TokenURL(a.baseURL(), t) },
 		Jobs:            a.inventory,
 		JobRunner:       a.jobs,
+		Feed:            a.feed,
 		Replacer:        a.inventory,
 		Imports:         a.inventory,
 		Settle:          a.settle,
