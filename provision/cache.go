@@ -29,6 +29,7 @@ type entry struct {
 	version version
 	body    []byte // never written to
 	etag    string
+	tokens  [2][32]byte // hashes of what the phone may prove itself with; zero: none
 }
 
 // cache keeps the rendered files that were asked for last, up to a number of bytes.

@@ -24,7 +24,7 @@ import (
 // Inventory is what Service needs of the inventory.
 type Inventory interface {
 	// DeviceByMAC returns the device with its lines and effective settings, or
-	// phone.ErrNotFound.
+	// phone.ErrNotFound. What it returns is shared with others and not changed.
 	DeviceByMAC(ctx context.Context, mac phone.MAC) (phone.Device, error)
 }
 
@@ -122,6 +122,8 @@ type Options struct {
 	Decoys      []phone.MAC // addresses that only a scan asks for
 
 	CacheBytes int // rendered files kept; 0: 64 MB
+	// Kept is where the files that phones got last survive a restart; nil: nowhere.
+	Kept       Kept
 	Now        func() time.Time
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
@@ -213,8 +215,11 @@ func (s *Service) Get(ctx context.Context, r Request) (File, error) {
 		f.event.MAC = uaMAC // a hint, for the timeline only
 	}
 	c, err := s.claims(ctx, f, r, t)
-	if err != nil {
+	switch {
+	case errors.Is(err, errDenied), err != nil && t.MAC.IsZero():
 		return f.fail(err, tokenFailure(err))
+	case err != nil:
+		return s.withoutStore(f, r, t, c, err)
 	}
 	if f.usual = t.Kind == KindFirmware; f.usual {
 		return s.firmware(ctx, f, r, t, c)
@@ -269,6 +274,18 @@ func (s *Service) own(ctx context.Context, f *fetch, r Request, t Target, c clai
 		return s.below(f, t, why)
 	}
 	return s.given(f, r, d, t, level)
+}
+
+// withoutStore answers a request with a token that nobody can look up now: the file
+// that the phone had, if it had this token then.
+func (s *Service) withoutStore(f *fetch, r Request, t Target, c claims, cause error) (File, error) {
+	if why := s.contradiction(r, t, c); why != "" {
+		return f.fail(errDenied, why)
+	}
+	if c.certificate.IsZero() && AssureToken.rank() < s.opts.Secrets.rank() {
+		return f.fail(errDenied, s.shortfall(AssureToken, f.source))
+	}
+	return s.lastGood(f, t, cause)
 }
 
 // below answers a request that has not the assurance that secrets need.

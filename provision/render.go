@@ -49,11 +49,13 @@ func (s *Service) rendered(f *fetch, r role, d phone.Device) (File, error) {
 	start := s.now()
 	body, err := s.render(p, facts, Renderer.Render)
 	if err != nil {
-		return f.fail(ourFault{fmt.Errorf("render %s for %s: %w", r.template, d.MAC, err)}, "the file could not be rendered")
+		cause := ourFault{fmt.Errorf("render %s for %s: %w", r.template, d.MAC, err)}
+		return s.renderedBefore(f, key, r, d, cause)
 	}
 	s.metrics.rendered(d.Vendor, s.now().Sub(start))
-	e = entry{version: ver, body: body, etag: etagOf(body)}
+	e = entry{version: ver, body: body, etag: etagOf(body), tokens: tokenHashes(d.Tokens)}
 	s.cache.put(key, e)
+	s.keep(key, e)
 	return f.file(f.event.Path, r.media, e.etag, e.body), nil
 }
 
@@ -141,24 +143,6 @@ func (s *Service) With(_ context.Context, d phone.Device, c templates.Choice) ([
 func etagOf(body []byte) string {
 	sum := sha256.Sum256(body)
 	return `"` + hex.EncodeToString(sum[:16]) + `"`
-}
-
-// lastGood answers while the inventory cannot be asked: with what the phone was
-// given before, if that is still known, else with cause.
-func (s *Service) lastGood(f *fetch, t Target, cause error) (File, error) {
-	for _, v := range phone.Vendors() {
-		r, ok := roleOf(v, t)
-		if !ok {
-			continue
-		}
-		if e, ok := s.cache.get(cacheKey{mac: t.MAC, vendor: v, kind: r.kind}); ok {
-			s.metrics.cached("stale")
-			f.event.DeviceID, f.event.Revision, f.vendor = e.version.device, e.version.revision, v
-			f.event.Detail = "the inventory did not answer: the file is the last one known"
-			return f.file(t.Name, r.media, e.etag, e.body), nil
-		}
-	}
-	return f.fail(cause, "the inventory did not answer")
 }
 
 // Preview renders a file of d as the phone would get it, with every secret masked.

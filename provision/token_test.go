@@ -209,3 +209,10 @@ func TestStanding(t *testing.T) {
 		}
 	}
 }
+
+// downRing is an inventory that is down.
+type downRing struct{ Tokens }
+
+func (downRing) DeviceByToken(context.Context, [32]byte) (phone.Device, error) {
+	return phone.Device{}, errors.New("down")
+}

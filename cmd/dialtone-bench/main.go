@@ -77,7 +77,7 @@ func (r *runner) run(ctx context.Context) error {
 		for _, job := range []struct {
 			name string
 			run  func(context.Context) error
-		}{{"memory", r.registerMemory}, {"redis", r.registerRedis}, {"files", r.files}} {
+		}{{"memory", r.registerMemory}, {"redis", r.registerRedis}, {"files", r.files}, {"dhcp", r.dhcp}} {
 			if !r.wanted(job.name) {
 				continue
 			}

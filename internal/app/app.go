@@ -22,6 +22,7 @@ import (
 	"pbx.dev/dialtone/internal/enroll"
 	"pbx.dev/dialtone/internal/feed"
 	"pbx.dev/dialtone/internal/inventory"
+	"pbx.dev/dialtone/internal/lastgood"
 	"pbx.dev/dialtone/internal/library"
 	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/internal/rollout"
@@ -29,6 +30,7 @@ import (
 	"pbx.dev/dialtone/internal/tlsca"
 	"pbx.dev/dialtone/internal/uploads"
 	"pbx.dev/dialtone/provision"
+	"pbx.dev/dialtone/provision/dhcp6d"
 	"pbx.dev/dialtone/provision/dhcpd"
 	"pbx.dev/dialtone/provision/pnp"
 	"pbx.dev/dialtone/provision/tftpd"
@@ -82,6 +84,7 @@ type App struct {
 	library   *library.Service
 	desk      *enroll.Desk
 	adoptions chan adoption
+	lastGood  *lastgood.Store
 	uploads   *uploads.Store
 	firmware  *firmware.Service
 	restock   chan struct{}  // capacity 1: images and targets have to be read again
@@ -95,6 +98,7 @@ type App struct {
 	tftp      *tftpd.Server
 	dhcp      *dhcpd.Server
 	pnp       *pnp.Server
+	dhcp6     *dhcp6d.Server
 	known     *knownPhones // nil: no discovery
 	admin     *http.Server
 	phones    []*http.Server // HTTP and HTTPS, in the order of sockets
@@ -130,12 +134,14 @@ func New(ctx context.Context, o Options) (*App, error) {
 		{"uploads", a.openUploads},
 		{"firmware", a.openFirmware},
 		{"enrollment", a.openDesk},
+		{"last good files", a.openLastGood},
 		{"phone files", a.openFiles},
 		{"templates", a.openLibrary},
 		{"registrar", a.openSIP},
 		{"jobs", a.openJobs},
 		{"known phones", a.openKnown},
 		{"dhcp", a.openDHCP},
+		{"dhcp6", a.openDHCP6},
 		{"pnp", a.openPnP},
 		{"api", a.openAPI},
 	} {
@@ -235,6 +241,11 @@ func (a *App) Run(ctx context.Context) error {
 	if a.dhcp != nil {
 		for _, addr := range a.dhcp.Addrs() {
 			extra = append(extra, row{name: "dhcp", network: "udp", addr: addr})
+		}
+	}
+	if a.dhcp6 != nil {
+		for _, addr := range a.dhcp6.Addrs() {
+			extra = append(extra, row{name: "dhcp6", network: "udp", addr: addr})
 		}
 	}
 	if a.pnp != nil {
@@ -343,6 +354,7 @@ func (a *App) services() map[string]func(context.Context) error {
 		"uploads":                 a.sweepUploads,
 		"firmware":                a.followFirmware,
 		"adopted phones":          a.tellAdopted,
+		"last good files":         a.lastGood.Run,
 		"admin":                   func(context.Context) error { return serveHTTP(a.admin, a.sockets.admin, false) },
 	}
 	if len(a.sockets.sip) > 0 {
@@ -371,6 +383,9 @@ func (a *App) services() map[string]func(context.Context) error {
 	}
 	if a.dhcp != nil {
 		s["dhcp"] = a.dhcp.Serve
+	}
+	if a.dhcp6 != nil {
+		s["dhcp6"] = a.dhcp6.Serve
 	}
 	if a.pnp != nil {
 		s["pnp"] = a.pnp.Serve

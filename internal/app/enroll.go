@@ -4,12 +4,14 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"path/filepath"
 	"runtime/debug"
 	"time"
 
 	"pbx.dev/dialtone/api"
 	"pbx.dev/dialtone/internal/catalog"
 	"pbx.dev/dialtone/internal/enroll"
+	"pbx.dev/dialtone/internal/lastgood"
 	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/internal/useragent"
 	"pbx.dev/dialtone/provision"
@@ -28,6 +30,22 @@ func (a *App) openDesk(context.Context) error {
 		Codes: a.cfg.Provision.ClaimCodes, Recorder: a.record, Logger: a.log,
 	})
 	return err
+}
+
+// openLastGood makes where the files that phones got last survive a restart.
+func (a *App) openLastGood(context.Context) error {
+	key, err := subkey(a.master, "last good")
+	if err != nil {
+		return err
+	}
+	a.lastGood, err = lastgood.Open(lastgood.Options{
+		Dir: filepath.Join(a.cfg.DataDir, "last-good"), Key: key, Logger: a.log, Registerer: a.registry,
+	})
+	if err != nil {
+		return err
+	}
+	a.onStop("last good files", a.lastGood.Close)
+	return nil
 }
 
 // adoption is a phone that was adopted and does not know it yet.

@@ -91,6 +91,8 @@ type DHCP struct {
 	// 0: none. VLANPriority is its 802.1p priority (option 133); 0 is not said.
 	VLAN         int `yaml:"vlan"`
 	VLANPriority int `yaml:"vlan_priority"`
+	// V6 answers DHCPv6 requests for information with the URL (option 59), too.
+	V6 bool `yaml:"v6"`
 }
 
 // PnP is the SIP PnP responder, which phones ask by multicast.

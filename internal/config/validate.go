@@ -82,6 +82,9 @@ func (c Config) validateDHCP() []error {
 	if d.Mode != Off && d.Interface == "" {
 		bad("dhcp.interface", "dhcp.mode "+d.Mode+" needs an interface")
 	}
+	if d.V6 && d.Interface == "" {
+		bad("dhcp.interface", "dhcp.v6 needs an interface")
+	}
 	if d.LeaseTime < Duration(time.Minute) {
 		bad("dhcp.lease_time", "must be at least 1m")
 	}

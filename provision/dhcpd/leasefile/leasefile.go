@@ -32,6 +32,8 @@ type Store struct {
 	wake    *sync.Cond
 	closed  bool
 	done    chan struct{} // the committer has ended
+	company int           // how many the last batch had
+	full    chan struct{} // capacity 1: the pending batch has as many
 
 	// Of the committer alone.
 	file *os.File
@@ -69,7 +71,7 @@ var ErrClosed = errors.New("the file of leases is closed")
 // leases from elsewhere. What a crash left half written at the end is dropped and
 // logged. A second process in dir is an error.
 func Open(dir string, log *slog.Logger, first func() ([]phone.Lease, error)) (*Store, error) {
-	s := &Store{dir: dir, log: log, leases: map[phone.MAC]phone.Lease{}, done: make(chan struct{})}
+	s := &Store{dir: dir, log: log, leases: map[phone.MAC]phone.Lease{}, done: make(chan struct{}), full: make(chan struct{}, 1)}
 	s.wake = sync.NewCond(&s.mu)
 	var err error
 	if s.lock, err = os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
@@ -150,6 +152,12 @@ func (s *Store) write(ctx context.Context, c change) error {
 	b := s.pending
 	b.records = appendRecord(b.records, c)
 	b.changes = append(b.changes, c)
+	if len(b.changes) == s.company {
+		select {
+		case s.full <- struct{}{}:
+		default:
+		}
+	}
 	s.mu.Unlock()
 	select {
 	case <-b.done:
@@ -162,15 +170,21 @@ func (s *Store) write(ctx context.Context, c change) error {
 // commitAll writes batch after batch: what comes while one is written is the next.
 func (s *Store) commitAll() {
 	defer close(s.done)
-	company := false
+	timer := time.NewTimer(linger)
+	defer timer.Stop()
 	for {
 		s.mu.Lock()
 		for s.pending == nil && !s.closed {
 			s.wake.Wait()
 		}
+		wait := s.pending != nil && len(s.pending.changes) < s.company && !s.closed
 		s.mu.Unlock()
-		if company {
-			<-time.After(linger)
+		if wait {
+			timer.Reset(linger)
+			select {
+			case <-s.full:
+			case <-timer.C:
+			}
 		}
 		s.mu.Lock()
 		b := s.pending
@@ -180,14 +194,17 @@ func (s *Store) commitAll() {
 			return
 		}
 		b.err = s.commit(b)
-		company = len(b.changes) > 1
+		s.mu.Lock()
+		s.company = len(b.changes)
+		s.mu.Unlock()
 		close(b.done)
 	}
 }
 
-// linger is how long a batch stays open after others came together. A phone that is
-// alone does not wait; a thousand share fewer syncs of the disk, which are dear.
-const linger = time.Millisecond
+// linger is how long a batch waits at most to become as large as the one before. A
+// phone that is alone does not wait; a thousand share fewer syncs of the disk, which
+// are dear.
+const linger = 2 * time.Millisecond
 
 // Close writes what is pending and closes the file. It may be called more than once.
 func (s *Store) Close() error {
