@@ -39,6 +39,8 @@ type Options struct {
 	// Replacer exchanges phones and Imports takes whole lists; nil: no such calls.
 	Replacer Replacer
 	Imports  Imports
+	// Auditor keeps what administrators did; nil: nobody does.
+	Auditor Auditor
 	// Feed passes on what happens to phones; nil: no such call.
 	Feed Feed
 	// Settle returns when the list of phones shows what was just imported; nil: it

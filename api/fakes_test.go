@@ -306,7 +306,7 @@ func (h *house) options() Options {
 		Claims: fakeDesk{}, Enrollment: fakeDesk{}, Bans: func() []Ban {
 			return []Ban{{Source: "203.0.113.9", Reason: "scan", Since: noon, Until: noon.Add(10 * time.Minute)}}
 		},
-		Feed: h.feed, Jobs: h.jobs, JobRunner: h.jobs, Replacer: h.devices, Imports: noImports{},
+		Auditor: noAudit{}, Feed: h.feed, Jobs: h.jobs, JobRunner: h.jobs, Replacer: h.devices, Imports: noImports{},
 		Tokens: h.devices, TokenURL: func(t phone.Secret) phone.Secret { return phone.NewSecret("http://192.0.2.1/p/" + t.Reveal() + "/") },
 		Roster: h.roster, Devices: h.devices, Extensions: h.extensions, Credentials: h.extensions,
 		Keys: h.keys, Timeline: h.timeline, Files: h.files, Uploads: noUploads{}, Firmware: noFirmware{}, FirmwareTargets: noFirmware{}, Templates: noTemplates{}, VendorOf: vendorOfTest,

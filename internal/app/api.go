@@ -44,6 +44,7 @@ func (a *App) openAPI(context.Context) error {
 		Jobs:            a.inventory,
 		JobRunner:       a.jobs,
 		Feed:            a.feed,
+		Auditor:         a.inventory,
 		Replacer:        a.inventory,
 		Imports:         a.inventory,
 		Settle:          a.settle,
