@@ -361,6 +361,9 @@ func (a *App) services() map[string]func(context.Context) error {
 	if a.pinger != nil {
 		s["qualify"] = a.pinger.Run
 	}
+	if a.sockets.node != nil {
+		s["link"] = a.serveLink
+	}
 	if a.cluster != nil {
 		s["other nodes"], s["bus of nodes"], s["bans"] = a.cluster.nodes.Run, a.cluster.bus.Run, a.cluster.keepBans
 	}

@@ -1,11 +1,15 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"log/slog"
+	"net"
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -14,6 +18,7 @@ import (
 	"pbx.dev/dialtone/registrar"
 	"pbx.dev/dialtone/registrar/digest"
 	"pbx.dev/dialtone/registrar/location"
+	"pbx.dev/dialtone/registrar/proxy"
 )
 
 // cluster is what this node does with the others behind the same Redis.
@@ -84,6 +89,62 @@ func (c *cluster) share(w registrar.Wrong) {
 	case c.bans <- w:
 	default: // the others know; who starts later does not
 	}
+}
+
+// nodeAddress is where other nodes reach this one, "" when they do not. It is known
+// when the sockets are bound.
+func (a *App) nodeAddress() string {
+	if a.sockets == nil || a.sockets.node == nil {
+		return ""
+	}
+	want := a.cfg.SIP.NodeAddress
+	if _, err := netip.ParseAddrPort(want); err == nil {
+		return want
+	}
+	return net.JoinHostPort(cmp.Or(want, a.id.advertise), strconv.Itoa(a.sockets.port("sip.node")))
+}
+
+// advertised is the host and port of a transport for Via and Record-Route.
+func (a *App) advertised(transport string) (string, int) {
+	if transport != proxy.Link {
+		return a.id.advertise, a.sockets.port("sip." + transport)
+	}
+	addr, err := netip.ParseAddrPort(a.nodeAddress())
+	if err != nil {
+		return a.id.advertise, 0
+	}
+	return addr.Addr().String(), int(addr.Port())
+}
+
+// peer is where another node is reached; nil when nodes do not call each other.
+func (a *App) peer() func(string) (netip.AddrPort, bool) {
+	if a.cluster == nil || a.sockets.node == nil {
+		return nil
+	}
+	return a.cluster.nodes.Peer
+}
+
+// serveLink serves the socket of the other nodes.
+func (a *App) serveLink(context.Context) error {
+	key, err := subkey(a.master, "node link")
+	if err != nil {
+		return err
+	}
+	link, err := proxy.NewLink(a.sockets.node, key, nil)
+	if err != nil {
+		return err
+	}
+	return a.proxy.ServePacket(proxy.Link, link)
+}
+
+// checkLink refuses an address of this node that others could not send to.
+func (a *App) checkLink() error {
+	if addr := a.nodeAddress(); addr != "" {
+		if _, err := netip.ParseAddrPort(addr); err != nil {
+			return fmt.Errorf("sip.node_address: advertise is no address, so it has to be given: %w", err)
+		}
+	}
+	return nil
 }
 
 const (

@@ -58,9 +58,6 @@ func (a *App) openRedis() error {
 	return nil
 }
 
-// nodeAddress is where other nodes reach this one, "" when they do not.
-func (a *App) nodeAddress() string { return "" }
-
 // redisLog takes the words of the client library, which has a global logger only.
 // They are for debugging: what failed is told by who asked.
 type redisLog struct{ log *slog.Logger }

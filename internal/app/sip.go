@@ -17,6 +17,9 @@ import (
 
 // openSIP makes the registrar and the proxy behind it.
 func (a *App) openSIP(context.Context) error {
+	if err := a.checkLink(); err != nil {
+		return err
+	}
 	nonceKey, err := subkey(a.master, "nonce")
 	if err != nil {
 		return err
@@ -47,7 +50,7 @@ func (a *App) openSIP(context.Context) error {
 	a.proxy, err = proxy.New(proxy.Options{
 		Domain: s.Domain, IsLocal: a.sip.IsLocal, Alive: a.sip.Alive,
 		Auth: a.sip.Digest(), Directory: a.inventory, Lookup: a.location,
-		Advertise: func(transport string) (string, int) { return a.id.advertise, a.sockets.port("sip." + transport) },
+		Advertise: a.advertised, Node: a.id.node, Peer: a.peer(),
 		Admit: func(transport string, remote netip.AddrPort, method string, res digest.Result) bool {
 			return a.sip.Admit(registrar.Attempt{Method: method, Transport: transport, Remote: remote, Result: res})
 		},

@@ -108,3 +108,96 @@ func TestBansOfTwoNodes(t *testing.T) {
 	again := newRawPhone(t, two.addr["sip.udp"])
 	eventually(t, 10*time.Second, "the second node knows it after a restart", func() bool { return silent(again) })
 }
+
+// TestCallsBetweenNodes: a call rings the phones of both nodes, each over the connection
+// to its own, whichever node it comes in at; it is ended from either side. A node that
+// is gone does not hold up a call.
+func TestCallsBetweenNodes(t *testing.T) {
+	t.Parallel()
+	one, two, _ := serveNodes(t, "--sip.node_listen", "127.0.0.1:0")
+	desk, caller := onBoth(t, one, two, "101"), onBoth(t, one, two, "102")
+	far := onBoth(t, one, two, "103")
+	a := startBaresip(t, "a", one.addr["sip.tcp"], "tcp", "101", desk.SIPUsername, desk.SIPPassword)
+	b := startBaresip(t, "b", two.addr["sip.tcp"], "tcp", "101", desk.SIPUsername, desk.SIPPassword)
+	c := startBaresip(t, "caller", one.addr["sip.tcp"], "tcp", "102", caller.SIPUsername, caller.SIPPassword)
+	d := startBaresip(t, "far", two.addr["sip.udp"], "udp", "103", far.SIPUsername, far.SIPPassword)
+	phones := []*baresip{a, b, c, d}
+	for _, p := range phones {
+		p.registered()
+	}
+	for _, n := range []*daemon{one, two} {
+		eventually(t, 10*time.Second, "each node knows all contacts", func() bool { return len(n.contactList("101")) == 2 })
+	}
+	forget := func() {
+		for _, p := range phones {
+			p.forget()
+		}
+	}
+
+	// From the one node, answered at the other, hung up by the caller.
+	c.do("dial", "sip:101@pbx.dev")
+	a.await("CALL_INCOMING")
+	b.await("CALL_INCOMING")
+	c.await("CALL_RINGING")
+	b.do("accept", "")
+	c.await("CALL_ESTABLISHED")
+	b.await("CALL_ESTABLISHED")
+	a.await("CALL_CLOSED")
+	if b.saw("CALL_CLOSED") || c.saw("CALL_CLOSED") {
+		t.Error("the answered call was closed as well")
+	}
+	c.do("hangup", "")
+	b.await("CALL_CLOSED")
+
+	// From the other node over UDP, answered at the first, hung up by the called.
+	forget()
+	d.do("dial", "sip:101@pbx.dev")
+	a.await("CALL_INCOMING")
+	b.await("CALL_INCOMING")
+	a.do("accept", "")
+	d.await("CALL_ESTABLISHED")
+	a.await("CALL_ESTABLISHED")
+	b.await("CALL_CLOSED")
+	a.do("hangup", "")
+	d.await("CALL_CLOSED")
+
+	// Both answer in the same moment: one talks, the other's call is ended.
+	forget()
+	c.do("dial", "sip:101@pbx.dev")
+	a.await("CALL_INCOMING")
+	b.await("CALL_INCOMING")
+	a.do("accept", "")
+	b.do("accept", "")
+	c.await("CALL_ESTABLISHED")
+	eventually(t, 15*time.Second, "one of both is ended", func() bool { return a.saw("CALL_CLOSED") != b.saw("CALL_CLOSED") })
+	c.do("hangup", "")
+	a.await("CALL_CLOSED")
+	b.await("CALL_CLOSED")
+
+	// The caller gives up: both stop.
+	forget()
+	c.do("dial", "sip:101@pbx.dev")
+	a.await("CALL_INCOMING")
+	b.await("CALL_INCOMING")
+	c.do("hangup", "")
+	a.await("CALL_CLOSED")
+	b.await("CALL_CLOSED")
+
+	// The other node dies: the phone of this one rings, who is only there is not
+	// reached, and neither takes long.
+	forget()
+	_ = two.kill(9)
+	c.do("dial", "sip:101@pbx.dev")
+	a.await("CALL_INCOMING")
+	c.do("hangup", "")
+	a.await("CALL_CLOSED")
+	forget()
+	start := time.Now()
+	c.do("dial", "sip:101@pbx.dev")
+	a.await("CALL_INCOMING")
+	a.do("hangup", "") // 486; nobody else is left
+	c.await("CALL_CLOSED")
+	if took := time.Since(start); took > 15*time.Second {
+		t.Errorf("the call failed after %v", took)
+	}
+}
