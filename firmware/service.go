@@ -28,6 +28,7 @@ type Targets interface {
 	PutFirmwareTarget(ctx context.Context, t phone.FirmwareTarget) (phone.FirmwareTarget, error)
 	FirmwareTargets(ctx context.Context) ([]phone.FirmwareTarget, error)
 	DeleteFirmwareTarget(ctx context.Context, v phone.Vendor, key, hardware string) error
+	EndFirmwareRollout(ctx context.Context, jobID string) error
 }
 
 // States is the database of how phones got on.
@@ -234,6 +235,14 @@ func (s *Service) PutTarget(ctx context.Context, t phone.FirmwareTarget) (phone.
 // DeleteTarget removes a target: its phones are offered nothing any more.
 func (s *Service) DeleteTarget(ctx context.Context, v phone.Vendor, key, hardware string) error {
 	if err := s.o.Targets.DeleteFirmwareTarget(ctx, v, key, hardware); err != nil {
+		return err
+	}
+	return s.Reload(ctx)
+}
+
+// EndRollout opens a target whose rollout has reached every phone.
+func (s *Service) EndRollout(ctx context.Context, jobID string) error {
+	if err := s.o.Targets.EndFirmwareRollout(ctx, jobID); err != nil {
 		return err
 	}
 	return s.Reload(ctx)

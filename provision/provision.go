@@ -98,9 +98,9 @@ type Options struct {
 
 	// AgentVendor finds the maker that a User-Agent names.
 	AgentVendor func(userAgent string) (phone.Vendor, bool)
-	// LeaseOf gives the address that this server has leased to a phone; nil: it is
-	// not the DHCP server here.
-	LeaseOf func(phone.MAC) (netip.Addr, bool)
+	// Against says what the DHCP leases of this server have against a phone asking
+	// from an address; empty: nothing. nil: there are none.
+	Against func(phone.MAC, netip.Addr) string
 	Tokens  Tokens // nil: no token is valid
 	// Credentials gives what a phone proves itself with over HTTP, which is written
 	// into its files; nil: phones are not asked.

@@ -39,7 +39,7 @@ func (a *App) openFiles(context.Context) error {
 		Inventory: readDevices{a.inventory}, Credentials: a.credentialsFor(), Renderer: a.templates, Choose: a.choose, Facts: func() provision.Facts { return facts }, Uploads: a.uploads,
 		Firmware: a.firmware.FS(), Images: images{a.firmware, a.roster},
 		Recorder: a.record, VendorOf: vendorOf, MACOf: macOf,
-		AgentVendor: agentVendor, Tokens: a.inventory, Unknown: a.waiting, Admit: a.admit, Known: a.roster.Knows,
+		AgentVendor: agentVendor, Tokens: a.inventory, Unknown: a.waiting, Admit: a.admit, Known: a.roster.Knows, Against: a.leasedOther,
 		Kept: a.lastGood, ProbeBudget: a.cfg.Provision.ProbeBudget, Decoys: macs(a.cfg.Provision.Decoys),
 		LAN: prefixes(a.cfg.Provision.LAN), Secrets: provision.Assurance(a.cfg.Provision.Secrets),
 		Below: provision.Below(a.cfg.Provision.Below), Enroll: provision.Enroll(a.cfg.Provision.Enroll),
