@@ -46,7 +46,7 @@ func (s *server) replacePhone(w http.ResponseWriter, r *http.Request) error {
 	}
 	note(r, "macAddress", d.MAC.String())
 	p, _ := s.Roster.Phone(id)
-	return writeJSON(w, http.StatusOK, deviceAnswer(withDevice(p, d), d, infoOf(r).key))
+	return writeJSON(w, http.StatusOK, s.changedPhone(r, withDevice(p, d), d))
 }
 
 // exchange says what the new phone is: what in says, else what its MAC address
@@ -66,5 +66,6 @@ func (s *server) exchange(d *phone.Device, in replaceInput, mac phone.MAC) error
 	if d.Vendor = vendor; in.Model != "" {
 		d.Model = in.Model
 	}
-	return s.CheckSettings(d.Vendor, d.Settings)
+	_, err = s.CheckPhone(*d)
+	return err
 }
