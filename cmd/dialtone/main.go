@@ -32,6 +32,7 @@ func commands() []command {
 		{"version", "print the version", printVersion},
 		{"key", "create, list and revoke API keys", key},
 		{"doctor", "say what DHCP would tell a phone, and look for other servers", doctor},
+		{"firmware", "upload, list, delete and target firmware images", firmwareCommand},
 		{"phone", "be a phone: boot, register and answer calls", simulate},
 	}
 }
