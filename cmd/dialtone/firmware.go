@@ -209,7 +209,7 @@ func (c *apiClient) uploadFirmware(ctx context.Context, name string, fields map[
 	out, in := io.Pipe()
 	form := multipart.NewWriter(in)
 	go func() { in.CloseWithError(writeForm(form, filepath.Base(name), newBar(file, info.Size()), fields)) }()
-	defer out.Close()
+	defer func() { _ = out.Close() }() // ends the writer when the server has refused
 	var i image
 	if err := c.send(ctx, http.MethodPost, "/firmware", form.FormDataContentType(), out, &i); err != nil {
 		return err

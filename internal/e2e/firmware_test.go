@@ -262,8 +262,13 @@ func TestUploadsByClients(t *testing.T) {
 		size int
 		want string
 	}{
-		{"-phone.cfg", 60 << 10, "20"}, {"-phone.cfg", 61 << 10, "20"}, {"-web.cfg", 65 << 10, "413"}, {"-web.cfg", 40 << 10, "507"},
-		{"-app.log", 1000, "20"}, {".cfg", 10, "404"}, {"-license.cfg", 10, "404"},
+		{"-phone.cfg", 60 << 10, "20"},
+		{"-phone.cfg", 61 << 10, "20"},
+		{"-web.cfg", 65 << 10, "413"},
+		{"-web.cfg", 40 << 10, "507"},
+		{"-app.log", 1000, "20"},
+		{".cfg", 10, "404"},
+		{"-license.cfg", 10, "404"},
 	} {
 		if got := put(step.size, at+step.name); !strings.HasPrefix(got, step.want) {
 			t.Errorf("%s with %d bytes: %s, want %s", step.name, step.size, got, step.want)
