@@ -1,4 +1,4 @@
-// Command dialtone-bench measures dialtone beside Kamailio and dnsmasq, where they are
+// Command dialtone-bench measures dialtone beside its peers (Kamailio, dnsmasq, atftpd, nginx), where they are
 // installed, in one run: the server on one core, the load on another.
 package main
 
