@@ -27,6 +27,7 @@ type runner struct {
 	rounds   int
 	jobs     string
 	alone    bool
+	contacts int
 	port     int // next free block of ports
 }
 
@@ -36,12 +37,14 @@ const (
 )
 
 func main() {
-	r := runner{port: 21000}
+	var r runner
 	flag.StringVar(&r.binary, "binary", "bin/dialtone", "the dialtone to measure")
+	flag.IntVar(&r.port, "port", 21000, "the ports of the servers are counted up from here")
 	flag.IntVar(&r.users, "users", 2000, "extensions that register, and phones that fetch")
 	flag.DurationVar(&r.duration, "duration", 5*time.Second, "time of each measurement")
 	flag.IntVar(&r.rounds, "rounds", 1, "rounds; ours and the peers take turns")
-	flag.StringVar(&r.jobs, "jobs", "memory,redis,files", "what to measure")
+	flag.StringVar(&r.jobs, "jobs", "memory,redis,files", "what to measure: memory, redis, files, million")
+	flag.IntVar(&r.contacts, "contacts", 1_000_000, "contacts of million")
 	flag.BoolVar(&r.alone, "alone", false, "without the peers")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
@@ -76,7 +79,7 @@ func (r *runner) run(ctx context.Context) error {
 		for _, job := range []struct {
 			name string
 			run  func(context.Context) error
-		}{{"memory", r.registerMemory}, {"redis", r.registerRedis}, {"files", r.files}} {
+		}{{"memory", r.registerMemory}, {"redis", r.registerRedis}, {"files", r.files}, {"million", r.million}} {
 			if !strings.Contains(r.jobs, job.name) {
 				continue
 			}
