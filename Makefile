@@ -8,7 +8,7 @@ FUZZTIME ?= 30s
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test deps unit race e2e lint fmt fuzz golden cover bench check clean
+.PHONY: help build run test deps unit race e2e lint fmt fuzz golden cover bench storm check clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z][a-z0-9]*:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ cover: ## print test coverage by package
 
 bench: build ## measure against the peers that are installed (Kamailio, dnsmasq)
 	@scripts/bench.sh
+
+storm: build ## plug in PHONES (10000) simulated phones at once: DHCP, files, REGISTER
+	@scripts/storm.sh $(or $(PHONES),10000)
 
 check: lint race e2e ## what a change has to pass before it is submitted
 	$(GO) mod tidy -diff

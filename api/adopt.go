@@ -16,8 +16,9 @@ import (
 type Claims interface {
 	// Claimed returns the phone that shows a code, or phone.ErrNotFound.
 	Claimed(code string) (phone.MAC, error)
-	// Forget drops the code of a phone that was adopted.
-	Forget(mac phone.MAC)
+	// Adopted drops the code of a phone that was adopted and tells it to fetch its
+	// files, at the address where it was seen last. It does not block.
+	Adopted(d phone.Device, address string)
 }
 
 // adoption is what a phone is adopted with.
@@ -84,7 +85,7 @@ func (s *server) adopt(w http.ResponseWriter, r *http.Request, p roster.Phone, e
 	if err != nil {
 		return adoptionError(err)
 	}
-	s.Claims.Forget(d.MAC)
+	s.Claims.Adopted(d, p.IPAddress)
 	now, _ := s.Roster.Phone(d.ID)
 	return writeJSON(w, http.StatusOK, deviceAnswer(withDevice(now, d), d, infoOf(r).key))
 }

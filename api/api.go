@@ -6,6 +6,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"pbx.dev/dialtone/api/ui"
+	"pbx.dev/dialtone/firmware"
 	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/registrar/location"
 )
@@ -28,10 +30,18 @@ type Options struct {
 	Keys        Keys
 	Timeline    Timeline
 	Files       Files
+	// Templates nil leaves their routes out.
+	Templates Templates
 	// Jobs keeps what JobRunner does to phones; both are needed or neither, and
 	// without them there are no calls about jobs.
 	Jobs      Jobs
 	JobRunner JobRunner
+	// Replacer exchanges phones and Imports takes whole lists; nil: no such calls.
+	Replacer Replacer
+	Imports  Imports
+	// Settle returns when the list of phones shows what was just imported; nil: it
+	// does anyway.
+	Settle func(context.Context)
 	// Tokens are the secret paths of phones. TokenURL is where a phone with a token
 	// fetches its files; zero: this server tells phones no URL.
 	Tokens   Tokens
@@ -44,6 +54,11 @@ type Options struct {
 	Bans         func() []Ban
 	// Uploads are what phones store; nil leaves the calls out.
 	Uploads Uploads
+	// Firmware and FirmwareTargets are the images that phones fetch and what they are
+	// for; nil leaves the calls out. FirmwareOffer says which one a device is offered.
+	Firmware        FirmwareImages
+	FirmwareTargets FirmwareTargets
+	FirmwareOffer   func(phone.Device) firmware.Offer
 	// VendorOf names the maker that owns a MAC address block.
 	VendorOf func(phone.MAC) (phone.Vendor, bool)
 	// CheckSettings reports the first setting that a phone of the vendor cannot

@@ -105,6 +105,11 @@ func fieldType(t reflect.Type, name string) reflect.Type {
 		if tag == name {
 			return t.Field(i).Type
 		}
+		if t.Field(i).Anonymous {
+			if inner := fieldType(t.Field(i).Type, name); inner != nil {
+				return inner
+			}
+		}
 	}
 	return nil
 }

@@ -178,7 +178,7 @@ func (fakeDesk) Claimed(code string) (phone.MAC, error) {
 	return phone.MAC{0x80, 0x5e, 0xc0, 0, 0, 9}, nil
 }
 
-func (fakeDesk) Forget(phone.MAC) {}
+func (fakeDesk) Adopted(phone.Device, string) {}
 
 func (fakeDesk) OpenEnrollment(_ context.Context, e phone.Enrollment) (phone.Enrollment, error) {
 	e.ID, e.OpenedAt = "enroll_new", noon
@@ -296,10 +296,10 @@ func (h *house) options() Options {
 		Claims: fakeDesk{}, Enrollment: fakeDesk{}, Bans: func() []Ban {
 			return []Ban{{Source: "203.0.113.9", Reason: "scan", Since: noon, Until: noon.Add(10 * time.Minute)}}
 		},
-		Jobs: h.jobs, JobRunner: h.jobs,
+		Jobs: h.jobs, JobRunner: h.jobs, Replacer: h.devices, Imports: noImports{},
 		Tokens: h.devices, TokenURL: func(t phone.Secret) phone.Secret { return phone.NewSecret("http://192.0.2.1/p/" + t.Reveal() + "/") },
 		Roster: h.roster, Devices: h.devices, Extensions: h.extensions, Credentials: h.extensions,
-		Keys: h.keys, Timeline: h.timeline, Files: h.files, Uploads: noUploads{}, VendorOf: vendorOfTest,
+		Keys: h.keys, Timeline: h.timeline, Files: h.files, Uploads: noUploads{}, Firmware: noFirmware{}, FirmwareTargets: noFirmware{}, Templates: noTemplates{}, VendorOf: vendorOfTest,
 		Now: func() time.Time { return noon },
 	}
 }

@@ -23,8 +23,11 @@ type problem struct {
 
 // fieldProblem says what is wrong with one field of the request.
 type fieldProblem struct {
+	Row    int    `json:"row,omitempty"` // of an import; the header is row 1
 	Field  string `json:"field"`
 	Detail string `json:"detail"`
+	Line   int    `json:"line,omitempty"`   // of a text; 1 is the first
+	Column int    `json:"column,omitempty"` // 1 is the first
 }
 
 // refusal is an outcome of the edge itself: authentication, method, body.
@@ -63,7 +66,10 @@ func problemOf(err error) problem {
 		gone   *notFound
 	)
 	fields := fieldProblems(err)
+	var rows *importError
 	switch {
+	case errors.As(err, &rows):
+		return rows.problem()
 	case errors.As(err, &edge):
 		return newProblem(edge.status, edge.detail, nil)
 	case errors.As(err, &tooBig):
@@ -102,7 +108,7 @@ func fieldProblems(err error) []fieldProblem {
 	case nil:
 		return nil
 	case *phone.FieldError:
-		return []fieldProblem{{e.Field, e.Reason}}
+		return []fieldProblem{{Field: e.Field, Detail: e.Reason, Line: e.Line, Column: e.Column}}
 	case interface{ Unwrap() []error }:
 		var all []fieldProblem
 		for _, inner := range e.Unwrap() {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"pbx.dev/dialtone/firmware"
 	"pbx.dev/dialtone/internal/catalog"
 	"pbx.dev/dialtone/internal/inventory"
 	"pbx.dev/dialtone/internal/phone"
@@ -53,10 +54,15 @@ func newClient(t *testing.T) *client {
 		t.Fatal(err)
 	}
 	list := follow(t, store)
+	images := newImages(t, store)
 	handler, err := New(Options{
 		Roster: list, Devices: store, Extensions: store, Credentials: store, Keys: store,
 		Claims: fakeDesk{}, Enrollment: store, Bans: func() []Ban { return nil },
+		Replacer: store, Imports: store, Settle: func(ctx context.Context) { _ = list.Load(ctx) },
 		Jobs: store, JobRunner: newFakeJobs(), Timeline: store, Files: fakeFiles{}, VendorOf: vendorFromCatalog,
+		Firmware: images, FirmwareTargets: images, FirmwareOffer: func(d phone.Device) firmware.Offer {
+			return images.Offer(firmware.Phone{MAC: d.MAC, Vendor: d.Vendor, Model: d.Model, Version: "66.84.0.5"})
+		},
 		Tokens: store, TokenURL: func(t phone.Secret) phone.Secret { return t },
 	})
 	if err != nil {
@@ -68,7 +74,7 @@ func newClient(t *testing.T) *client {
 // follow gives the store a roster that hears of every change, as internal/app does.
 func follow(t *testing.T, store *inventory.Store) *roster.Roster {
 	t.Helper()
-	list, err := roster.New(roster.Options{ShowUnknown: true})
+	list, err := roster.New(roster.Options{Devices: store.Devices, Extensions: store.Extensions, ShowUnknown: true})
 	if err != nil {
 		t.Fatal(err)
 	}

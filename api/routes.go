@@ -76,7 +76,15 @@ func (s *server) routes() []route {
 	table = append(table, s.tokenRoutes()...)
 	table = append(table, s.enrollmentRoutes()...)
 	table = append(table, s.jobRoutes()...)
+	table = append(table, s.importRoutes()...)
+	if s.Replacer != nil {
+		table = append(table, route{"POST", base + "/phones/{id}/replace", phonesWrite, s.replacePhone})
+	}
 	table = append(table, s.uploadRoutes()...)
+	table = append(table, s.firmwareRoutes()...)
+	if s.Templates != nil {
+		table = append(table, s.templateRoutes()...)
+	}
 	table = append(table, s.dhcpRoutes()...)
 	if s.MetricsHandler != nil {
 		table = append(table, route{"GET", "/metrics", "", s.prometheus})

@@ -20,6 +20,8 @@ type version struct {
 	device    string // ID of the device: a new device with an old MAC is another one
 	revision  int64
 	templates string
+	firmware  string // which image it names
+	template  string // that stands in for the built-in one; empty: none does
 	facts     int64
 }
 

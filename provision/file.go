@@ -61,7 +61,8 @@ type fetch struct {
 	start   time.Time
 	vendor  phone.Vendor
 	event   phone.Event
-	usual   bool // phones ask for it at every boot, whether it is there or not
+	finish  func(sent int64, err error) // called once, before the event; nil: nothing to end
+	usual   bool                        // phones ask for it at every boot, whether it is there or not
 
 	source  netip.Addr
 	target  Target
@@ -92,6 +93,9 @@ func (f *fetch) file(name, contentType, etag string, body []byte) File {
 }
 
 func (f *fetch) done(status int, sent int64, err error) {
+	if f.finish != nil {
+		f.finish(sent, err)
+	}
 	e := f.event
 	e.Status, e.Bytes, e.Millis = status, sent, f.service.now().Sub(f.start).Milliseconds()
 	if err != nil && e.Outcome == outcomeOK {

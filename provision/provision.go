@@ -75,8 +75,14 @@ type Options struct {
 	Renderer  Renderer
 	Facts     func() Facts
 
+	// Choose picks the template of a file ("yealink/phone") for a device; nil: it is
+	// always Renderer's.
+	Choose func(file string, d phone.Device) templates.Choice
+
 	// Firmware holds images by file name; nil: there are none. Its files must seek.
 	Firmware fs.FS
+	// Images are those of the database, which come before; nil: there are none.
+	Images Images
 	// Uploads keeps what phones store; nil: nothing is taken.
 	Uploads UploadStore
 	// Recorder takes the event of each fetch after it was answered; nil: nobody
@@ -211,7 +217,7 @@ func (s *Service) Get(ctx context.Context, r Request) (File, error) {
 		return f.fail(err, tokenFailure(err))
 	}
 	if f.usual = t.Kind == KindFirmware; f.usual {
-		return s.firmware(f, t)
+		return s.firmware(ctx, f, r, t, c)
 	}
 	if t.MAC.IsZero() {
 		return s.common(f, t)

@@ -62,7 +62,7 @@ var lan = netip.MustParseAddrPort("192.0.2.77:40000")
 
 func newBench(t testing.TB, change func(*Options)) *bench {
 	t.Helper()
-	b := &bench{live: templates.NewLive(templates.Builtin())}
+	b := &bench{live: templates.NewLive(libraryOf(templates.Builtin()))}
 	b.shelf = &shelf{devices: map[phone.MAC]phone.Device{
 		polyMAC: device(phone.Polycom, polyMAC), yeaMAC: device(phone.Yealink, yeaMAC), gsMAC: device(phone.Grandstream, gsMAC),
 	}}
@@ -358,11 +358,11 @@ func TestCache(t *testing.T) {
 		{"facts", func() { b.facts.NTP = "ntp.pbx.dev" }},
 		{"secret", func() { b.facts.AdminPassword = phone.NewSecret("other") }},
 		{"templates", func() {
-			set, err := b.live.Set().Overlay(fstest.MapFS{"yealink/phone.tmpl": {Data: []byte("#!version:1.0.0.1\n# {{.MAC.Hex}}\n")}})
+			set, err := b.live.Library().Base().Overlay(fstest.MapFS{"yealink/phone.tmpl": {Data: []byte("#!version:1.0.0.1\n# {{.MAC.Hex}}\n")}})
 			if err != nil {
 				t.Fatal(err)
 			}
-			b.live.Swap(set)
+			b.live.Swap(libraryOf(set))
 		}},
 	} {
 		change.do()
@@ -421,11 +421,11 @@ func TestLastKnownGood(t *testing.T) {
 func TestBrokenTemplateIsOurFault(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
-	set, err := b.live.Set().Overlay(fstest.MapFS{"yealink/phone.tmpl": {Data: []byte("{{.Nonsense}}")}})
+	set, err := b.live.Library().Base().Overlay(fstest.MapFS{"yealink/phone.tmpl": {Data: []byte("{{.Nonsense}}")}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.live.Swap(set)
+	b.live.Swap(libraryOf(set))
 	_, f, err := b.fetch("/805ec0aabbcc.cfg")
 	if err == nil || errors.Is(err, phone.ErrNotFound) || errors.Is(err, phone.ErrInvalid) || !strings.Contains(err.Error(), "Nonsense") {
 		t.Errorf("error is %v", err)
@@ -504,4 +504,10 @@ func BenchmarkGet(b *testing.B) {
 			})
 		}
 	}
+}
+
+// libraryOf is the library of a set alone.
+func libraryOf(set *templates.Set) *templates.Library {
+	l, _ := templates.NewLibrary(set)
+	return l
 }

@@ -5,11 +5,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"strings"
 	"sync"
 
 	"pbx.dev/dialtone/internal/phone"
@@ -38,7 +35,11 @@ func (k *factsKeeper) number(f Facts) int64 {
 func (s *Service) rendered(f *fetch, r role, d phone.Device) (File, error) {
 	facts := s.opts.Facts()
 	key := cacheKey{mac: d.MAC, vendor: d.Vendor, kind: r.kind}
-	ver := version{device: d.ID, revision: d.Revision, templates: s.opts.Renderer.Revision(), facts: s.facts.number(facts)}
+	p := page{role: r, device: d, choice: s.choose(r, d), offer: s.offer(d, f.event.UserAgent)}
+	ver := version{
+		device: d.ID, revision: d.Revision, templates: s.opts.Renderer.Revision(), template: p.choice.Template, firmware: p.offer.key(),
+		facts: s.facts.number(facts),
+	}
 	e, ok := s.cache.get(key)
 	if ok && e.version == ver {
 		s.metrics.cached("hit")
@@ -46,7 +47,7 @@ func (s *Service) rendered(f *fetch, r role, d phone.Device) (File, error) {
 	}
 	s.metrics.cached("miss")
 	start := s.now()
-	body, err := s.render(r, d, facts, s.opts.Renderer.Render)
+	body, err := s.render(p, facts, Renderer.Render)
 	if err != nil {
 		return f.fail(ourFault{fmt.Errorf("render %s for %s: %w", r.template, d.MAC, err)}, "the file could not be rendered")
 	}
@@ -63,21 +64,78 @@ type ourFault struct{ cause error }
 // Error implements error.
 func (e ourFault) Error() string { return e.cause.Error() }
 
+// page is one file to be rendered and what was chosen for it. A file that belongs to
+// no phone has a device without a MAC.
+type page struct {
+	role   role
+	device phone.Device
+	choice templates.Choice
+	offer  FirmwareOffer
+}
+
 func (s *Service) render(
-	r role, d phone.Device, facts Facts, with func(io.Writer, string, templates.View) error,
+	p page, facts Facts, with func(Renderer, io.Writer, string, templates.View) error,
 ) ([]byte, error) {
-	view, err := s.view(d, facts)
+	view, err := s.view(p.device, facts)
 	if err != nil {
 		return nil, err
 	}
+	view.Firmware = p.offer.view(p.device.MAC, facts.BaseURL)
+	renderer := s.opts.Renderer
+	if p.choice.Set != nil {
+		renderer, view.Vars = p.choice.Set, variables(p.choice.Variables, p.device.Settings)
+	}
 	var b bytes.Buffer
-	if err := with(&b, r.template, view); err != nil {
+	if err := with(renderer, &b, p.role.template, view); err != nil {
 		return nil, err
 	}
-	if r.binary {
-		return grandstreamBinary(d.MAC, b.Bytes())
+	if p.role.binary {
+		return grandstreamBinary(p.device.MAC, b.Bytes())
 	}
 	return b.Bytes(), nil
+}
+
+// choose picks the template of a file for a device; the zero Choice is Renderer's.
+func (s *Service) choose(r role, d phone.Device) templates.Choice {
+	if s.opts.Choose == nil {
+		return templates.Choice{}
+	}
+	return s.opts.Choose(r.template, d)
+}
+
+// variablePrefix is what the settings are called that fill a template's variables.
+const variablePrefix = "vars."
+
+// variables are the values of what a template declares: the phone's own, else the
+// defaults.
+func variables(declared []phone.TemplateVariable, settings map[string]string) map[string]string {
+	if len(declared) == 0 {
+		return nil
+	}
+	out := make(map[string]string, len(declared))
+	for _, v := range declared {
+		out[v.Name] = v.Default
+		if own, ok := settings[variablePrefix+v.Name]; ok {
+			out[v.Name] = own
+		}
+	}
+	return out
+}
+
+// With renders the file that c is the template of, for d, with every secret masked:
+// what the phone would get if c were chosen. A template of no file of d's vendor is
+// phone.ErrNotFound.
+func (s *Service) With(_ context.Context, d phone.Device, c templates.Choice) ([]byte, error) {
+	for _, r := range roles(d.Vendor) {
+		if r.template == c.File && !r.binary {
+			if !r.own {
+				d = phone.Device{Vendor: d.Vendor}
+			}
+			p := page{role: r, device: d, choice: c, offer: s.offer(d, "")}
+			return s.render(p, s.opts.Facts(), Renderer.RenderMasked)
+		}
+	}
+	return nil, fmt.Errorf("template %.60q: %w", c.File, phone.ErrNotFound)
 }
 
 func etagOf(body []byte) string {
@@ -103,55 +161,6 @@ func (s *Service) lastGood(f *fetch, t Target, cause error) (File, error) {
 	return f.fail(cause, "the inventory did not answer")
 }
 
-// openFold opens the file called name, else the first whose name differs in case
-// only: phones ask for their images in any case.
-func openFold(dir fs.FS, name string) (fs.File, error) {
-	file, err := dir.Open(name)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return file, err //nolint:wrapcheck // the caller says what was being opened
-	}
-	entries, listErr := fs.ReadDir(dir, ".")
-	if listErr != nil {
-		return nil, fmt.Errorf("list images: %w", listErr)
-	}
-	for _, e := range entries {
-		if strings.EqualFold(e.Name(), name) {
-			return dir.Open(e.Name()) //nolint:wrapcheck // as above
-		}
-	}
-	return nil, err //nolint:wrapcheck // as above
-}
-
-// firmware answers with an image. It is no secret: whoever can ask may have it.
-func (s *Service) firmware(f *fetch, t Target) (File, error) {
-	if s.opts.Firmware == nil {
-		return f.fail(phone.ErrNotFound, "no such firmware")
-	}
-	file, err := openFold(s.opts.Firmware, t.Name)
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
-			return f.fail(phone.ErrNotFound, "no such firmware")
-		}
-		return f.fail(fmt.Errorf("open firmware: %w", err), "the firmware could not be opened")
-	}
-	info, err := file.Stat()
-	body, seeks := file.(io.ReadSeeker)
-	switch {
-	case err != nil:
-		return f.fail(fmt.Errorf("open firmware: %w", errors.Join(err, file.Close())), "the firmware could not be opened")
-	case !info.Mode().IsRegular() || !seeks:
-		if err := file.Close(); err != nil {
-			return f.fail(fmt.Errorf("close firmware: %w", err), "the firmware could not be opened")
-		}
-		return f.fail(phone.ErrNotFound, "no such firmware")
-	}
-	return File{
-		Name: t.Name, ContentType: mediaBinary, Size: info.Size(), ModTime: info.ModTime(),
-		ETag: fmt.Sprintf(`"%x-%x"`, info.Size(), info.ModTime().UnixNano()),
-		Body: body, close: file.Close, fetch: f,
-	}, nil
-}
-
 // Preview renders a file of d as the phone would get it, with every secret masked.
 // A name that is not a file of this phone is phone.ErrNotFound.
 func (s *Service) Preview(_ context.Context, d phone.Device, name string) ([]byte, error) {
@@ -166,7 +175,8 @@ func (s *Service) Preview(_ context.Context, d phone.Device, name string) ([]byt
 	if !r.own {
 		d = phone.Device{Vendor: d.Vendor}
 	}
-	body, err := s.render(r, d, s.opts.Facts(), s.opts.Renderer.RenderMasked)
+	p := page{role: r, device: d, choice: s.choose(r, d), offer: s.offer(d, "")}
+	body, err := s.render(p, s.opts.Facts(), Renderer.RenderMasked)
 	if err != nil {
 		return nil, fmt.Errorf("preview %s: %w", t.Name, err)
 	}

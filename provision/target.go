@@ -16,6 +16,7 @@ type Target struct {
 	Kind   Kind
 	Model  string // of cfg<model>.xml, in lower case
 	Name   string // the file name in its usual spelling; firmware as it was asked for
+	Image  string // ID of the firmware image in fw/<mac>/<id>/<name>
 	Token  string // of /p/{token}/; empty when the path has none
 }
 
@@ -27,6 +28,7 @@ const (
 	suffixDialtone = "-dialtone.cfg"
 	commonPolycom  = "dialtone-common.cfg"
 	zeros          = "000000000000"
+	firmwareFolder = "fw"
 )
 
 // Parse reads the path of a TFTP or HTTP request in any spelling phones use: any
@@ -39,15 +41,27 @@ func Parse(path string) (Target, bool) {
 	}
 	segments := strings.FieldsFunc(path, func(r rune) bool { return r == '/' || r == '\\' })
 	var token string
-	if len(segments) == 3 && strings.EqualFold(segments[0], "p") && validToken(segments[1]) {
+	if len(segments) > 2 && strings.EqualFold(segments[0], "p") && validToken(segments[1]) {
 		token, segments = segments[1], segments[2:]
 	}
-	if len(segments) != 1 {
-		return Target{}, false
-	}
-	t, ok := parseName(segments[0])
+	t, ok := parseSegments(segments)
 	t.Token = token
 	return t, ok
+}
+
+// parseSegments reads a name, or fw/<mac>/<id>/<name>: an image under the path that
+// the phone with this MAC was told.
+func parseSegments(segments []string) (Target, bool) {
+	if len(segments) == 1 {
+		return parseName(segments[0])
+	}
+	if len(segments) != 4 || !strings.EqualFold(segments[0], firmwareFolder) || !validToken(segments[2]) {
+		return Target{}, false
+	}
+	mac, err := phone.ParseMAC(segments[1])
+	t, ok := firmwareName(segments[3])
+	t.MAC, t.Image = mac, strings.ToLower(segments[2])
+	return t, ok && err == nil && !mac.IsZero()
 }
 
 func validToken(s string) bool {

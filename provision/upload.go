@@ -3,8 +3,6 @@ package provision
 import (
 	"context"
 	"io"
-
-	"pbx.dev/dialtone/internal/phone"
 )
 
 // Uploads takes what phones send: logs, overrides, directories, call lists. TFTP,
@@ -12,10 +10,7 @@ import (
 type Uploads interface {
 	// Put stores body under the name in r.Path. It returns after the file is durable.
 	// A name or a phone that is not taken, known or not, is phone.ErrNotFound, which it
-	// says before it reads body; a file over the phone's quota is ErrTooLarge.
+	// says before it reads body; a file over the phone's quota is phone.ErrTooLarge,
+	// no room at all phone.ErrFull, too much at once phone.ErrBusy.
 	Put(ctx context.Context, r Request, body io.Reader) error
 }
-
-// ErrTooLarge says that an upload is larger than the phone may store. It is
-// phone.ErrTooLarge; that there is no room left at all is phone.ErrFull.
-var ErrTooLarge = phone.ErrTooLarge

@@ -10,6 +10,7 @@ need=(
 	redis-cli:redis-tools
 	sipp:sip-tester
 	baresip:baresip-core
+	linphonec:linphone-cli
 	tftp:tftp-hpa
 	atftp:atftp
 	curl:curl
@@ -17,6 +18,7 @@ need=(
 	udhcpc:udhcpc
 	dhcrelay:isc-dhcp-relay
 	dnsmasq:dnsmasq-base
+	socat:socat
 	dhcpcd:dhcpcd-base
 	dhcpd:isc-dhcp-server
 	kea-dhcp4:kea-dhcp4-server

@@ -5,29 +5,32 @@ import (
 	"sync/atomic"
 )
 
-// Live is the set in use, which a reload replaces as a whole.
-type Live struct{ set atomic.Pointer[Set] }
+// Live is the library in use, which a reload replaces as a whole. By itself it
+// renders the built-in templates; Library says which stand in for them.
+type Live struct{ library atomic.Pointer[Library] }
 
-// NewLive starts with s.
-func NewLive(s *Set) *Live {
-	l := &Live{}
-	l.set.Store(s)
-	return l
+// NewLive starts with l.
+func NewLive(l *Library) *Live {
+	live := &Live{}
+	live.library.Store(l)
+	return live
 }
 
-// Set returns the set in use.
-func (l *Live) Set() *Set { return l.set.Load() }
+// Library returns the library in use.
+func (l *Live) Library() *Library { return l.library.Load() }
 
-// Swap puts s in use from the next file on.
-func (l *Live) Swap(s *Set) { l.set.Store(s) }
+// Swap puts a library in use from the next file on.
+func (l *Live) Swap(next *Library) { l.library.Store(next) }
 
-// Render is Set.Render of the set in use.
-func (l *Live) Render(w io.Writer, name string, v View) error { return l.Set().Render(w, name, v) }
+// Render is Set.Render of the built-in templates.
+func (l *Live) Render(w io.Writer, name string, v View) error {
+	return l.Library().Base().Render(w, name, v)
+}
 
-// RenderMasked is Set.RenderMasked of the set in use.
+// RenderMasked is Set.RenderMasked of the built-in templates.
 func (l *Live) RenderMasked(w io.Writer, name string, v View) error {
-	return l.Set().RenderMasked(w, name, v)
+	return l.Library().Base().RenderMasked(w, name, v)
 }
 
-// Revision is Set.Revision of the set in use.
-func (l *Live) Revision() string { return l.Set().Revision() }
+// Revision changes whenever a file can come out otherwise.
+func (l *Live) Revision() string { return l.Library().Revision() }

@@ -215,8 +215,8 @@ func TestOverlayLeavesTheSetAlone(t *testing.T) {
 	if set.Revision() == over.Revision() || set.Revision() != Builtin().Revision() {
 		t.Errorf("revisions: %s, %s, %s", set.Revision(), over.Revision(), Builtin().Revision())
 	}
-	live := NewLive(set)
-	live.Swap(over)
+	live := NewLive(libraryOf(set))
+	live.Swap(libraryOf(over))
 	if live.Revision() != over.Revision() {
 		t.Error("Live keeps the old set")
 	}
@@ -294,4 +294,10 @@ func BenchmarkRenderPhone(b *testing.B) {
 			}
 		})
 	}
+}
+
+// libraryOf is the library of a set alone.
+func libraryOf(set *Set) *Library {
+	l, _ := NewLibrary(set)
+	return l
 }

@@ -30,6 +30,11 @@ type View struct {
 	ProvisionUser     string
 	ProvisionPassword phone.Secret
 
+	Firmware Firmware // what the phone is to run; zero: as it finds it
+	// Vars are the variables that the template declares, by name: the phone's own
+	// values, else the defaults.
+	Vars map[string]string
+
 	// Raw holds vendor parameters that go into the file as they are and win over
 	// what the template writes. Names are checked by the escaper "param".
 	Raw map[string]string
@@ -69,6 +74,15 @@ type Server struct {
 	Expires   int    // registration interval in seconds
 	// OutboundProxy is where all SIP goes; an empty host means straight to Host.
 	OutboundProxy HostPort
+}
+
+// Firmware is the image that a phone is to run.
+type Firmware struct {
+	URL     string // of the image; no secrets in it
+	Dir     string // its folder below the one of the phone's files, ends in "/"
+	DirURL  string // URL of that folder, ends in "/"
+	File    string // its name there, as the phone's file gives it
+	Version string // may be empty
 }
 
 // HostPort is a host and a port.
@@ -115,8 +129,10 @@ func (v View) masked() View {
 // tokenPath is the part of a URL that only one phone may know.
 var tokenPath = regexp.MustCompile(`/p/[^/]+/`)
 
-// secretName recognises raw parameters that hold a secret: by name for Polycom and
-// Yealink, by number for Grandstream (admin, user and account passwords, keys of
+// SecretParam recognises vendor parameters that hold a secret: by name for Polycom
+// and Yealink, by number for Grandstream (admin, user and account passwords, keys of
 // the configuration file, HTTP password; phone-facts grandstream_pvalues.csv).
+func SecretParam(name string) bool { return secretName.MatchString(name) }
+
 var secretName = regexp.MustCompile(
 	`(?i)(passw|secret|aes_key|encryption\.key|\.key$|pin$|^P(1|2|34|196|406|506|606|1706|1806|1359|1361|6769)$)`)

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,7 +44,7 @@ func main() {
 	flag.IntVar(&r.users, "users", 2000, "extensions that register, and phones that fetch")
 	flag.DurationVar(&r.duration, "duration", 5*time.Second, "time of each measurement")
 	flag.IntVar(&r.rounds, "rounds", 1, "rounds; ours and the peers take turns")
-	flag.StringVar(&r.jobs, "jobs", "memory,redis,files", "what to measure: memory, redis, files, million")
+	flag.StringVar(&r.jobs, "jobs", "memory,redis,files", "what to measure: memory, redis, million, files or single ones of files: tftp, image, http")
 	flag.IntVar(&r.contacts, "contacts", 1_000_000, "contacts of million")
 	flag.BoolVar(&r.alone, "alone", false, "without the peers")
 	flag.Parse()
@@ -80,7 +81,7 @@ func (r *runner) run(ctx context.Context) error {
 			name string
 			run  func(context.Context) error
 		}{{"memory", r.registerMemory}, {"redis", r.registerRedis}, {"files", r.files}, {"million", r.million}} {
-			if !strings.Contains(r.jobs, job.name) {
+			if !r.wanted(job.name) {
 				continue
 			}
 			if err := job.run(ctx); err != nil {
@@ -89,6 +90,13 @@ func (r *runner) run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// wanted reports whether a job was asked for, by its name or as one of the files.
+func (r *runner) wanted(name string) bool {
+	parts := map[string][]string{"files": {"tftp", "image", "http"}}
+	jobs := strings.Split(r.jobs, ",")
+	return slices.Contains(jobs, name) || slices.ContainsFunc(parts[name], func(p string) bool { return slices.Contains(jobs, p) })
 }
 
 // workdir makes a folder and reserves a block of ports for one server.
@@ -227,80 +235,4 @@ func (r *runner) ours(ctx context.Context, base [2]*bench.Result, store, redisUR
 	}
 	_, err = r.registration(ctx, base, store, "dialtone", d.SIP, append(more, d.Process)...)
 	return err
-}
-
-// files measures rendered phone files against dnsmasq's static ones of the same size.
-func (r *runner) files(ctx context.Context) error {
-	dir, port, err := r.workdir("dialtone")
-	if err != nil {
-		return err
-	}
-	d, err := bench.StartDialtone(ctx, serverCore, r.binary, dir, port, "")
-	if err != nil {
-		return err
-	}
-	defer d.Stop()
-	names, err := phones(ctx, d, min(r.users, 1000))
-	if err != nil {
-		return err
-	}
-	var base *bench.Result
-	if !r.alone && os.Geteuid() == 0 && installed("/usr/sbin/dnsmasq") {
-		base, err = r.dnsmasq(ctx, d, names)
-		if err != nil {
-			return err
-		}
-	}
-	load := bench.FileLoad{URL: "tftp://" + d.TFTP, Files: names, Parallel: 16, Duration: r.duration}
-	if _, err := r.measure(base, "file by TFTP", "dialtone", func() (bench.Result, error) { return load.Run(ctx) }, d.Process); err != nil {
-		return err
-	}
-	load.URL = "http://" + d.HTTP
-	_, err = r.measure(nil, "file by HTTP", "dialtone", func() (bench.Result, error) { return load.Run(ctx) }, d.Process)
-	return err
-}
-
-// phones creates n Yealink phones and returns the names of their files.
-func phones(ctx context.Context, d *bench.Dialtone, n int) ([]string, error) {
-	names := make([]string, n)
-	for i := range names {
-		number := fmt.Sprint(1001 + i)
-		if err := d.Post(ctx, "/v1/pbx/extensions", map[string]string{"number": number, "name": "Desk " + number}); err != nil {
-			return nil, err
-		}
-		mac := fmt.Sprintf("001565%06x", i)
-		err := d.Post(ctx, "/v1/pbx/phones", map[string]any{
-			"macAddress": mac, "model": "T46S", "lines": []any{map[string]any{"line": 1, "extensionNumber": number}},
-		})
-		if err != nil {
-			return nil, err
-		}
-		names[i] = mac + ".cfg"
-	}
-	return names, nil
-}
-
-// dnsmasq measures dnsmasq with the very files that d renders, as static ones.
-func (r *runner) dnsmasq(ctx context.Context, d *bench.Dialtone, names []string) (*bench.Result, error) {
-	dir, _, err := r.workdir("dnsmasq")
-	if err != nil {
-		return nil, err
-	}
-	for _, n := range names {
-		body, err := d.File(ctx, n)
-		if err == nil {
-			err = os.WriteFile(filepath.Join(dir, n), body, 0o644) // dnsmasq serves what everybody may read
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	p, err := bench.Dnsmasq(ctx, serverCore, dir)
-	if err != nil {
-		fmt.Println("# dnsmasq:", err)
-		return nil, nil
-	}
-	defer p.Stop()
-	load := bench.FileLoad{URL: "tftp://127.0.0.1:69", Files: names, Parallel: 16, Duration: r.duration}
-	return r.measure(nil, "file by TFTP", "dnsmasq", func() (bench.Result, error) { return load.Run(ctx) }, p)
 }

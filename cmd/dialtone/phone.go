@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"flag"
 	"fmt"
@@ -20,8 +21,13 @@ func simulate(ctx context.Context, args []string) error {
 	vendor := fs.String("vendor", "yealink", "polycom, yealink or grandstream")
 	mac := fs.String("mac", "", "MAC address of the phone, any spelling")
 	model := fs.String("model", "", "model; empty: a common one of the vendor")
-	server := fs.String("server", "http://127.0.0.1:8081/", "provisioning `URL`: http, https or tftp")
+	server := fs.String("server", "http://127.0.0.1:8081/", "provisioning `URL`: http, https or tftp; with a token as POST .../token shows it")
+	byPnP := fs.Bool("pnp", false, "ask by SIP PnP multicast for the URL instead of --server")
+	iface := fs.String("interface", "", "`NAME` of the interface to ask on with --pnp; empty: the first one")
 	ca := fs.String("ca", "", "PEM `file` with a CA to trust (data/tls/ca.pem)")
+	cert := fs.String("cert", "", "PEM `file` with the phone's client certificate; needs --key")
+	key := fs.String("key", "", "PEM `file` with the key of --cert")
+	poll := fs.Duration("poll", 0, "how soon a phone that shows a claim code asks again; 0: as its files say")
 	ring := fs.Duration("answer-after", time.Second, "how long to ring before answering; negative: never answer")
 	stay := fs.Duration("for", 0, "unplug after this time; 0: on Ctrl-C")
 	hosts := map[string]string{}
@@ -48,10 +54,21 @@ func simulate(ctx context.Context, args []string) error {
 	if err != nil {
 		return fmt.Errorf("--mac: %w", err)
 	}
-	p, err := simphone.New(simphone.Options{
-		Vendor: phone.Vendor(strings.ToLower(*vendor)), MAC: m, Model: *model, Server: *server,
+	factory, err := certificate(*cert, *key)
+	if err != nil {
+		return fmt.Errorf("--cert: %w", err)
+	}
+	o := simphone.Options{
+		Vendor: phone.Vendor(strings.ToLower(*vendor)), MAC: m, Model: *model, Server: *server, Certificate: factory, Poll: *poll,
 		Resolve: hosts, Trust: trust, RingFor: *ring, Out: os.Stdout,
-	})
+	}
+	if *byPnP {
+		if o.Server, err = simphone.FindByPnP(ctx, o, *iface); err != nil {
+			return err
+		}
+		fmt.Printf("%-9s %s\n", "pnp", o.Server)
+	}
+	p, err := simphone.New(o)
 	if err != nil {
 		return err
 	}
@@ -61,6 +78,15 @@ func simulate(ctx context.Context, args []string) error {
 		defer cancel()
 	}
 	return p.Run(ctx)
+}
+
+// certificate reads a client certificate; nil for no file.
+func certificate(cert, key string) (*tls.Certificate, error) {
+	if cert == "" && key == "" {
+		return nil, nil
+	}
+	c, err := tls.LoadX509KeyPair(cert, key)
+	return &c, err
 }
 
 // trusted returns the system's CAs and those in file; nil for no file.

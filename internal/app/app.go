@@ -17,19 +17,24 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"pbx.dev/dialtone/firmware"
 	"pbx.dev/dialtone/internal/config"
 	"pbx.dev/dialtone/internal/enroll"
 	"pbx.dev/dialtone/internal/inventory"
+	"pbx.dev/dialtone/internal/library"
+	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/internal/rollout"
 	"pbx.dev/dialtone/internal/roster"
 	"pbx.dev/dialtone/internal/tlsca"
 	"pbx.dev/dialtone/internal/uploads"
 	"pbx.dev/dialtone/provision"
 	"pbx.dev/dialtone/provision/dhcpd"
+	"pbx.dev/dialtone/provision/pnp"
 	"pbx.dev/dialtone/provision/tftpd"
 	"pbx.dev/dialtone/registrar"
 	"pbx.dev/dialtone/registrar/location"
 	"pbx.dev/dialtone/registrar/proxy"
+	"pbx.dev/dialtone/templates"
 )
 
 // stopTimeout bounds how long what is under way may take to end; SIGTERM promises
@@ -58,6 +63,7 @@ type App struct {
 
 	registry  *prometheus.Registry
 	master    []byte // the master key of data_dir
+	phoneKey  []byte // of phones' HTTP passwords
 	inventory *inventory.Store
 	location  location.Store
 	mirror    *location.Mirror
@@ -68,14 +74,21 @@ type App struct {
 	relist    chan struct{} // capacity 1: the list has to be read again
 	certs     *tlsca.Keeper
 	files     *provision.Service
+	templates *templates.Live
+	library   *library.Service
 	desk      *enroll.Desk
+	adoptions chan adoption
 	uploads   *uploads.Store
+	firmware  *firmware.Service
+	restock   chan struct{}  // capacity 1: images and targets have to be read again
+	restate   chan phone.MAC // phones whose state of the firmware has to be read again
 	sip       *registrar.Server
 	proxy     *proxy.Proxy
 	pinger    *proxy.Pinger // nil: phones are not asked
 	jobs      *rollout.Engine
 	tftp      *tftpd.Server
 	dhcp      *dhcpd.Server
+	pnp       *pnp.Server
 	known     *knownPhones // nil: no discovery
 	admin     *http.Server
 	phones    []*http.Server // HTTP and HTTPS, in the order of sockets
@@ -109,12 +122,15 @@ func New(ctx context.Context, o Options) (*App, error) {
 		{"certificates", a.openCertificates},
 		{"listen", a.openSockets},
 		{"uploads", a.openUploads},
+		{"firmware", a.openFirmware},
 		{"enrollment", a.openDesk},
 		{"phone files", a.openFiles},
+		{"templates", a.openLibrary},
 		{"registrar", a.openSIP},
 		{"jobs", a.openJobs},
 		{"known phones", a.openKnown},
 		{"dhcp", a.openDHCP},
+		{"pnp", a.openPnP},
 		{"api", a.openAPI},
 	} {
 		if err := step.do(ctx); err != nil {
@@ -167,12 +183,20 @@ func (a *App) openRoster(ctx context.Context) (err error) {
 }
 
 func (a *App) openCertificates(context.Context) (err error) {
-	if a.cfg.HTTPS.Listen == config.Off && a.cfg.SIP.TLS == config.Off && a.cfg.SIP.WSS == config.Off {
+	if a.cfg.HTTPS.Listen == config.Off && a.cfg.HTTPS.LegacyListen == config.Off && a.cfg.SIP.TLS == config.Off && a.cfg.SIP.WSS == config.Off {
 		return nil
+	}
+	tickets, err := subkey(a.master, "tls tickets")
+	if err != nil {
+		return err
 	}
 	a.certs, err = tlsca.Open(tlsca.Options{
 		Dir: a.cfg.DataDir + "/tls", Hosts: a.id.hostNames(a.cfg), CertFile: a.cfg.HTTPS.Cert, KeyFile: a.cfg.HTTPS.Key,
+		ClientCAFile: a.cfg.HTTPS.ClientCA, TicketKey: tickets,
 	})
+	if err == nil && a.cfg.HTTPS.LegacyListen != config.Off {
+		err = a.certs.RSA()
+	}
 	return err
 }
 
@@ -205,6 +229,11 @@ func (a *App) Run(ctx context.Context) error {
 	if a.dhcp != nil {
 		for _, addr := range a.dhcp.Addrs() {
 			extra = append(extra, row{name: "dhcp", network: "udp", addr: addr})
+		}
+	}
+	if a.pnp != nil {
+		for _, addr := range a.pnp.Addrs() {
+			extra = append(extra, row{name: "pnp", network: "udp", addr: addr})
 		}
 	}
 	printed := a.sockets.printTable(a.out, extra...)
@@ -253,23 +282,28 @@ func (a *App) wait(ctx, failed context.Context) {
 		case <-failed.Done():
 			return
 		case <-a.reload:
-			a.reloadAll()
+			a.reloadAll(ctx)
 		}
 	}
 }
 
 // reloadAll reads again what an administrator can replace under a running
 // server. What cannot be read leaves the old in place.
-func (a *App) reloadAll() {
-	if a.certs == nil {
-		a.log.Info("reload: nothing to read again")
-		return
+func (a *App) reloadAll(ctx context.Context) {
+	failed := false
+	if err := a.library.Reload(ctx); err != nil {
+		failed = true
+		a.log.ErrorContext(ctx, "reload failed, the old templates stay", slog.Any("error", err))
 	}
-	if err := a.certs.Reload(); err != nil {
-		a.log.Error("reload failed, the old certificate stays", slog.Any("error", err))
-		return
+	if a.certs != nil {
+		if err := a.certs.Reload(); err != nil {
+			failed = true
+			a.log.ErrorContext(ctx, "reload failed, the old certificate stays", slog.Any("error", err))
+		}
 	}
-	a.log.Info("reload done")
+	if !failed {
+		a.log.InfoContext(ctx, "reload done")
+	}
 }
 
 // renewEvery is how often a running server looks whether its own certificate has
@@ -297,8 +331,11 @@ func (a *App) services() map[string]func(context.Context) error {
 		"mirror of registrations": a.follow,
 		"list of phones":          a.roster.Run,
 		"inventory to list":       a.rereadList,
+		"templates":               a.library.Run,
 		"jobs":                    a.jobs.Run,
 		"uploads":                 a.sweepUploads,
+		"firmware":                a.followFirmware,
+		"adopted phones":          a.tellAdopted,
 		"admin":                   func(context.Context) error { return serveHTTP(a.admin, a.sockets.admin, false) },
 	}
 	if len(a.sockets.sip) > 0 {
@@ -314,16 +351,22 @@ func (a *App) services() map[string]func(context.Context) error {
 		s["other nodes"] = a.nodes.Run
 	}
 	if a.sockets.http != nil {
-		s["http"] = func(context.Context) error { return serveHTTP(a.phones[0], a.sockets.http, false) }
+		s["http"] = func(context.Context) error { return serveHTTP(a.phones[plainHTTP], a.sockets.http, false) }
 	}
 	if a.sockets.https != nil {
-		s["https"] = func(context.Context) error { return serveHTTP(a.phones[1], a.sockets.https, true) }
+		s["https"] = func(context.Context) error { return serveHTTP(a.phones[modernTLS], a.sockets.https, true) }
+	}
+	if a.sockets.httpsOld != nil {
+		s["https.legacy"] = func(context.Context) error { return serveHTTP(a.phones[legacyTLS], a.sockets.httpsOld, true) }
 	}
 	if a.sockets.tftp != nil {
 		s["tftp"] = func(ctx context.Context) error { return a.tftp.Serve(ctx, a.sockets.tftp) }
 	}
 	if a.dhcp != nil {
 		s["dhcp"] = a.dhcp.Serve
+	}
+	if a.pnp != nil {
+		s["pnp"] = a.pnp.Serve
 	}
 	return s
 }

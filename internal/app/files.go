@@ -2,25 +2,18 @@ package app
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"net"
-	"net/http"
 	"net/netip"
 	"net/url"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 
-	"pbx.dev/dialtone/firmware"
 	"pbx.dev/dialtone/internal/catalog"
 	"pbx.dev/dialtone/internal/config"
 	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/internal/useragent"
 	"pbx.dev/dialtone/provision"
-	"pbx.dev/dialtone/provision/httpd"
 	"pbx.dev/dialtone/provision/tftpd"
 	"pbx.dev/dialtone/templates"
 )
@@ -34,14 +27,16 @@ func (a *App) openFiles(context.Context) error {
 			return fmt.Errorf("password of the phones' menus: %w", err)
 		}
 	}
-	images, err := firmware.Open(filepath.Join(a.cfg.DataDir, "firmware"))
-	if err != nil {
+	facts := a.facts(password)
+	builtin, _ := templates.NewLibrary(templates.Builtin())
+	a.templates = templates.NewLive(builtin)
+	if err := a.openPhoneKey(); err != nil {
 		return err
 	}
-	a.onStop("firmware", images.Close)
-	facts := a.facts(password)
+	var err error
 	a.files, err = provision.New(provision.Options{
-		Inventory: a.inventory, Renderer: templates.NewLive(templates.Builtin()), Facts: func() provision.Facts { return facts }, Firmware: images.FS(), Uploads: a.uploads,
+		Inventory: a.inventory, Credentials: a.credentialsFor(), Renderer: a.templates, Choose: a.choose, Facts: func() provision.Facts { return facts }, Uploads: a.uploads,
+		Firmware: a.firmware.FS(), Images: images{a.firmware, a.roster},
 		Recorder: a.record, VendorOf: vendorOf, MACOf: macOf,
 		AgentVendor: agentVendor, Tokens: a.inventory, Unknown: a.waiting, Admit: a.admit, Known: a.roster.Knows,
 		ProbeBudget: a.cfg.Provision.ProbeBudget, Decoys: macs(a.cfg.Provision.Decoys),
@@ -53,50 +48,12 @@ func (a *App) openFiles(context.Context) error {
 		return err
 	}
 	if a.sockets.tftp != nil {
-		a.tftp, err = tftpd.New(tftpd.Options{Files: a.files, MaxBlock: a.cfg.TFTP.Blksize, Logger: a.log, Registerer: a.registry})
+		a.tftp, err = tftpd.New(tftpd.Options{Files: a.files, Uploads: a.files, MaxBlock: a.cfg.TFTP.Blksize, Logger: a.log, Registerer: a.registry})
 		if err != nil {
 			return err
 		}
 	}
 	return a.openHTTP()
-}
-
-// openHTTP makes the phones' HTTP and HTTPS servers.
-func (a *App) openHTTP() error {
-	handler := httpd.Handler(httpd.Options{Files: a.files, ClientMAC: certificateMAC, Logger: a.log, Registerer: a.registry})
-	plain, secure := httpd.NewServer(handler, a.log), httpd.NewServer(handler, a.log)
-	a.phones = []*http.Server{plain, secure}
-	if a.sockets.http != nil {
-		a.sockets.http = httpd.Limit(a.sockets.http, 0)
-	}
-	if a.sockets.https == nil {
-		return nil
-	}
-	a.sockets.https = httpd.Limit(a.sockets.https, 0)
-	secure.TLSConfig = a.certs.Config()
-	if a.cfg.HTTPS.ClientCA == "" {
-		return nil
-	}
-	pem, err := os.ReadFile(a.cfg.HTTPS.ClientCA)
-	if err != nil {
-		return fmt.Errorf("https.client_ca: %w", err)
-	}
-	secure.TLSConfig.ClientCAs = x509.NewCertPool()
-	if !secure.TLSConfig.ClientCAs.AppendCertsFromPEM(pem) {
-		return fmt.Errorf("https.client_ca: %s holds no certificate", a.cfg.HTTPS.ClientCA)
-	}
-	secure.TLSConfig.ClientAuth = tls.VerifyClientCertIfGiven
-	return nil
-}
-
-// certificateMAC is the MAC address in a verified factory certificate: the
-// subject's common name (phone-facts/request_sequence.md 1.3 [U], 2.4 [V1], 3.3 [U]).
-func certificateMAC(state *tls.ConnectionState) (phone.MAC, bool) {
-	if state == nil || len(state.VerifiedChains) == 0 {
-		return phone.MAC{}, false
-	}
-	mac, err := phone.ParseMAC(state.VerifiedChains[0][0].Subject.CommonName)
-	return mac, err == nil
 }
 
 // facts is what every file says of the server.

@@ -55,7 +55,7 @@ func (a *App) tell(r *roster.Roster, c inventory.Change) {
 		case a.relist <- struct{}{}:
 		default: // it will be read again anyway
 		}
-	case inventory.ChangeKey, inventory.ChangeEnrollment:
+	case inventory.ChangeKey, inventory.ChangeEnrollment, inventory.ChangeTemplate, inventory.ChangeFirmware:
 	}
 	if err != nil {
 		a.log.ErrorContext(ctx, "list of phones not told of a change", slog.String("kind", string(c.Kind)), slog.Any("error", err))
@@ -101,6 +101,14 @@ func (a *App) rereadList(ctx context.Context) error {
 		if err := a.readKnown(ctx); err != nil && ctx.Err() == nil {
 			a.log.ErrorContext(ctx, "phones that DHCP knows not read again", slog.Any("error", err))
 		}
+	}
+}
+
+// settle reads the inventory into the list now: after an import of many, which is
+// not told one by one, the answer must not be ahead of the list.
+func (a *App) settle(ctx context.Context) {
+	if err := a.roster.Load(context.WithoutCancel(ctx)); err != nil {
+		a.log.ErrorContext(ctx, "list of phones not read again", slog.Any("error", err))
 	}
 }
 

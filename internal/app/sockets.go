@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"syscall"
 	"text/tabwriter"
 
 	"pbx.dev/dialtone/internal/config"
@@ -16,6 +17,7 @@ import (
 // sockets are all listeners of the process, bound before anything serves.
 type sockets struct {
 	admin, http, https net.Listener
+	httpsOld           net.Listener // for phones with old TLS
 	tftp               net.PacketConn
 	sip                []edge.Listener
 	rows               []row // for the table, in the order of binding
@@ -43,6 +45,7 @@ func bindSockets(ctx context.Context, cfg config.Config) (s *sockets, err error)
 		{"admin", cfg.Admin.Listen, &s.admin},
 		{"http", cfg.HTTP.Listen, &s.http},
 		{"https", cfg.HTTPS.Listen, &s.https},
+		{"https.legacy", cfg.HTTPS.LegacyListen, &s.httpsOld},
 	} {
 		if *l.to, err = s.stream(ctx, l.name, l.addr); err != nil {
 			return s, err
@@ -55,16 +58,17 @@ func bindSockets(ctx context.Context, cfg config.Config) (s *sockets, err error)
 			tftp = ":69"
 		}
 	}
-	if s.tftp, err = s.packet(ctx, "tftp", tftp); err != nil {
+	if s.tftp, err = s.packet(ctx, "tftp", tftp, nil); err != nil {
 		return s, err
 	}
-	return s, s.bindSIP(ctx, cfg.SIP)
+	return s, s.bindSIP(ctx, cfg)
 }
 
 // bindSIP opens the transports that the registrar serves. "tls" and "wss" get their
 // certificate in openSIP.
-func (s *sockets) bindSIP(ctx context.Context, cfg config.SIP) error {
-	udp, err := s.packet(ctx, "sip.udp", cfg.UDP)
+func (s *sockets) bindSIP(ctx context.Context, all config.Config) error {
+	cfg := all.SIP
+	udp, err := s.packet(ctx, "sip.udp", cfg.UDP, sipControl(all))
 	if err != nil {
 		return err
 	}
@@ -98,11 +102,11 @@ func (s *sockets) stream(ctx context.Context, name, addr string) (net.Listener, 
 	return l, nil
 }
 
-func (s *sockets) packet(ctx context.Context, name, addr string) (net.PacketConn, error) {
+func (s *sockets) packet(ctx context.Context, name, addr string, control func(string, string, syscall.RawConn) error) (net.PacketConn, error) {
 	if addr == config.Off {
 		return nil, nil
 	}
-	var lc net.ListenConfig
+	lc := net.ListenConfig{Control: control}
 	c, err := lc.ListenPacket(ctx, "udp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -119,7 +123,7 @@ func (s *sockets) close() error {
 			errs = append(errs, err)
 		}
 	}
-	for _, l := range []net.Listener{s.admin, s.http, s.https} {
+	for _, l := range []net.Listener{s.admin, s.http, s.https, s.httpsOld} {
 		if l != nil {
 			shut(l)
 		}

@@ -15,19 +15,20 @@ import (
 // Dialtone is our own server under test and a client of its REST API.
 type Dialtone struct {
 	*Process
-	Admin, HTTP, SIP, TFTP string // addresses
-	key                    string
+	Admin, HTTP, HTTPS, SIP, TFTP string // addresses
+	Dir                           string // its data
+	key                           string
 }
 
 // StartDialtone starts the binary with data in dir. Listeners are on loopback
 // ports counted up from base; redisURL "" is the embedded store.
 func StartDialtone(ctx context.Context, core int, binary, dir string, base int, redisURL string) (*Dialtone, error) {
 	addr := func(i int) string { return fmt.Sprintf("127.0.0.1:%d", base+i) }
-	d := &Dialtone{Admin: addr(0), HTTP: addr(1), SIP: addr(2), TFTP: addr(3)}
+	d := &Dialtone{Dir: dir, Admin: addr(0), HTTP: addr(1), SIP: addr(2), TFTP: addr(3), HTTPS: addr(4)}
 	args := []string{
 		"serve", "--data_dir", dir, "--advertise", "127.0.0.1", "--admin.listen", d.Admin, "--http.listen", d.HTTP,
 		"--sip.udp", d.SIP, "--sip.tcp", "off", "--sip.tls", "off", "--sip.ws", "off", "--sip.wss", "off",
-		"--tftp.listen", d.TFTP, "--https.listen", "off", "--sip.domain", "bench.test", "--log.level", "warn",
+		"--tftp.listen", d.TFTP, "--https.listen", d.HTTPS, "--sip.domain", "bench.test", "--log.level", "warn",
 	}
 	if redisURL != "" {
 		args = append(args, "--redis.url", redisURL)

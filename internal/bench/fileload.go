@@ -1,50 +1,55 @@
 package bench
 
 import (
+	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
-
-	"github.com/pin/tftp/v3"
 )
 
-// FileLoad fetches files in a closed loop, each on a connection of its own, as
+// HTTPLoad fetches files in a closed loop, each on a connection of its own, as
 // phones do.
-type FileLoad struct {
-	URL      string // "tftp://host:port" or "http://host:port"
+type HTTPLoad struct {
+	Target   string // host:port
 	Files    []string
+	ETag     bool        // ask with the entity tag of a first answer, which is not counted
+	Status   int         // what every answer has to be
+	TLS      *tls.Config // nil: plain
 	Parallel int
 	Duration time.Duration
+
+	tags map[string]string // by file: the line of the request
 }
 
 // Run does the load.
-func (l FileLoad) Run(ctx context.Context) (Result, error) {
-	fetch := l.fetchHTTP
-	if strings.HasPrefix(l.URL, "tftp://") {
-		fetch = l.fetchTFTP
-	}
+func (l HTTPLoad) Run(ctx context.Context) (Result, error) {
 	var mu sync.Mutex
 	var res Result
 	var first error
 	var wg sync.WaitGroup
+	if err := l.learn(ctx); err != nil {
+		return res, err
+	}
 	start := time.Now()
 	for w := range l.Parallel {
 		wg.Go(func() {
+			reader := bufio.NewReaderSize(nil, 16<<10)
 			for i := w; time.Since(start) < l.Duration && ctx.Err() == nil; i += l.Parallel {
 				began := time.Now()
-				err := fetch(ctx, l.Files[i%len(l.Files)])
+				n, err := l.fetch(ctx, reader, l.Files[i%len(l.Files)])
 				mu.Lock()
 				if err != nil {
 					res.Errors++
 					first = errors.Join(first, err)
 				} else {
 					res.Ops++
+					res.Bytes += n
 					res.Latency = append(res.Latency, time.Since(began))
 				}
 				mu.Unlock()
@@ -62,38 +67,62 @@ func (l FileLoad) Run(ctx context.Context) (Result, error) {
 	return res, nil
 }
 
-func (l FileLoad) fetchTFTP(_ context.Context, name string) error {
-	c, err := tftp.NewClient(strings.TrimPrefix(l.URL, "tftp://"))
-	if err != nil {
-		return err
+// learn fetches each file once and keeps its entity tag.
+func (l *HTTPLoad) learn(ctx context.Context) error {
+	l.tags = map[string]string{}
+	if !l.ETag {
+		return nil
 	}
-	c.SetBlockSize(1428)
-	c.SetTimeout(time.Second)
-	from, err := c.Receive(name, "octet")
-	if err != nil {
-		return err
+	for _, name := range l.Files {
+		first := *l
+		first.Status = http.StatusOK
+		res, done, err := first.get(ctx, bufio.NewReader(nil), name) //nolint:bodyclose // done does
+		if err != nil {
+			return err
+		}
+		l.tags[name] = "If-None-Match: " + res.Header.Get("ETag") + "\r\n"
+		done()
 	}
-	_, err = from.WriteTo(io.Discard)
-	return err
+	return nil
 }
 
-func (l FileLoad) fetchHTTP(ctx context.Context, name string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, l.URL+"/"+name, http.NoBody)
+func (l *HTTPLoad) fetch(ctx context.Context, reader *bufio.Reader, name string) (int64, error) {
+	res, done, err := l.get(ctx, reader, name) //nolint:bodyclose // done does
 	if err != nil {
-		return err
+		return 0, err
 	}
-	client := http.Client{Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext:       (&net.Dialer{Timeout: time.Second}).DialContext,
-	}}
-	res, err := client.Do(req)
+	defer done()
+	return io.Copy(io.Discard, res.Body)
+}
+
+func (l *HTTPLoad) get(ctx context.Context, reader *bufio.Reader, name string) (*http.Response, func(), error) {
+	d := net.Dialer{Timeout: 5 * time.Second}
+	c, err := d.DialContext(ctx, "tcp", l.Target)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", name, res.Status)
+	if l.TLS != nil {
+		c = tls.Client(c, l.TLS)
 	}
-	_, err = io.Copy(io.Discard, res.Body)
-	return err
+	res, err := l.ask(c, reader, name)
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("%s: %w", name, err), c.Close())
+	}
+	return res, func() { res.Body.Close(); c.Close() }, nil
+}
+
+func (l *HTTPLoad) ask(c net.Conn, reader *bufio.Reader, name string) (*http.Response, error) {
+	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		return nil, err
+	}
+	if _, err := io.WriteString(c, "GET /"+name+" HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n"+l.tags[name]+"\r\n"); err != nil {
+		return nil, err
+	}
+	reader.Reset(c)
+	res, err := http.ReadResponse(reader, nil)
+	if err == nil && res.StatusCode != l.Status {
+		res.Body.Close()
+		err = errors.New(res.Status)
+	}
+	return res, err
 }

@@ -11,6 +11,7 @@ type Result struct {
 	System, Job string
 	Ops         int
 	Errors      int
+	Bytes       int64 // of files; 0 where they are not counted
 	Elapsed     time.Duration
 	CPU         time.Duration // of the server's processes
 	Latency     []time.Duration
@@ -18,6 +19,9 @@ type Result struct {
 
 // Rate is operations per second.
 func (r Result) Rate() float64 { return float64(r.Ops) / r.Elapsed.Seconds() }
+
+// MBps is megabytes of files per second.
+func (r Result) MBps() float64 { return float64(r.Bytes) / 1e6 / r.Elapsed.Seconds() }
 
 // CPUPer1000 is milliseconds of server CPU per 1000 operations.
 func (r Result) CPUPer1000() float64 {

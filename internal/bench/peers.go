@@ -66,6 +66,35 @@ func Dnsmasq(ctx context.Context, core int, dir string) (*Process, error) {
 	return p, awaitUDP(p, 69)
 }
 
+// Atftpd starts atftpd as a TFTP server for the files in dir: it is the one peer that
+// has windowsize.
+func Atftpd(ctx context.Context, core int, dir string, port int) (*Process, error) {
+	p, err := Start(ctx, core, "/usr/sbin/atftpd", "--daemon", "--no-fork", "--bind-address", "127.0.0.1", "--port", strconv.Itoa(port),
+		"--user", "root.root", "--verbose=0", "--logfile", filepath.Join(dir, "log"), dir)
+	if err != nil {
+		return nil, err
+	}
+	return p, awaitUDP(p, port)
+}
+
+//go:embed nginx.conf
+var nginxConfig string
+
+// Nginx starts one worker for the files in dir on port (HTTP) and port+1 (HTTPS with
+// the given certificate).
+func Nginx(ctx context.Context, core int, dir string, port int, cert, key string) (*Process, error) {
+	cfg := strings.NewReplacer("@DIR@", dir, "@HTTP@", strconv.Itoa(port), "@HTTPS@", strconv.Itoa(port+1), "@CERT@", cert, "@KEY@", key).Replace(nginxConfig)
+	name := filepath.Join(dir, "nginx.conf")
+	if err := os.WriteFile(name, []byte(cfg), 0o600); err != nil {
+		return nil, err
+	}
+	p, err := Start(ctx, core, "/usr/sbin/nginx", "-e", filepath.Join(dir, "error.log"), "-c", name)
+	if err != nil {
+		return nil, err
+	}
+	return p, AwaitTCP(p, fmt.Sprintf("127.0.0.1:%d", port))
+}
+
 // AwaitTCP waits until addr accepts connections.
 func AwaitTCP(p *Process, addr string) error {
 	return await(p, func() bool {

@@ -183,3 +183,7 @@ func list(cell string) []string {
 	}
 	return strings.Split(cell, "|")
 }
+
+// ModelKey is the form in which two spellings of a model of vendor are the same:
+// letters and digits in upper case, "VVX450", "SPIP650", "T46S".
+func ModelKey(vendor, name string) string { return modelKey(CanonicalVendor(vendor), name) }

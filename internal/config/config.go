@@ -36,6 +36,7 @@ type Config struct {
 	SIP       SIP       `yaml:"sip"`
 	Provision Provision `yaml:"provision"`
 	Uploads   Uploads   `yaml:"uploads"`
+	Firmware  Firmware  `yaml:"firmware"`
 	Log       Log       `yaml:"log"`
 }
 
@@ -65,6 +66,9 @@ type HTTPS struct {
 	Cert     string `yaml:"cert"`      // PEM file; empty: made by our own CA
 	Key      string `yaml:"key"`       // PEM file that belongs to Cert
 	ClientCA string `yaml:"client_ca"` // PEM bundle of the phones' factory CAs
+	// LegacyListen is a further listener for phones of before 2012: TLS 1.0 and 1.1,
+	// ciphers without forward secrecy, an RSA certificate.
+	LegacyListen string `yaml:"legacy_listen"`
 }
 
 // TFTP is the TFTP listener of the phones.
@@ -120,14 +124,17 @@ type SIP struct {
 
 // Provision is what phones are given and under which conditions.
 type Provision struct {
-	Enroll        string       `yaml:"enroll"`  // pending, auto, closed
-	Secrets       string       `yaml:"secrets"` // mac, lan, token, mtls
-	Below         string       `yaml:"below"`   // deny, strip
-	ClaimCodes    bool         `yaml:"claim_codes"`
-	ProbeBudget   int          `yaml:"probe_budget"` // per source and ten minutes
-	Decoys        []string     `yaml:"decoys"`       // MAC addresses
-	LAN           []string     `yaml:"lan"`          // CIDR
-	URL           string       `yaml:"url"`          // empty: http://advertise:port/
+	Enroll      string   `yaml:"enroll"`  // pending, auto, closed
+	Secrets     string   `yaml:"secrets"` // mac, lan, token, mtls
+	Below       string   `yaml:"below"`   // deny, strip
+	ClaimCodes  bool     `yaml:"claim_codes"`
+	ProbeBudget int      `yaml:"probe_budget"` // per source and ten minutes
+	Decoys      []string `yaml:"decoys"`       // MAC addresses
+	// HTTPAuth is how phones are asked who they are when they fetch files of their own
+	// over HTTP and HTTPS: off, basic, digest.
+	HTTPAuth      string       `yaml:"http_auth"`
+	LAN           []string     `yaml:"lan"` // CIDR
+	URL           string       `yaml:"url"` // empty: http://advertise:port/
 	TimeZone      string       `yaml:"timezone"`
 	NTP           string       `yaml:"ntp"`
 	AdminPassword phone.Secret `yaml:"admin_password"` // of the phones' menus; empty: made on first start
@@ -140,6 +147,11 @@ type Uploads struct {
 	PhoneKB int      `yaml:"phone_kb"` // of all files of a phone, in KiB
 	TotalMB int      `yaml:"total_mb"` // of all phones, in MiB
 	Keep    Duration `yaml:"keep"`     // after the phone wrote or read the file last
+}
+
+// Firmware is how images are given to phones.
+type Firmware struct {
+	Downloads int `yaml:"downloads"` // at a time
 }
 
 // Log is the log on standard error.
@@ -155,7 +167,7 @@ func Default() Config {
 		ForgetAfter: Duration(30 * 24 * time.Hour),
 		Admin:       Admin{Listen: "127.0.0.1:8080"},
 		HTTP:        HTTP{Listen: ":8081"},
-		HTTPS:       HTTPS{Listen: ":8443"},
+		HTTPS:       HTTPS{Listen: ":8443", LegacyListen: Off},
 		TFTP:        TFTP{Blksize: 1468},
 		DHCP:        DHCP{Mode: Off, ListenPort: 67, DNS: []string{}, LeaseTime: Duration(12 * time.Hour), PhonesOnly: true},
 		SIP: SIP{
@@ -165,14 +177,15 @@ func Default() Config {
 			MinExpires: 60, MaxExpires: 7200, DefaultExpires: 3600, MaxContacts: 10, DeclineEndsCall: true,
 		},
 		Provision: Provision{
-			Enroll: "pending", Secrets: "lan", Below: "deny", ProbeBudget: 300, Decoys: []string{},
+			Enroll: "pending", Secrets: "lan", HTTPAuth: Off, Below: "deny", ProbeBudget: 300, Decoys: []string{},
 			LAN: []string{
 				"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "127.0.0.0/8",
 				"::1/128", "fc00::/7", "fe80::/10",
 			},
 			TimeZone: "UTC", NTP: "pool.ntp.org",
 		},
-		Uploads: Uploads{FileKB: 1024, PhoneKB: 4096, TotalMB: 1024, Keep: Duration(30 * 24 * time.Hour)},
-		Log:     Log{Level: "info", Format: "text"},
+		Uploads:  Uploads{FileKB: 1024, PhoneKB: 4096, TotalMB: 1024, Keep: Duration(30 * 24 * time.Hour)},
+		Firmware: Firmware{Downloads: 64},
+		Log:      Log{Level: "info", Format: "text"},
 	}
 }

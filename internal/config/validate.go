@@ -60,7 +60,7 @@ func (c Config) Validate() error {
 // listeners maps the path of each listener to its value.
 func (c Config) listeners() map[string]string {
 	l := map[string]string{
-		"admin.listen": c.Admin.Listen, "http.listen": c.HTTP.Listen, "https.listen": c.HTTPS.Listen,
+		"admin.listen": c.Admin.Listen, "http.listen": c.HTTP.Listen, "https.listen": c.HTTPS.Listen, "https.legacy_listen": c.HTTPS.LegacyListen,
 		"sip.udp": c.SIP.UDP, "sip.tcp": c.SIP.TCP, "sip.tls": c.SIP.TLS, "sip.ws": c.SIP.WS, "sip.wss": c.SIP.WSS,
 	}
 	if c.TFTP.Listen != "" {
@@ -184,6 +184,9 @@ func (c Config) validateProvision() []error {
 	if err := oneOf(p.Below, "deny", "strip"); err != nil {
 		bad("provision.below", err.Error())
 	}
+	if err := oneOf(p.HTTPAuth, Off, "basic", "digest"); err != nil {
+		bad("provision.http_auth", err.Error())
+	}
 	for i, cidr := range p.LAN {
 		if _, err := netip.ParsePrefix(cidr); err != nil {
 			bad(fmt.Sprintf("provision.lan[%d]", i), fmt.Sprintf("%q is not a network such as 192.168.0.0/16", cidr))
@@ -212,6 +215,9 @@ func (c Config) validateUploads() []error {
 		if limit.n < 1 || limit.n > 1<<24 {
 			errs = append(errs, fmt.Errorf("%s: must be 1 to %d", limit.path, 1<<24))
 		}
+	}
+	if c.Firmware.Downloads < 1 || c.Firmware.Downloads > 10000 {
+		errs = append(errs, errors.New("firmware.downloads: must be 1 to 10000"))
 	}
 	if c.Uploads.Keep < Duration(time.Hour) {
 		errs = append(errs, errors.New("uploads.keep: must be at least 1h"))

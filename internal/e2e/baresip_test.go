@@ -171,6 +171,13 @@ func (b *baresip) saw(event string) bool {
 	return false
 }
 
+// forget forgets the events so far.
+func (b *baresip) forget() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.events = nil
+}
+
 func (b *baresip) await(event string) {
 	b.t.Helper()
 	eventually(b.t, 15*time.Second, b.name+": "+event, func() bool { return b.saw(event) })

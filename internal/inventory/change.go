@@ -19,13 +19,14 @@ const (
 	ChangeExtension  ChangeKind = "extension"
 	ChangeKey        ChangeKind = "key"
 	ChangeEnrollment ChangeKind = "enrollment"
+	ChangeFirmware   ChangeKind = "firmware" // an image or a target; with a MAC the state of one phone
 	ChangeTemplate   ChangeKind = "template"
 )
 
 // Change is one committed change of the inventory.
 type Change struct {
 	Kind    ChangeKind
-	ID      string    // id of the device or key, number of the extension, name of the template
+	ID      string    // id of the device, key or image, number of the extension, name of the template
 	MAC     phone.MAC `json:",omitzero"` // of a device
 	Deleted bool
 }
@@ -97,6 +98,7 @@ func (s *Store) apply(e effect) {
 		s.extensions.drop(e.ID)
 	case ChangeKey:
 		s.keys.clear()
+	case ChangeFirmware: // nothing of it is in the caches
 	case ChangeEnrollment:
 		s.windows.clear()
 	case ChangeTemplate: // nothing of it is kept here

@@ -8,21 +8,15 @@ import (
 	"pbx.dev/dialtone/internal/phone"
 )
 
-// RowError says what is wrong with one row of an import.
-type RowError struct {
-	Row int // from 0
-	Err error
-}
-
 // CreateExtensions is CreateExtension for many, all or nothing: with any bad row
 // nothing is stored and all bad rows are returned. dryRun stores nothing either
 // way. What is returned is in the order of rows.
-func (s *Store) CreateExtensions(ctx context.Context, rows []phone.Extension, dryRun bool) ([]phone.Extension, []RowError, error) {
+func (s *Store) CreateExtensions(ctx context.Context, rows []phone.Extension, dryRun bool) ([]phone.Extension, []phone.RowError, error) {
 	return importer[phone.Extension]{s, (*unit).createExtension}.run(ctx, rows, dryRun)
 }
 
 // CreateDevices is CreateDevice for many; see CreateExtensions.
-func (s *Store) CreateDevices(ctx context.Context, rows []phone.Device, dryRun bool) ([]phone.Device, []RowError, error) {
+func (s *Store) CreateDevices(ctx context.Context, rows []phone.Device, dryRun bool) ([]phone.Device, []phone.RowError, error) {
 	return importer[phone.Device]{s, (*unit).createDevice}.run(ctx, rows, dryRun)
 }
 
@@ -34,10 +28,10 @@ type importer[T any] struct {
 	create func(*unit, T) (T, error)
 }
 
-func (im importer[T]) run(ctx context.Context, rows []T, dryRun bool) ([]T, []RowError, error) {
+func (im importer[T]) run(ctx context.Context, rows []T, dryRun bool) ([]T, []phone.RowError, error) {
 	var (
 		made []T
-		bad  []RowError
+		bad  []phone.RowError
 	)
 	err := im.s.write(ctx, func(u *unit) error {
 		made, bad = make([]T, 0, len(rows)), nil // the transaction may be run again
@@ -47,7 +41,7 @@ func (im importer[T]) run(ctx context.Context, rows []T, dryRun bool) ([]T, []Ro
 			case err == nil:
 				made = append(made, out)
 			case errors.Is(err, phone.ErrInvalid) || errors.Is(err, phone.ErrConflict):
-				bad = append(bad, RowError{Row: i, Err: err})
+				bad = append(bad, phone.RowError{Row: i, Err: err})
 			default:
 				return fmt.Errorf("import row %d: %w", i+1, err)
 			}

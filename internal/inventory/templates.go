@@ -20,19 +20,9 @@ const (
 	maxNote         = 500 // characters
 )
 
-// TemplateDraft is a revision that is not stored yet.
-type TemplateDraft struct {
-	phone.TemplateContent
-	Base string // text of the built-in template it was made from
-	Note string
-	By   string // id of the API key
-	// Activate makes it what phones get, in the same transaction.
-	Activate bool
-}
-
 // CreateTemplate stores a template with its first revision. A name that is taken
 // is phone.ErrConflict; what the text holds is not checked here.
-func (s *Store) CreateTemplate(ctx context.Context, t phone.Template, d TemplateDraft) (phone.Template, phone.TemplateRevision, error) {
+func (s *Store) CreateTemplate(ctx context.Context, t phone.Template, d phone.TemplateDraft) (phone.Template, phone.TemplateRevision, error) {
 	return s.storeTemplate(ctx, d, func(u *unit) (phone.Template, error) {
 		if err := validTemplate(t); err != nil {
 			return t, err
@@ -53,14 +43,14 @@ func (s *Store) CreateTemplate(ctx context.Context, t phone.Template, d Template
 // UpdateTemplate stores another revision of a template. A draft that says just what
 // the newest revision says adds none. A template that is not there is
 // phone.ErrNotFound.
-func (s *Store) UpdateTemplate(ctx context.Context, name string, d TemplateDraft) (phone.Template, phone.TemplateRevision, error) {
+func (s *Store) UpdateTemplate(ctx context.Context, name string, d phone.TemplateDraft) (phone.Template, phone.TemplateRevision, error) {
 	return s.storeTemplate(ctx, d, func(u *unit) (phone.Template, error) {
 		return engine.One(u, scanTemplate, templateColumns+`WHERE name = $1`+u.ForUpdate(), clip(name, maxText))
 	})
 }
 
 func (s *Store) storeTemplate(
-	ctx context.Context, d TemplateDraft, find func(*unit) (phone.Template, error),
+	ctx context.Context, d phone.TemplateDraft, find func(*unit) (phone.Template, error),
 ) (phone.Template, phone.TemplateRevision, error) {
 	var rev phone.TemplateRevision
 	if err := validDraft(d); err != nil {
@@ -85,7 +75,7 @@ func (s *Store) storeTemplate(
 }
 
 // addRevision stores d as the newest revision of t, unless it is that already.
-func (u *unit) addRevision(t *phone.Template, d TemplateDraft) (phone.TemplateRevision, error) {
+func (u *unit) addRevision(t *phone.Template, d phone.TemplateDraft) (phone.TemplateRevision, error) {
 	content, err := json.Marshal(d.TemplateContent)
 	if err != nil {
 		return phone.TemplateRevision{}, err
@@ -253,7 +243,7 @@ func validTemplate(t phone.Template) error {
 	return nil
 }
 
-func validDraft(d TemplateDraft) error {
+func validDraft(d phone.TemplateDraft) error {
 	if d.Text == "" {
 		return phone.Invalid("content", "is missing")
 	}

@@ -9,8 +9,8 @@ import (
 	"pbx.dev/dialtone/internal/phone"
 )
 
-func draft(text string) TemplateDraft {
-	return TemplateDraft{TemplateContent: phone.TemplateContent{Text: text, Models: []string{"T46S"}}, Base: "base", Note: "why", By: "key_1"}
+func draft(text string) phone.TemplateDraft {
+	return phone.TemplateDraft{TemplateContent: phone.TemplateContent{Text: text, Models: []string{"T46S"}}, Base: "base", Note: "why", By: "key_1"}
 }
 
 func TestTemplateRevisions(t *testing.T) {
@@ -75,17 +75,17 @@ func TestTemplatesThatCannotBe(t *testing.T) {
 	s := database{dir: t.TempDir()}.open(t)
 	good := phone.Template{Name: "a", Vendor: phone.Yealink, File: "phone"}
 	for name, c := range map[string]struct {
-		change func(*phone.Template, *TemplateDraft)
+		change func(*phone.Template, *phone.TemplateDraft)
 		field  string
 	}{
-		"no name":     {func(x *phone.Template, _ *TemplateDraft) { x.Name = "" }, "name"},
-		"a path":      {func(x *phone.Template, _ *TemplateDraft) { x.Name = "../x" }, "name"},
-		"no vendor":   {func(x *phone.Template, _ *TemplateDraft) { x.Vendor = "" }, "vendor"},
-		"no file":     {func(x *phone.Template, _ *TemplateDraft) { x.File = "" }, "file"},
-		"no text":     {func(_ *phone.Template, d *TemplateDraft) { d.Text = "" }, "content"},
-		"too long":    {func(_ *phone.Template, d *TemplateDraft) { d.Text = strings.Repeat("x", maxTemplateText+1) }, "content"},
-		"a NUL":       {func(_ *phone.Template, d *TemplateDraft) { d.Text = "a\x00b" }, "content"},
-		"a long note": {func(_ *phone.Template, d *TemplateDraft) { d.Note = strings.Repeat("x", maxNote+1) }, "note"},
+		"no name":     {func(x *phone.Template, _ *phone.TemplateDraft) { x.Name = "" }, "name"},
+		"a path":      {func(x *phone.Template, _ *phone.TemplateDraft) { x.Name = "../x" }, "name"},
+		"no vendor":   {func(x *phone.Template, _ *phone.TemplateDraft) { x.Vendor = "" }, "vendor"},
+		"no file":     {func(x *phone.Template, _ *phone.TemplateDraft) { x.File = "" }, "file"},
+		"no text":     {func(_ *phone.Template, d *phone.TemplateDraft) { d.Text = "" }, "content"},
+		"too long":    {func(_ *phone.Template, d *phone.TemplateDraft) { d.Text = strings.Repeat("x", maxTemplateText+1) }, "content"},
+		"a NUL":       {func(_ *phone.Template, d *phone.TemplateDraft) { d.Text = "a\x00b" }, "content"},
+		"a long note": {func(_ *phone.Template, d *phone.TemplateDraft) { d.Note = strings.Repeat("x", maxNote+1) }, "note"},
 	} {
 		x, d := good, draft("text")
 		c.change(&x, &d)

@@ -16,6 +16,10 @@ var (
 type FieldError struct {
 	Field  string // as the caller spelled it, e.g. "lines[0].extensionNumber"
 	Reason string // a plain sentence without a final period
+
+	// Line and Column are a place in a field that holds a text; 1 is the first, 0
+	// says that it is not about a place.
+	Line, Column int
 }
 
 // Error implements error.
@@ -26,3 +30,9 @@ func (e *FieldError) Unwrap() error { return ErrInvalid }
 
 // Invalid returns a FieldError.
 func Invalid(field, reason string) error { return &FieldError{Field: field, Reason: reason} }
+
+// RowError says what is wrong with one row of an import.
+type RowError struct {
+	Row int // from 0
+	Err error
+}

@@ -20,6 +20,7 @@ const (
 	EventNetwork    EventKind = "network"    // something about the network itself, of no phone
 	EventPnP        EventKind = "pnp"        // asked by multicast where its configuration is
 	EventNotify     EventKind = "notify"     // was told to fetch its configuration or to restart
+	EventFirmware   EventKind = "firmware"   // an image was offered in vain
 	EventScan       EventKind = "scan"       // a source asks for phones that nobody has
 	EventAdmin      EventKind = "admin"      // an administrator changed the device
 )

@@ -50,3 +50,12 @@ type TemplateVariable struct {
 	Choices []string `json:"choices,omitempty"` // of a choice
 	Help    string   `json:"help,omitempty"`    // one sentence for people
 }
+
+// TemplateDraft is a revision that is not stored yet.
+type TemplateDraft struct {
+	TemplateContent
+	Base     string // text of the built-in template it was made from
+	Note     string
+	By       string // id of the API key
+	Activate bool   // phones get it, from the same transaction on
+}

@@ -53,9 +53,13 @@ func (p *Phone) fetchHTTP(ctx context.Context, u *url.URL) ([]byte, string, erro
 		return nil, "", err
 	}
 	req.Header.Set("User-Agent", p.vendor.httpAgent(p.opts))
+	config := &tls.Config{RootCAs: p.opts.Trust, MinVersion: tls.VersionTLS12}
+	if p.opts.Certificate != nil {
+		config.Certificates = []tls.Certificate{*p.opts.Certificate}
+	}
 	transport := &http.Transport{
 		DisableKeepAlives: true, // as phones do
-		TLSClientConfig:   &tls.Config{RootCAs: p.opts.Trust, MinVersion: tls.VersionTLS12},
+		TLSClientConfig:   config,
 		DialContext:       p.dialer("tcp").DialContext,
 	}
 	client := http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {

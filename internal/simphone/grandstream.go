@@ -72,7 +72,7 @@ var gsAccounts = []gsAccount{
 func grandstreamAccounts(c params) []account {
 	var out []account
 	for i, p := range gsAccounts {
-		if c[p.active] != "1" {
+		if c[p.active] != "1" || c[p.server] == "" {
 			continue
 		}
 		a := account{

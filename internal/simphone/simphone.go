@@ -7,6 +7,7 @@ package simphone
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -31,6 +32,10 @@ type Options struct {
 	Resolve map[string]string
 	// Trust is what the phone trusts beside the system's CAs; nil adds nothing.
 	Trust *x509.CertPool
+	// Certificate is the phone's factory certificate; nil: it has none.
+	Certificate *tls.Certificate
+	// Poll is how soon a phone without an account asks again; 0: as its files say.
+	Poll time.Duration
 	// RingFor is how long the phone rings before it answers; negative: never.
 	RingFor time.Duration
 	// Out gets one line per step.
@@ -55,6 +60,7 @@ type Phone struct {
 	base   *url.URL
 	out    sync.Mutex
 	resync chan string // reasons to fetch the configuration again
+	again  time.Duration
 	calls  callTable
 }
 
@@ -96,6 +102,12 @@ func (p *Phone) Run(ctx context.Context) error {
 		})
 		if err != nil {
 			return err
+		}
+		if len(accounts) == 0 {
+			if err := p.unclaimed(ctx); err != nil {
+				return nil // unplugged
+			}
+			continue
 		}
 		if p.opts.Booted != nil {
 			p.opts.Booted()

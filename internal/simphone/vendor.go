@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"pbx.dev/dialtone/internal/phone"
 )
@@ -18,6 +19,11 @@ type vendor struct {
 	sipAgent  func(o Options) string
 	boot      func(ctx context.Context, p *Phone) (params, error)
 	accounts  func(c params) []account
+	// server is the provisioning URL that the files fix whatever DHCP says; empty: none.
+	server func(c params) string
+	// unclaimed is what the phone shows and how soon it asks again, when nothing in
+	// the files registers.
+	unclaimed func(c params) (label string, again time.Duration)
 }
 
 // params are the configuration parameters that the phone read, by name.
@@ -44,7 +50,7 @@ var vendors = map[phone.Vendor]vendor{
 			return "FileTransport PolycomVVX-" + underscore(o.Model) + "-UA/6.4.1.2280 Type/Application"
 		},
 		sipAgent: func(o Options) string { return "PolycomVVX-" + underscore(o.Model) + "-UA/6.4.1.2280" },
-		boot:     bootPolycom, accounts: polycomAccounts,
+		boot:     bootPolycom, accounts: polycomAccounts, server: polycomServer, unclaimed: polycomUnclaimed,
 	},
 	phone.Yealink: {
 		model: "T46S",
@@ -52,13 +58,13 @@ var vendors = map[phone.Vendor]vendor{
 			return "Yealink SIP-" + o.Model + " 66.86.0.15 " + strings.ToLower(o.MAC.String())
 		},
 		sipAgent: func(o Options) string { return "Yealink SIP-" + o.Model + " 66.86.0.15" },
-		boot:     bootYealink, accounts: yealinkAccounts,
+		boot:     bootYealink, accounts: yealinkAccounts, server: yealinkServer, unclaimed: yealinkUnclaimed,
 	},
 	phone.Grandstream: {
 		model:     "GXP2135",
 		httpAgent: func(o Options) string { return "Grandstream Model HW " + o.Model + " SW 1.0.7.97 DevId " + o.MAC.Hex() },
 		sipAgent:  func(o Options) string { return "Grandstream " + o.Model + " 1.0.7.97" },
-		boot:      bootGrandstream, accounts: grandstreamAccounts,
+		boot:      bootGrandstream, accounts: grandstreamAccounts, server: grandstreamServer, unclaimed: grandstreamUnclaimed,
 	},
 }
 
@@ -70,9 +76,21 @@ func (p *Phone) boot(ctx context.Context) ([]account, error) {
 	if err != nil {
 		return nil, fmt.Errorf("provisioning: %w", err)
 	}
+	if moved, err := p.follow(config); moved || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		return p.boot(ctx)
+	}
 	accounts := p.vendor.accounts(config)
 	if len(accounts) == 0 {
-		return nil, errors.New("provisioning: the files hold no enabled account")
+		label, again := p.vendor.unclaimed(config)
+		if label == "" {
+			return nil, errors.New("provisioning: the files hold no enabled account")
+		}
+		p.again = again
+		p.step("display", "%s (asks again in %s)", label, again)
+		return nil, nil
 	}
 	for _, a := range accounts {
 		via := ""

@@ -95,7 +95,7 @@ func yealinkAccounts(c params) []account {
 	var out []account
 	for n := 1; n <= 16; n++ {
 		k := "account." + strconv.Itoa(n) + "."
-		if c[k+"enable"] != "1" {
+		if c[k+"enable"] != "1" || c[k+"sip_server.1.address"] == "" {
 			continue
 		}
 		a := account{

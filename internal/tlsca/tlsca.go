@@ -5,23 +5,12 @@
 package tlsca
 
 import (
-	"bytes"
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"errors"
 	"fmt"
-	"io/fs"
-	"math/big"
-	"net"
 	"os"
-	"path/filepath"
-	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -38,13 +27,32 @@ type Options struct {
 	Hosts    []string // names and addresses the own server certificate is for
 	CertFile string   // given certificate; Dir is then not used
 	KeyFile  string
-	Now      func() time.Time // nil: time.Now
+	// ClientCAFile is the PEM bundle of who issues phones' certificates; empty: phones
+	// are not asked for one.
+	ClientCAFile string
+	// TicketKey is what the keys of session tickets are derived from, the same on all
+	// nodes; nil: the library's own keys, which end with the process.
+	TicketKey []byte
+	Now       func() time.Time // nil: time.Now
 }
 
-// Keeper holds the current certificate.
+// Keeper holds the current certificates. Its own come in two kinds: P-256, and RSA
+// for phones that know nothing else, made when the first of those comes.
 type Keeper struct {
 	opts    Options
-	current atomic.Pointer[tls.Certificate]
+	current atomic.Pointer[material]
+	modern  atomic.Pointer[phoneConfig]
+	legacy  atomic.Pointer[phoneConfig]
+
+	mu  sync.Mutex // one RSA key is made at a time
+	rsa atomic.Pointer[tls.Certificate]
+}
+
+// material is what was read at one time.
+type material struct {
+	cert      tls.Certificate
+	clientCAs *x509.CertPool // nil: phones are not asked
+	clientSum [32]byte       // of the bundle
 }
 
 // Open loads the certificate, making CA and certificate where there are none.
@@ -56,167 +64,91 @@ func Open(o Options) (*Keeper, error) {
 	return k, k.Reload()
 }
 
-// Reload reads the files again, and renews the own certificate when it is near
-// its end or lacks one of the hosts. On an error the old certificate stays.
+// Reload reads the files again, and renews the own certificates when they are near
+// their end or lack one of the hosts. On an error all that was read before stays.
 func (k *Keeper) Reload() error {
-	var cert tls.Certificate
+	var m material
 	var err error
 	if k.opts.CertFile != "" {
-		cert, err = tls.LoadX509KeyPair(k.opts.CertFile, k.opts.KeyFile)
+		m.cert, err = tls.LoadX509KeyPair(k.opts.CertFile, k.opts.KeyFile)
 	} else {
-		cert, err = k.own()
+		m.cert, err = k.own(ecdsaKind)
 	}
 	if err != nil {
 		return fmt.Errorf("load server certificate: %w", err)
 	}
-	k.current.Store(&cert)
+	if err := k.readClientCAs(&m); err != nil {
+		return err
+	}
+	if k.rsa.Load() != nil {
+		if err := k.makeRSA(true); err != nil {
+			return err
+		}
+	}
+	k.current.Store(&m)
+	return nil
+}
+
+func (k *Keeper) readClientCAs(m *material) error {
+	if k.opts.ClientCAFile == "" {
+		return nil
+	}
+	text, err := os.ReadFile(k.opts.ClientCAFile)
+	if err != nil {
+		return fmt.Errorf("https.client_ca: %w", err)
+	}
+	m.clientCAs, m.clientSum = x509.NewCertPool(), sha256.Sum256(text)
+	if !m.clientCAs.AppendCertsFromPEM(text) {
+		return fmt.Errorf("https.client_ca: %s holds no certificate", k.opts.ClientCAFile)
+	}
 	return nil
 }
 
 // Config returns a server configuration that always presents the current
-// certificate. TLS 1.2 is the least; session tickets stay on, since a full
-// handshake costs four times a resumed one.
+// certificate: the P-256 one, and the RSA one to clients that cannot use it. TLS 1.2
+// is the least; session tickets stay on, since a full handshake costs four times a
+// resumed one.
 func (k *Keeper) Config() *tls.Config {
-	return &tls.Config{
-		MinVersion:     tls.VersionTLS12,
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return k.current.Load(), nil },
-	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: k.choose}
 }
 
-func (k *Keeper) own() (tls.Certificate, error) {
-	if err := os.MkdirAll(k.opts.Dir, 0o700); err != nil {
-		return tls.Certificate{}, err
-	}
-	ca, caKey, err := k.authority()
-	if err != nil {
-		return tls.Certificate{}, err
-	}
-	certFile, keyFile := filepath.Join(k.opts.Dir, "server.pem"), filepath.Join(k.opts.Dir, "server.key")
-	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
-	if err == nil && k.usable(cert.Leaf, ca) {
+// choose picks the certificate for a client.
+func (k *Keeper) choose(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	cert := &k.current.Load().cert
+	if k.opts.CertFile != "" || hello.SupportsCertificate(cert) == nil {
 		return cert, nil
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return tls.Certificate{}, err
-	}
-	if err := k.issue(ca, caKey, certFile, keyFile); err != nil {
-		return tls.Certificate{}, err
-	}
-	return tls.LoadX509KeyPair(certFile, keyFile)
-}
-
-// usable reports whether leaf is ours, not about to end, and for all hosts.
-func (k *Keeper) usable(leaf, ca *x509.Certificate) bool {
-	if leaf.CheckSignatureFrom(ca) != nil || k.opts.Now().Add(renewAhead).After(leaf.NotAfter) {
-		return false
-	}
-	return !slices.ContainsFunc(k.opts.Hosts, func(h string) bool { return leaf.VerifyHostname(h) != nil })
-}
-
-// authority loads the CA or makes it.
-func (k *Keeper) authority() (*x509.Certificate, crypto.Signer, error) {
-	certFile, keyFile := filepath.Join(k.opts.Dir, "ca.pem"), filepath.Join(k.opts.Dir, "ca.key")
-	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := k.makeAuthority(certFile, keyFile); err != nil {
-			return nil, nil, err
-		}
-		pair, err = tls.LoadX509KeyPair(certFile, keyFile)
-	}
-	if err != nil {
-		return nil, nil, fmt.Errorf("certificate authority: %w", err)
-	}
-	signer, ok := pair.PrivateKey.(crypto.Signer)
-	if !ok {
-		return nil, nil, errors.New("certificate authority: the key cannot sign")
-	}
-	return pair.Leaf, signer, nil
-}
-
-func (k *Keeper) makeAuthority(certFile, keyFile string) error {
-	tmpl, err := k.template("dialtone CA", caLife)
-	if err != nil {
-		return err
-	}
-	tmpl.IsCA, tmpl.BasicConstraintsValid, tmpl.MaxPathLenZero = true, true, true
-	tmpl.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return err
-	}
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
-	if err != nil {
-		return err
-	}
-	return writePair(certFile, keyFile, key, der)
-}
-
-func (k *Keeper) issue(ca *x509.Certificate, caKey crypto.Signer, certFile, keyFile string) error {
-	tmpl, err := k.template(k.opts.Hosts[0], serverLife)
-	if err != nil {
-		return err
-	}
-	tmpl.KeyUsage = x509.KeyUsageDigitalSignature
-	tmpl.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
-	for _, h := range k.opts.Hosts {
-		if ip := net.ParseIP(h); ip != nil {
-			tmpl.IPAddresses = append(tmpl.IPAddresses, ip)
-		} else {
-			tmpl.DNSNames = append(tmpl.DNSNames, h)
+	if k.rsa.Load() == nil {
+		if err := k.makeRSA(false); err != nil {
+			return nil, err
 		}
 	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return err
+	if old := k.rsa.Load(); hello.SupportsCertificate(old) == nil {
+		return old, nil
 	}
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, ca, key.Public(), caKey)
-	if err != nil {
-		return err
-	}
-	return writePair(certFile, keyFile, key, der, ca.Raw)
+	return cert, nil // the handshake fails, and says why
 }
 
-func (k *Keeper) template(name string, life time.Duration) (*x509.Certificate, error) {
-	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
-	if err != nil {
-		return nil, err
+// RSA makes the RSA certificate now, so that its CA can be put into phones before
+// they come. It does nothing where certificates are given.
+func (k *Keeper) RSA() error {
+	if k.opts.CertFile != "" {
+		return nil
 	}
-	now := k.opts.Now()
-	return &x509.Certificate{
-		SerialNumber: serial,
-		Subject:      pkix.Name{CommonName: name, Organization: []string{"dialtone"}},
-		NotBefore:    now.Add(-24 * time.Hour), // phones boot with a wrong clock
-		NotAfter:     now.Add(life),
-	}, nil
+	return k.makeRSA(false)
 }
 
-// writePair writes the key first: a certificate without its key would look
-// complete to nobody, a key without a certificate is made again.
-func writePair(certFile, keyFile string, key *ecdsa.PrivateKey, chain ...[]byte) error {
-	der, err := x509.MarshalPKCS8PrivateKey(key)
+// makeRSA loads the RSA certificate or makes it; with again also when there is one.
+func (k *Keeper) makeRSA(again bool) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.rsa.Load() != nil && !again {
+		return nil
+	}
+	cert, err := k.own(rsaKind)
 	if err != nil {
-		return err
+		return fmt.Errorf("load RSA certificate: %w", err)
 	}
-	if err := writeFile(keyFile, 0o600, &pem.Block{Type: "PRIVATE KEY", Bytes: der}); err != nil {
-		return err
-	}
-	blocks := make([]*pem.Block, 0, len(chain))
-	for _, c := range chain {
-		blocks = append(blocks, &pem.Block{Type: "CERTIFICATE", Bytes: c})
-	}
-	return writeFile(certFile, 0o644, blocks...)
-}
-
-func writeFile(name string, mode os.FileMode, blocks ...*pem.Block) error {
-	var text bytes.Buffer
-	for _, b := range blocks {
-		if err := pem.Encode(&text, b); err != nil {
-			return err
-		}
-	}
-	tmp := name + ".new"
-	if err := os.WriteFile(tmp, text.Bytes(), mode); err != nil {
-		return err
-	}
-	return os.Rename(tmp, name)
+	k.rsa.Store(&cert)
+	return nil
 }

@@ -70,7 +70,7 @@ func TestRenewal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first := k.current.Load().Leaf.SerialNumber.String()
+	first := k.current.Load().cert.Leaf.SerialNumber.String()
 	k.opts.Now = time.Now
 	if err := k.Reload(); err != nil {
 		t.Fatal(err)

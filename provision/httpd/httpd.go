@@ -1,7 +1,7 @@
 // Package httpd serves phones' files over HTTP and HTTPS. What a name means and who
 // may have it is the business of package provision; this package only carries the
 // bytes. It is a plain handler without a router: phones double slashes and follow no
-// redirects, so that it never sends one. It takes no uploads.
+// redirects, so that it never sends one.
 package httpd
 
 import (
@@ -35,6 +35,8 @@ type Options struct {
 	// ClientMAC reads the MAC address out of a verified client certificate; nil:
 	// certificates do not count.
 	ClientMAC func(*tls.ConnectionState) (phone.MAC, bool)
+	Uploads   provision.Uploads // nil: PUT and POST are 405
+	Auth      Auth              // whether phones are asked who they are
 
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
@@ -46,13 +48,13 @@ func Handler(o Options) http.Handler {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	h := &handler{opts: o, log: o.Logger, answers: prometheus.NewCounterVec(prometheus.CounterOpts{
+	h := &handler{opts: o, log: o.Logger, guard: newGuard(o.Auth), answers: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "dialtone_phone_http_answers_total", Help: "Answers to phones, by status code.",
 	}, []string{"code"}), panics: prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "dialtone_phone_http_panics_total", Help: "Requests that ended in a panic.",
 	})}
 	if o.Registerer != nil {
-		o.Registerer.MustRegister(h.answers, h.panics)
+		o.Registerer.MustRegister(h.answers, h.panics, h.guard.results)
 	}
 	return h
 }
@@ -60,6 +62,7 @@ func Handler(o Options) http.Handler {
 type handler struct {
 	opts    Options
 	log     *slog.Logger
+	guard   *guard
 	answers *prometheus.CounterVec
 	panics  prometheus.Counter
 }
@@ -81,17 +84,35 @@ func (h *handler) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		h.answers.WithLabelValues(strconv.Itoa(w.status)).Inc()
 	}()
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		w.Header().Set("Connection", "close") // what the phone still sends is not read
-		refuse(w, http.StatusMethodNotAllowed)
+	upload := h.opts.Uploads != nil && (r.Method == http.MethodPut || r.Method == http.MethodPost)
+	if r.Method != http.MethodGet && r.Method != http.MethodHead && !upload {
+		h.notAllowed(w)
 		return
 	}
-	h.serve(w, r)
+	req := h.request(r)
+	var ok bool
+	if req.AuthMAC, ok = h.guard.check(w, r, req.ClientMAC); !ok {
+		return
+	}
+	if upload {
+		h.store(w, r, req)
+	} else {
+		h.serve(w, r, req)
+	}
 }
 
-func (h *handler) serve(w *counter, r *http.Request) {
-	f, err := h.opts.Files.Get(r.Context(), h.request(r))
+func (h *handler) notAllowed(w *counter) {
+	allow := "GET, HEAD"
+	if h.opts.Uploads != nil {
+		allow += ", PUT, POST"
+	}
+	w.Header().Set("Allow", allow)
+	w.Header().Set("Connection", "close") // what the phone still sends is not read
+	refuse(w, http.StatusMethodNotAllowed)
+}
+
+func (h *handler) serve(w *counter, r *http.Request, req provision.Request) {
+	f, err := h.opts.Files.Get(r.Context(), req)
 	if err != nil {
 		h.fail(w, r, err)
 		f.Done(w.status, 0, nil)
@@ -119,17 +140,14 @@ func (h *handler) serve(w *counter, r *http.Request) {
 
 func (h *handler) request(r *http.Request) provision.Request {
 	req := provision.Request{
-		Path: r.URL.Path, Proto: "http", Method: r.Method, UserAgent: r.UserAgent(),
+		Path: r.URL.Path, Proto: proto(r), Method: r.Method, UserAgent: r.UserAgent(),
 	}
 	if ap, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		req.Source = netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 	}
-	if r.TLS != nil {
-		req.Proto = "https"
-		if h.opts.ClientMAC != nil {
-			if mac, ok := h.opts.ClientMAC(r.TLS); ok {
-				req.ClientMAC = mac
-			}
+	if r.TLS != nil && h.opts.ClientMAC != nil {
+		if mac, ok := h.opts.ClientMAC(r.TLS); ok {
+			req.ClientMAC = mac
 		}
 	}
 	return req
@@ -142,6 +160,11 @@ func (h *handler) fail(w *counter, r *http.Request, err error) {
 		refuse(w, http.StatusNotFound)
 	case errors.Is(err, phone.ErrInvalid):
 		refuse(w, http.StatusBadRequest)
+	case uploadStatus(err) != 0:
+		if errors.Is(err, phone.ErrBusy) {
+			w.Header().Set("Retry-After", "10")
+		}
+		refuse(w, uploadStatus(err))
 	case r.Context().Err() != nil:
 		refuse(w, http.StatusServiceUnavailable) // the phone has gone
 	default:

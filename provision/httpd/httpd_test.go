@@ -297,7 +297,7 @@ func (failing) Seek(int64, int) (int64, error) {
 func TestRequest(t *testing.T) {
 	t.Parallel()
 	mac := phone.MAC{1, 2, 3, 4, 5, 6}
-	h := &handler{opts: Options{ClientMAC: func(*tls.ConnectionState) (phone.MAC, bool) { return mac, true }}}
+	h := &handler{guard: newGuard(Auth{}), opts: Options{ClientMAC: func(*tls.ConnectionState) (phone.MAC, bool) { return mac, true }}}
 	r := httptest.NewRequestWithContext(t.Context(), "HEAD", "/a%20b.ld", nil)
 	r.RemoteAddr, r.TLS = "[::ffff:192.0.2.7]:5000", nil
 	r.Header.Set("User-Agent", "phone")
@@ -346,7 +346,7 @@ func TestLimit(t *testing.T) {
 	}
 	srv := NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { refuse(w, 404) }), nil)
 	served := make(chan error, 1)
-	go func() { served <- srv.Serve(Limit(l, 1)) }()
+	go func() { served <- srv.Serve(Limit(l, Limits{Total: 1})) }()
 	defer func() {
 		_ = srv.Close()
 		if err := <-served; !errors.Is(err, http.ErrServerClosed) {

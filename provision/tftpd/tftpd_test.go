@@ -197,8 +197,10 @@ func TestPanicInFile(t *testing.T) {
 		"f": func() (provision.File, error) { return provision.File{Body: panicking{}}, nil },
 		"g": text("fine"),
 	}})
+	if got, _ := sendAndHear(dial(t), addr); got != string(refuseOurs.packet()) {
+		t.Errorf("a panic is answered %q", got)
+	}
 	c := dial(t)
-	c.ask(addr, "\x00\x01f\x00octet\x00")
 	c.ask(addr, "\x00\x01g\x00octet\x00")
 	got, tid := c.answer()
 	if got != "\x00\x03\x00\x01fine" {

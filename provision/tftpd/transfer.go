@@ -123,8 +123,10 @@ func (s *Server) refusalOf(r *request, source netip.AddrPort, err error) *refusa
 		return refuseNotFound
 	case errors.Is(err, phone.ErrInvalid):
 		return refuseIllegal
-	case errors.Is(err, provision.ErrTooLarge):
+	case errors.Is(err, phone.ErrTooLarge), errors.Is(err, phone.ErrFull):
 		return refuseFull
+	case errors.Is(err, phone.ErrBusy):
+		return refuseBusy
 	}
 	s.log.Error("tftp: cannot give or take a file", "client", source, "path", provision.LogPath(r.name), "error", err)
 	return refuseOurs

@@ -36,14 +36,16 @@ func (s *store) Put(_ context.Context, r provision.Request, body io.Reader) erro
 	case r.Method != "WRQ" || r.Proto != "tftp" || !strings.HasSuffix(r.Path, ".log"):
 		return fmt.Errorf("put %s: %w", r.Path, phone.ErrNotFound)
 	case strings.HasPrefix(r.Path, "full"):
-		return provision.ErrTooLarge
+		return phone.ErrFull
+	case strings.HasPrefix(r.Path, "busy"):
+		return phone.ErrBusy
 	}
 	b, err := io.ReadAll(io.LimitReader(body, quota+1))
 	if err != nil {
 		return err
 	}
 	if len(b) > quota {
-		return provision.ErrTooLarge
+		return phone.ErrTooLarge
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,7 +118,7 @@ func TestUploadRefusals(t *testing.T) {
 	t.Parallel()
 	addr := start(t, Options{Files: getter{}, Uploads: &store{files: map[string]string{}}})
 	for name, want := range map[string]*refusal{
-		"nothing.cfg": refuseWrite, "full.log": refuseFull, "broken.log": refuseOurs, "panics.log": refuseOurs,
+		"nothing.cfg": refuseWrite, "full.log": refuseFull, "busy.log": refuseBusy, "broken.log": refuseOurs, "panics.log": refuseOurs,
 	} {
 		c := dial(t)
 		c.ask(addr, "\x00\x02"+name+"\x00octet\x00")

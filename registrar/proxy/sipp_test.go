@@ -94,6 +94,10 @@ func TestSipp(t *testing.T) {
 		{"two ring, one answers, the other is cancelled", "uac_talk", []string{"uas_answer", "uas_cancelled"}, "102"},
 		{"both busy", "uac_486", []string{"uas_busy", "uas_busy"}, "102"},
 		{"caller hangs up", "uac_hangup", []string{"uas_cancelled"}, "102"},
+		{"caller hangs up before anything rings", "uac_hangup_early", []string{"uas_late", "uas_late"}, "102"},
+		{"answer crosses the CANCEL and wins", "uac_cross", []string{"uas_cross"}, "102"},
+		{"both answer in the same moment, none is half open", "uac_talk", []string{"uas_at_once", "uas_at_once"}, "102"},
+		{"three answer in the same moment, none is half open", "uac_talk", []string{"uas_at_once", "uas_at_once", "uas_at_once"}, "102"},
 		{"unknown extension", "uac_404", nil, "999"},
 		{"nobody registered", "uac_480", nil, "102"},
 	}

@@ -1,0 +1,43 @@
+-- Images that phones fetch. What they hold lies in data_dir/firmware under its
+-- SHA-256. name_key is the name in lower case: phones ask in any case.
+CREATE TABLE firmware_images (
+    id          TEXT NOT NULL PRIMARY KEY,
+    vendor      TEXT NOT NULL,
+    models      TEXT NOT NULL, -- a JSON array of strings
+    hardware    TEXT NOT NULL, -- a JSON array of strings
+    version     TEXT NOT NULL,
+    requires    TEXT NOT NULL,
+    name        TEXT NOT NULL,
+    name_key    TEXT NOT NULL,
+    size        INTEGER NOT NULL,
+    sha256      TEXT NOT NULL UNIQUE,
+    uploaded_at INTEGER NOT NULL,
+    uploaded_by TEXT NOT NULL,
+    UNIQUE (vendor, name_key, version)
+) STRICT;
+
+-- Which image the phones of a model are to run; hardware '' is any revision.
+CREATE TABLE firmware_targets (
+    vendor          TEXT NOT NULL,
+    model_key       TEXT NOT NULL,
+    hardware        TEXT NOT NULL,
+    model           TEXT NOT NULL,
+    image_id        TEXT NOT NULL REFERENCES firmware_images (id),
+    fallback_id     TEXT REFERENCES firmware_images (id),
+    job_id          TEXT NOT NULL,
+    allow_downgrade INTEGER NOT NULL,
+    updated_at      INTEGER NOT NULL,
+    updated_by      TEXT NOT NULL,
+    PRIMARY KEY (vendor, model_key, hardware)
+) STRICT;
+
+-- What is known of the firmware of a phone. Image ids here may be of images that
+-- are gone.
+CREATE TABLE firmware_phones (
+    mac        TEXT NOT NULL PRIMARY KEY CHECK (length(mac) = 12),
+    admitted   TEXT NOT NULL,
+    fetched    TEXT NOT NULL,
+    version    TEXT NOT NULL,
+    fetches    TEXT NOT NULL, -- a JSON array of unix milliseconds
+    stopped_at INTEGER NOT NULL
+) STRICT;

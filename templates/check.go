@@ -1,0 +1,156 @@
+package templates
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"pbx.dev/dialtone/internal/phone"
+)
+
+// Report is what is worth knowing of a template that may be used.
+type Report struct {
+	Warnings []Warning
+	Bytes    int // of the largest sample
+}
+
+// ownFiles are the files that belong to one phone and hold its secrets; the others
+// are served to anybody.
+var ownFiles = []string{"polycom/master", "polycom/phone", "yealink/boot", "yealink/phone", "grandstream/phone"}
+
+// Check tries a variant before any phone gets it: it must parse, every action must
+// end in an escaper, it must render each of the samples within the limits, what it
+// renders must be well-formed, and no text may become a parameter. The error is an
+// *Error (where in the template), a *Output with the sample it is about, or a
+// phone.FieldError; all are phone.ErrInvalid.
+func Check(base *Set, v Variant) (Report, error) {
+	set, err := base.With(v)
+	if err != nil {
+		return Report{}, err
+	}
+	model := ""
+	if len(v.Models) > 0 {
+		model = v.Models[0]
+	}
+	c := checker{base: base, set: set, file: v.File, own: slices.Contains(ownFiles, v.File)}
+	for _, sample := range Samples(phone.Vendor(path.Dir(v.File)), model) {
+		if c.own == (sample.View.MAC == MAC{}) {
+			continue
+		}
+		sample.View.Vars = defaults(v.Variables)
+		if err := c.try(sample); err != nil {
+			return Report{}, err
+		}
+	}
+	return c.report, nil
+}
+
+func defaults(declared []phone.TemplateVariable) map[string]string {
+	out := map[string]string{}
+	for _, v := range declared {
+		out[v.Name] = v.Default
+	}
+	return out
+}
+
+type checker struct {
+	base, set *Set
+	file      string
+	own       bool
+	report    Report
+}
+
+// try renders one sample and reads the file as the phone would.
+func (c *checker) try(s Sample) error {
+	body, params, err := c.read(c.set, s.View)
+	if err != nil {
+		return about(s, err)
+	}
+	c.report.Bytes = max(c.report.Bytes, len(body))
+	if s.Twin != nil {
+		twin := *s.Twin
+		twin.Vars = s.View.Vars
+		_, plain, err := c.read(c.set, twin)
+		if err != nil {
+			return about(s, err)
+		}
+		return about(s, sameNames(plain, params))
+	}
+	_, usual, err := c.read(c.base, s.View)
+	if err != nil {
+		return about(s, err)
+	}
+	c.warn(Lint(c.file, params, usual)...)
+	c.warn(c.secrets(params)...)
+	return nil
+}
+
+func (c *checker) read(set *Set, v View) ([]byte, []Parameter, error) {
+	var b bytes.Buffer
+	if err := set.Render(&b, c.file, v); err != nil {
+		return nil, nil, err
+	}
+	params, err := Parameters(c.file, b.Bytes())
+	return b.Bytes(), params, err
+}
+
+// warn keeps each warning once, whichever sample it came from.
+func (c *checker) warn(list ...Warning) {
+	for _, w := range list {
+		if !slices.ContainsFunc(c.report.Warnings, func(x Warning) bool { return x.Code == w.Code && x.Parameter == w.Parameter }) {
+			c.report.Warnings = append(c.report.Warnings, w)
+		}
+	}
+	slices.SortStableFunc(c.report.Warnings, func(a, b Warning) int { return cmp.Or(a.Line-b.Line, strings.Compare(a.Parameter, b.Parameter)) })
+}
+
+// secrets warns of secrets in parameters that are not known to hold any: they would
+// show where passwords are masked.
+func (c *checker) secrets(params []Parameter) []Warning {
+	var out []Warning
+	for _, p := range params {
+		if strings.Contains(p.Value, sampleSecret) && !SecretParam(p.Name) {
+			out = append(out, Warning{Code: "secret", Parameter: p.Name, Line: p.Line, Reason: "gets a password and is not known to hold one"})
+		}
+	}
+	return out
+}
+
+// sameNames refuses a file whose parameters depend on what people write into names.
+func sameNames(plain, hostile []Parameter) error {
+	for i := range max(len(plain), len(hostile)) {
+		switch {
+		case i >= len(hostile):
+			return &Output{plain[i].Line, "a text that people write makes the parameter " + plain[i].Name + " disappear"}
+		case i >= len(plain) || plain[i].Name != hostile[i].Name:
+			return &Output{hostile[i].Line, fmt.Sprintf("a text that people write becomes the parameter %.40q", hostile[i].Name)}
+		}
+	}
+	return nil
+}
+
+// SampleError is what is wrong with the file of one sample.
+type SampleError struct {
+	Sample string
+	Err    error
+}
+
+// Error implements error.
+func (e *SampleError) Error() string {
+	return "for the sample phone \"" + e.Sample + "\": " + e.Err.Error()
+}
+
+// Unwrap returns the *Output or *Error.
+func (e *SampleError) Unwrap() error { return e.Err }
+
+func about(s Sample, err error) error {
+	var wrong *Error
+	if err == nil || errors.As(err, &wrong) {
+		return err // the place in the template says more than the sample
+	}
+	return &SampleError{s.Name, err}
+}
