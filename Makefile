@@ -8,7 +8,7 @@ FUZZTIME ?= 30s
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test deps unit race e2e lint fmt fuzz golden cover bench storm check clean
+.PHONY: help build run test deps unit race e2e lint fmt fuzz golden cover bench deb storm check clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z][a-z0-9]*:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,8 +51,11 @@ golden: ## rewrite the golden files; look at the diff before you commit it
 cover: ## print test coverage by package
 	$(GO) test -cover ./... | grep -v 'no test files'
 
-bench: build ## measure against the peers that are installed (Kamailio, dnsmasq)
+bench: build ## measure against the peers that are installed (Kamailio, dnsmasq, atftpd, nginx)
 	@scripts/bench.sh
+
+deb: build ## make a Debian package in bin/
+	@scripts/deb.sh
 
 storm: build ## plug in PHONES (10000) simulated phones at once: DHCP, files, REGISTER
 	@scripts/storm.sh $(or $(PHONES),10000)

@@ -159,12 +159,39 @@ func (s *server) deleteExtension(w http.ResponseWriter, r *http.Request) error {
 // rotateCredentials answers POST /v1/pbx/extensions/{number}/credentials. It has
 // no body; one that is sent is not read.
 func (s *server) rotateCredentials(w http.ResponseWriter, r *http.Request) error {
-	if err := noQuery(r); err != nil {
+	dropOld, err := flagOf(r, "dropOld")
+	if err != nil {
 		return err
 	}
-	e, err := s.Credentials.RotateCredentials(r.Context(), mux.Vars(r)["number"])
+	e, err := s.Credentials.RotateCredentials(r.Context(), mux.Vars(r)["number"], dropOld)
 	if err != nil {
 		return absent("extension", err)
 	}
 	return writeJSON(w, http.StatusOK, withPassword(e))
+}
+
+// rotateLines answers POST /v1/pbx/phones/{id}/credentials: every line gets a new
+// secret, which the phone learns when it fetches its configuration.
+func (s *server) rotateLines(w http.ResponseWriter, r *http.Request) error {
+	dropOld, err := flagOf(r, "dropOld")
+	if err != nil {
+		return err
+	}
+	id := mux.Vars(r)["id"]
+	d, err := s.Credentials.RotateDevice(r.Context(), id, dropOld)
+	if err != nil {
+		return absent("provisioned phone", err)
+	}
+	p, _ := s.Roster.Phone(id)
+	return writeJSON(w, http.StatusOK, deviceAnswer(withDevice(p, d), d, infoOf(r).key))
+}
+
+// flagOf reads the one parameter of a call that has no other.
+func flagOf(r *http.Request, name string) (bool, error) {
+	q, err := newQuery(r)
+	if err != nil {
+		return false, err
+	}
+	v := q.choice(name, "1", "0", "true", "false")
+	return v == "1" || v == "true", q.err()
 }

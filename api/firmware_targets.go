@@ -116,35 +116,10 @@ func (s *server) getTarget(w http.ResponseWriter, r *http.Request) error {
 }
 
 type targetInput struct {
-	FirmwareID     string `json:"firmwareId"`
-	Hardware       string `json:"hardware"`
-	AllowDowngrade bool   `json:"allowDowngrade"`
-}
-
-// putTarget answers PUT /v1/pbx/firmware/targets/{vendor}/{model}.
-func (s *server) putTarget(w http.ResponseWriter, r *http.Request) error {
-	if err := noQuery(r); err != nil {
-		return err
-	}
-	v, model, err := modelOfPath(r)
-	if err != nil {
-		return err
-	}
-	in, err := readNew[targetInput](w, r)
-	if err != nil {
-		return err
-	}
-	if err := s.checkTarget(v, model, in); err != nil {
-		return err
-	}
-	t, err := s.FirmwareTargets.PutTarget(r.Context(), phone.FirmwareTarget{
-		Vendor: v, Model: model, Key: catalog.ModelKey(string(v), model), Hardware: in.Hardware, ImageID: in.FirmwareID,
-		AllowDowngrade: in.AllowDowngrade, UpdatedBy: infoOf(r).key.Name,
-	})
-	if err != nil {
-		return err
-	}
-	return writeJSON(w, http.StatusOK, s.targetOf(t))
+	FirmwareID     string      `json:"firmwareId"`
+	Hardware       string      `json:"hardware"`
+	AllowDowngrade bool        `json:"allowDowngrade"`
+	Waves          *wavesInput `json:"waves"`
 }
 
 // checkTarget says what makes an image no target for a model.

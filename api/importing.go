@@ -157,14 +157,7 @@ func (s *server) importExtensions(w http.ResponseWriter, r *http.Request) error 
 	return s.imported(w, r, t, nil, bad, err)
 }
 
-func dryRunOf(r *http.Request) (bool, error) {
-	q, err := newQuery(r)
-	if err != nil {
-		return false, err
-	}
-	v := q.choice("dryRun", "1", "0", "true", "false")
-	return v == "1" || v == "true", q.err()
-}
+func dryRunOf(r *http.Request) (bool, error) { return flagOf(r, "dryRun") }
 
 // imported answers an import: errs were found here, bad by the store. A row that is
 // in both is told once.

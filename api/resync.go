@@ -12,6 +12,7 @@ import (
 
 	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/internal/roster"
+	"pbx.dev/dialtone/internal/upgrade"
 )
 
 // How long a phone may take from the NOTIFY to its registration, unless asked
@@ -136,8 +137,11 @@ func (in wavesInput) waves(kind string) (phone.Waves, error) {
 	bound("canary", in.Canary, maxJobPhones)
 	if w.Patience == 0 {
 		w.Patience = resyncPatience
-		if kind == "reboot" {
+		switch kind {
+		case "reboot":
 			w.Patience = rebootPatience
+		case upgrade.Kind:
+			w.Patience = firmwarePatience
 		}
 	}
 	return w, q.err()

@@ -58,6 +58,7 @@ func (s *server) routes() []route {
 		{"GET", base + "/phones/{id}", phonesRead, s.getPhone},
 		{"PATCH", base + "/phones/{id}", phonesWrite, s.patchPhone},
 		{"DELETE", base + "/phones/{id}", phonesWrite, s.deletePhone},
+		{"POST", base + "/phones/{id}/credentials", phonesWrite, s.rotateLines},
 		{"GET", base + "/phones/{id}/config", phonesRead, s.phoneConfig},
 		{"GET", base + "/phones/{id}/timeline", phonesRead, s.phoneTimeline},
 
@@ -81,6 +82,9 @@ func (s *server) routes() []route {
 		table = append(table, route{"POST", base + "/phones/{id}/replace", phonesWrite, s.replacePhone})
 	}
 	table = append(table, s.uploadRoutes()...)
+	if s.Layers != nil {
+		table = append(table, s.settingsRoutes()...)
+	}
 	table = append(table, s.firmwareRoutes()...)
 	if s.Templates != nil {
 		table = append(table, s.templateRoutes()...)

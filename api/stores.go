@@ -36,6 +36,16 @@ type Devices interface {
 	DeleteDevice(ctx context.Context, id string) error
 }
 
+// Layers are the settings that phones share. Errors as for Devices.
+type Layers interface {
+	Layers(ctx context.Context) (all []phone.Layer, revision int64, err error)
+	Layer(ctx context.Context, scope, name string) (phone.Layer, error)
+	// PutLayer and DeleteLayer give every phone of the layer its next revision; those
+	// of a model's layer are the ones that affects is true of.
+	PutLayer(ctx context.Context, l phone.Layer, affects phone.Affects) (phone.Layer, error)
+	DeleteLayer(ctx context.Context, scope, name string, affects phone.Affects) error
+}
+
 // Extensions are the dialable users. Errors as for Devices.
 type Extensions interface {
 	CreateExtension(ctx context.Context, e phone.Extension) (phone.Extension, error)
@@ -50,8 +60,11 @@ type Extensions interface {
 // Credentials makes new digest passwords.
 type Credentials interface {
 	// RotateCredentials gives the extension's own digest user a new password and
-	// returns it with that.
-	RotateCredentials(ctx context.Context, number string) (phone.Extension, error)
+	// returns it with that. The old one is good until the new one has been proved,
+	// or with dropOld no more.
+	RotateCredentials(ctx context.Context, number string, dropOld bool) (phone.Extension, error)
+	// RotateDevice does the same to all lines of a device.
+	RotateDevice(ctx context.Context, id string, dropOld bool) (phone.Device, error)
 }
 
 // Keys are the access keys of this API.

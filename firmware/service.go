@@ -28,6 +28,7 @@ type Targets interface {
 	PutFirmwareTarget(ctx context.Context, t phone.FirmwareTarget) (phone.FirmwareTarget, error)
 	FirmwareTargets(ctx context.Context) ([]phone.FirmwareTarget, error)
 	DeleteFirmwareTarget(ctx context.Context, v phone.Vendor, key, hardware string) error
+	EndFirmwareRollout(ctx context.Context, jobID string) error
 }
 
 // States is the database of how phones got on.
@@ -239,6 +240,14 @@ func (s *Service) DeleteTarget(ctx context.Context, v phone.Vendor, key, hardwar
 	return s.Reload(ctx)
 }
 
+// EndRollout opens a target whose rollout has reached every phone.
+func (s *Service) EndRollout(ctx context.Context, jobID string) error {
+	if err := s.o.Targets.EndFirmwareRollout(ctx, jobID); err != nil {
+		return err
+	}
+	return s.Reload(ctx)
+}
+
 // Admit lets a rollout reach a phone with an image.
 func (s *Service) Admit(ctx context.Context, mac phone.MAC, imageID string) error {
 	return s.update(ctx, mac, func(_ time.Time, f *phone.FirmwareState) { f.Admitted = imageID })
@@ -262,6 +271,10 @@ func (s *Service) update(ctx context.Context, mac phone.MAC, change func(now tim
 
 // State returns what is known of a phone; the zero state when nothing is.
 func (s *Service) State(mac phone.MAC) phone.FirmwareState { return s.state(mac) }
+
+// Offers reports whether any model has a target. Without one nothing need be found
+// out about a phone.
+func (s *Service) Offers() bool { return len(s.stock.Load().targets) > 0 }
 
 // Offer chooses the image for a phone.
 func (s *Service) Offer(p Phone) Offer { return s.stock.Load().offer(p, s.state(p.MAC)) }

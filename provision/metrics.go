@@ -14,6 +14,8 @@ type metrics struct {
 	cache   *prometheus.CounterVec
 	render  *prometheus.HistogramVec
 	scans   *prometheus.CounterVec
+
+	lastGood *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -24,6 +26,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		cache: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "dialtone_provision_cache_total", Help: "Rendered files looked up in the cache, by result.",
 		}, []string{"result"}),
+		lastGood: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "dialtone_provision_last_good_total", Help: "Files given that phones had before, by what is broken.",
+		}, []string{"broken"}),
 		scans: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "dialtone_provision_scans_total", Help: "Sources that asked for too much that is not theirs, by reason.",
 		}, []string{"reason"}),
@@ -33,7 +38,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}, []string{"vendor"}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.fetches, m.cache, m.render, m.scans)
+		reg.MustRegister(m.fetches, m.cache, m.render, m.scans, m.lastGood)
 	}
 	return m
 }

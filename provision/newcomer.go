@@ -57,5 +57,5 @@ func (s *Service) unclaimed(f *fetch, a Admission) (File, error) {
 		f.event.Detail = "nobody has claimed the phone: it shows its claim code"
 	}
 	f.vendor = a.vendor
-	return s.rendered(f, r, phone.Device{ID: "unclaimed " + a.Claim, MAC: f.target.MAC, Vendor: a.vendor, Name: a.Claim})
+	return s.rendered(f, r, phone.Device{ID: unclaimedID + a.Claim, MAC: f.target.MAC, Vendor: a.vendor, Name: a.Claim})
 }

@@ -18,13 +18,14 @@ import (
 	"golang.org/x/time/rate"
 
 	"pbx.dev/dialtone/internal/phone"
+	"pbx.dev/dialtone/internal/settings"
 	"pbx.dev/dialtone/templates"
 )
 
 // Inventory is what Service needs of the inventory.
 type Inventory interface {
 	// DeviceByMAC returns the device with its lines and effective settings, or
-	// phone.ErrNotFound.
+	// phone.ErrNotFound. What it returns is shared with others and not changed.
 	DeviceByMAC(ctx context.Context, mac phone.MAC) (phone.Device, error)
 }
 
@@ -98,13 +99,20 @@ type Options struct {
 
 	// AgentVendor finds the maker that a User-Agent names.
 	AgentVendor func(userAgent string) (phone.Vendor, bool)
-	// LeaseOf gives the address that this server has leased to a phone; nil: it is
-	// not the DHCP server here.
-	LeaseOf func(phone.MAC) (netip.Addr, bool)
+	// Against says what the DHCP leases of this server have against a phone asking
+	// from an address; empty: nothing. nil: there are none.
+	Against func(phone.MAC, netip.Addr) string
 	Tokens  Tokens // nil: no token is valid
 	// Credentials gives what a phone proves itself with over HTTP, which is written
 	// into its files; nil: phones are not asked.
 	Credentials func(phone.MAC) (user string, password phone.Secret)
+
+	// Layers gives the layers of settings below the phones' own, as they are now;
+	// nil: there are none.
+	Layers func() *settings.Stack
+	// Directory is what the phone books are made of; nil: they are empty. Whoever
+	// changes it calls DirectoryChanged.
+	Directory Directory
 
 	LAN     []netip.Prefix // sources that reach AssureLAN
 	Secrets Assurance      // least assurance for a phone's own files; empty: AssureLAN
@@ -122,6 +130,8 @@ type Options struct {
 	Decoys      []phone.MAC // addresses that only a scan asks for
 
 	CacheBytes int // rendered files kept; 0: 64 MB
+	// Kept is where the files that phones got last survive a restart; nil: nowhere.
+	Kept       Kept
 	Now        func() time.Time
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
@@ -144,6 +154,8 @@ type Service struct {
 	opts    Options
 	zones   *templates.Zones
 	cache   *cache
+	book    book
+	effects effects
 	facts   factsKeeper
 	metrics *metrics
 	log     *slog.Logger
@@ -185,6 +197,7 @@ func New(o Options) (*Service, error) {
 		log: o.Logger, refused: rate.NewLimiter(5, 20), now: o.Now,
 		strange: rate.NewLimiter(20, 200), probes: newProbes(o.ProbeBudget, o.Decoys),
 	}
+	s.effects.revision = o.Renderer.Revision
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -211,10 +224,17 @@ func (s *Service) Get(ctx context.Context, r Request) (File, error) {
 	f.about(t)
 	if uaMAC, ok := s.macOf(r.UserAgent); ok && t.MAC.IsZero() {
 		f.event.MAC = uaMAC // a hint, for the timeline only
+		if t.Kind == KindBook && t.Vendor == phone.Grandstream {
+			// The name of the phone book has no MAC; this is no better or worse than one.
+			t.MAC = uaMAC
+		}
 	}
 	c, err := s.claims(ctx, f, r, t)
-	if err != nil {
+	switch {
+	case errors.Is(err, errDenied), err != nil && t.MAC.IsZero():
 		return f.fail(err, tokenFailure(err))
+	case err != nil:
+		return s.withoutStore(f, r, t, c, err)
 	}
 	if f.usual = t.Kind == KindFirmware; f.usual {
 		return s.firmware(ctx, f, r, t, c)
@@ -231,7 +251,7 @@ func (s *Service) common(f *fetch, t Target) (File, error) {
 	if f.usual = !ok; f.usual {
 		return f.fail(phone.ErrNotFound, "no such file is kept")
 	}
-	return s.rendered(f, role, phone.Device{Vendor: t.Vendor})
+	return s.rendered(f, role, phone.Device{Vendor: t.Vendor, Model: commonModel(t)})
 }
 
 // own answers for a file of one phone. Whether the request comes with enough
@@ -271,6 +291,18 @@ func (s *Service) own(ctx context.Context, f *fetch, r Request, t Target, c clai
 	return s.given(f, r, d, t, level)
 }
 
+// withoutStore answers a request with a token that nobody can look up now: the file
+// that the phone had, if it had this token then.
+func (s *Service) withoutStore(f *fetch, r Request, t Target, c claims, cause error) (File, error) {
+	if why := s.contradiction(r, t, c); why != "" {
+		return f.fail(errDenied, why)
+	}
+	if c.certificate.IsZero() && AssureToken.rank() < s.opts.Secrets.rank() {
+		return f.fail(errDenied, s.shortfall(AssureToken, f.source))
+	}
+	return s.lastGood(f, t, cause)
+}
+
 // below answers a request that has not the assurance that secrets need.
 func (s *Service) below(f *fetch, t Target, why string) (File, error) {
 	if s.opts.Below == BelowStrip {
@@ -291,7 +323,7 @@ func (s *Service) device(ctx context.Context, f *fetch, t Target) (phone.Device,
 // given answers with a file of d, which the request may have.
 func (s *Service) given(f *fetch, r Request, d phone.Device, t Target, level Assurance) (File, error) {
 	role, ok := roleOf(d.Vendor, t)
-	if f.usual = !ok; f.usual {
+	if f.usual = !ok || role.isBook() && !s.hasBook(d); f.usual {
 		return s.ownUpload(f, r, d, t)
 	}
 	if level.rank() > AssureLAN.rank() {

@@ -2,6 +2,7 @@ package registrar
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 
@@ -104,6 +105,50 @@ func (b *bans) right(addr netip.Addr, user string, now time.Time) {
 	b.good.Take(b.good.Key(addr, user), 0.5, now)
 }
 
+// Wrong is a wrong password, as the nodes tell it each other.
+type Wrong struct {
+	Addr netip.Addr
+	User string
+	// Banned says what has used up its budget by it: "source and user", "source",
+	// "user" or nothing.
+	Banned string
+}
+
+// Count counts a wrong password that another node was given.
+func (s *Server) Count(w Wrong) { s.bans.wrong(w.Addr, w.User, s.opts.Now()) }
+
+// whole is how long a budget takes to be whole again, by scope.
+var whole = [3]time.Duration{
+	failureBurst / failureRate * time.Second, sourceBurst / sourceRate * time.Second, userBurst / userRate * time.Second,
+}
+
+// BanTime is how long a ban of that name can be felt.
+func BanTime(banned string) time.Duration {
+	if i := slices.Index(scopeNames[:], banned); i >= 0 {
+		return whole[i]
+	}
+	return 0
+}
+
+// Ban takes over a ban that began before the start or at another node, and of which
+// left remains.
+func (s *Server) Ban(w Wrong, left time.Duration) {
+	i, now := slices.Index(scopeNames[:], w.Banned), s.opts.Now()
+	if i < 0 || left <= 0 {
+		return
+	}
+	b := s.bans
+	spent := min(1, left.Seconds()/whole[i].Seconds())
+	switch scope(i) {
+	case ofPair:
+		b.pairs.Take(b.pairs.Key(w.Addr, w.User), spent*failureBurst, now)
+	case ofSource:
+		b.sources.Take(b.sources.Key(w.Addr, ""), spent*sourceBurst, now)
+	case ofUser:
+		b.users.Take(b.users.Key(netip.Addr{}, w.User), spent*userBurst, now)
+	}
+}
+
 // Attempt is a request whose password was checked.
 type Attempt struct {
 	Method, Transport, UserAgent string
@@ -140,7 +185,15 @@ func (s *Server) Admit(a Attempt) bool {
 		s.log.Warn("sip authentication failed", "source", addr.String(), "transport", a.Transport, "method", a.Method, "user", user)
 	}
 	s.opts.Recorder(e)
-	if used := s.bans.wrong(addr, user, now); used != nobody {
+	used := s.bans.wrong(addr, user, now)
+	if s.opts.Share != nil {
+		w := Wrong{Addr: addr, User: user}
+		if used != nobody {
+			w.Banned = scopeNames[used]
+		}
+		s.opts.Share(w)
+	}
+	if used != nobody {
 		// Not bounded by the limiter: the budget is.
 		s.log.Warn("sip source banned", "source", addr.String(), "transport", a.Transport, "method", a.Method,
 			"scope", scopeNames[used], "user", user)

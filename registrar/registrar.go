@@ -51,9 +51,20 @@ type Options struct {
 	// Bounds of the granted expiry; 0 is one minute, two hours and one hour.
 	MinExpires, MaxExpires, DefaultExpires time.Duration
 	MaxContacts                            int // per AOR; 0 is 10
+	// StrictUnregister: "Contact: *" of any user removes all contacts of the AOR (RFC
+	// 3261 section 10.2.2), not only those of the line's device.
+	StrictUnregister bool
 	// Unreachable reports whether a phone is known not to answer; its contact may
 	// then make room for another. nil knows of closed connections only.
 	Unreachable func(location.Binding) bool
+
+	// Proved is told of a digest user that has proved its new secret during a
+	// rotation; it must not block. nil is not told.
+	Proved func(user string)
+
+	// Share is told of every wrong password that was counted, for other nodes to Count.
+	// It must not wait; nil tells nobody.
+	Share func(Wrong)
 
 	// NonceKey is shared by the nodes that check each other's nonces, at least 16
 	// bytes; nil is a random one.
@@ -97,8 +108,8 @@ func New(opts Options) (*Server, error) {
 	s.flows = newFlowKeeper(s)
 	var err error
 	check := digest.Options{
-		Realm: opts.Realm, Key: opts.NonceKey, Lookup: opts.Directory.Credential,
-		Local: s.hosts.local, Now: opts.Now,
+		Realm: opts.Realm, Key: opts.NonceKey, Maker: maker(opts), Lookup: opts.Directory.Credential,
+		Local: s.hosts.local, Proved: opts.Proved, Now: opts.Now,
 	}
 	if directory, ok := opts.Directory.(cachedDirectory); ok {
 		check.Cached = directory.CachedCredential
@@ -119,6 +130,14 @@ func New(opts Options) (*Server, error) {
 		return nil, fmt.Errorf("new registrar: %w", err)
 	}
 	return s, nil
+}
+
+// maker names this run of this node in nonces; "" is a name by chance.
+func maker(o Options) string {
+	if o.Boot == "" {
+		return ""
+	}
+	return o.Node + " " + o.Boot
 }
 
 func (o *Options) complete() error {

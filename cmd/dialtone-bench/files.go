@@ -136,7 +136,12 @@ func (r *runner) httpConfigs(ctx context.Context, d *bench.Dialtone, static stri
 		{"8 KB, HTTP new", nil, 200},
 		{"304, HTTP new", nil, 304},
 		{"8 KB, HTTPS new", func() *tls.Config { return phone(nil) }, 200},
-		{"8 KB, HTTPS resumed", func() *tls.Config { return phone(tls.NewLRUClientSessionCache(64)) }, 200},
+		{"8 KB, TLS 1.3 resumed", func() *tls.Config { return phone(tls.NewLRUClientSessionCache(64)) }, 200},
+		{"8 KB, TLS 1.2 resumed", func() *tls.Config {
+			c := phone(tls.NewLRUClientSessionCache(64))
+			c.MaxVersion = tls.VersionTLS12 // what phones speak
+			return c
+		}, 200},
 	} {
 		load := bench.HTTPLoad{Files: names, Status: job.status, ETag: job.status == 304, Parallel: 32, Duration: r.duration}
 		run := func() (bench.Result, error) { return load.Run(ctx) }

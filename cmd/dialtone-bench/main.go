@@ -1,4 +1,4 @@
-// Command dialtone-bench measures dialtone beside Kamailio and dnsmasq, where they are
+// Command dialtone-bench measures dialtone beside its peers (Kamailio, dnsmasq, atftpd, nginx), where they are
 // installed, in one run: the server on one core, the load on another.
 package main
 
@@ -80,7 +80,7 @@ func (r *runner) run(ctx context.Context) error {
 		for _, job := range []struct {
 			name string
 			run  func(context.Context) error
-		}{{"memory", r.registerMemory}, {"redis", r.registerRedis}, {"files", r.files}, {"million", r.million}} {
+		}{{"memory", r.registerMemory}, {"redis", r.registerRedis}, {"files", r.files}, {"dhcp", r.dhcp}, {"million", r.million}} {
 			if !r.wanted(job.name) {
 				continue
 			}

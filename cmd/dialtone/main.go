@@ -31,7 +31,10 @@ func commands() []command {
 		{"example", "print the annotated default configuration", printExample},
 		{"version", "print the version", printVersion},
 		{"key", "create, list and revoke API keys", key},
+		{"backup", "put the data directory into one file", saveBackup},
+		{"restore", "make a data directory of such a file", restoreBackup},
 		{"doctor", "say what DHCP would tell a phone, and look for other servers", doctor},
+		{"firmware", "upload, list, delete and target firmware images", firmwareCommand},
 		{"phone", "be a phone: boot, register and answer calls", simulate},
 	}
 }

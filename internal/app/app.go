@@ -21,6 +21,7 @@ import (
 	"pbx.dev/dialtone/internal/config"
 	"pbx.dev/dialtone/internal/enroll"
 	"pbx.dev/dialtone/internal/inventory"
+	"pbx.dev/dialtone/internal/lastgood"
 	"pbx.dev/dialtone/internal/library"
 	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/internal/rollout"
@@ -28,6 +29,7 @@ import (
 	"pbx.dev/dialtone/internal/tlsca"
 	"pbx.dev/dialtone/internal/uploads"
 	"pbx.dev/dialtone/provision"
+	"pbx.dev/dialtone/provision/dhcp6d"
 	"pbx.dev/dialtone/provision/dhcpd"
 	"pbx.dev/dialtone/provision/pnp"
 	"pbx.dev/dialtone/provision/tftpd"
@@ -67,17 +69,19 @@ type App struct {
 	inventory *inventory.Store
 	location  location.Store
 	mirror    *location.Mirror
-	nodes     *location.Nodes             // nil: there is this one only
+	cluster   *cluster                    // nil: there is this node only
 	follow    func(context.Context) error // keeps the mirror, and the store when it is Redis
 	storeMode func() string               // "" or how the store of registrations works now
 	roster    *roster.Roster
 	relist    chan struct{} // capacity 1: the list has to be read again
 	certs     *tlsca.Keeper
 	files     *provision.Service
+	layers    layers
 	templates *templates.Live
 	library   *library.Service
 	desk      *enroll.Desk
 	adoptions chan adoption
+	lastGood  *lastgood.Store
 	uploads   *uploads.Store
 	firmware  *firmware.Service
 	restock   chan struct{}  // capacity 1: images and targets have to be read again
@@ -86,9 +90,11 @@ type App struct {
 	proxy     *proxy.Proxy
 	pinger    *proxy.Pinger // nil: phones are not asked
 	jobs      *rollout.Engine
+	rotated   chan string // digest users that have proved their new secret
 	tftp      *tftpd.Server
 	dhcp      *dhcpd.Server
 	pnp       *pnp.Server
+	dhcp6     *dhcp6d.Server
 	known     *knownPhones // nil: no discovery
 	admin     *http.Server
 	phones    []*http.Server // HTTP and HTTPS, in the order of sockets
@@ -110,7 +116,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	a := &App{cfg: o.Config, out: o.Out, log: o.Logger, reload: o.Reload, registry: newRegistry(o.Version), relist: make(chan struct{}, 1)}
+	a := &App{cfg: o.Config, out: o.Out, log: o.Logger, reload: o.Reload, registry: newRegistry(o.Version), relist: make(chan struct{}, 1), rotated: make(chan string, provedQueue)}
 	for _, step := range []struct {
 		name string
 		do   func(context.Context) error
@@ -124,12 +130,14 @@ func New(ctx context.Context, o Options) (*App, error) {
 		{"uploads", a.openUploads},
 		{"firmware", a.openFirmware},
 		{"enrollment", a.openDesk},
+		{"last good files", a.openLastGood},
 		{"phone files", a.openFiles},
 		{"templates", a.openLibrary},
 		{"registrar", a.openSIP},
 		{"jobs", a.openJobs},
 		{"known phones", a.openKnown},
 		{"dhcp", a.openDHCP},
+		{"dhcp6", a.openDHCP6},
 		{"pnp", a.openPnP},
 		{"api", a.openAPI},
 	} {
@@ -229,6 +237,11 @@ func (a *App) Run(ctx context.Context) error {
 	if a.dhcp != nil {
 		for _, addr := range a.dhcp.Addrs() {
 			extra = append(extra, row{name: "dhcp", network: "udp", addr: addr})
+		}
+	}
+	if a.dhcp6 != nil {
+		for _, addr := range a.dhcp6.Addrs() {
+			extra = append(extra, row{name: "dhcp6", network: "udp", addr: addr})
 		}
 	}
 	if a.pnp != nil {
@@ -333,9 +346,11 @@ func (a *App) services() map[string]func(context.Context) error {
 		"inventory to list":       a.rereadList,
 		"templates":               a.library.Run,
 		"jobs":                    a.jobs.Run,
+		"rotations":               a.endRotations,
 		"uploads":                 a.sweepUploads,
 		"firmware":                a.followFirmware,
 		"adopted phones":          a.tellAdopted,
+		"last good files":         a.lastGood.Run,
 		"admin":                   func(context.Context) error { return serveHTTP(a.admin, a.sockets.admin, false) },
 	}
 	if len(a.sockets.sip) > 0 {
@@ -347,8 +362,11 @@ func (a *App) services() map[string]func(context.Context) error {
 	if a.pinger != nil {
 		s["qualify"] = a.pinger.Run
 	}
-	if a.nodes != nil {
-		s["other nodes"] = a.nodes.Run
+	if a.sockets.node != nil {
+		s["link"] = a.serveLink
+	}
+	if a.cluster != nil {
+		s["other nodes"], s["bus of nodes"], s["bans"] = a.cluster.nodes.Run, a.cluster.bus.Run, a.cluster.keepBans
 	}
 	if a.sockets.http != nil {
 		s["http"] = func(context.Context) error { return serveHTTP(a.phones[plainHTTP], a.sockets.http, false) }
@@ -364,6 +382,9 @@ func (a *App) services() map[string]func(context.Context) error {
 	}
 	if a.dhcp != nil {
 		s["dhcp"] = a.dhcp.Serve
+	}
+	if a.dhcp6 != nil {
+		s["dhcp6"] = a.dhcp6.Serve
 	}
 	if a.pnp != nil {
 		s["pnp"] = a.pnp.Serve

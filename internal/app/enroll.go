@@ -4,12 +4,14 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"path/filepath"
 	"runtime/debug"
 	"time"
 
 	"pbx.dev/dialtone/api"
 	"pbx.dev/dialtone/internal/catalog"
 	"pbx.dev/dialtone/internal/enroll"
+	"pbx.dev/dialtone/internal/lastgood"
 	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/internal/useragent"
 	"pbx.dev/dialtone/provision"
@@ -28,6 +30,22 @@ func (a *App) openDesk(context.Context) error {
 		Codes: a.cfg.Provision.ClaimCodes, Recorder: a.record, Logger: a.log,
 	})
 	return err
+}
+
+// openLastGood makes where the files that phones got last survive a restart.
+func (a *App) openLastGood(context.Context) error {
+	key, err := subkey(a.master, "last good")
+	if err != nil {
+		return err
+	}
+	a.lastGood, err = lastgood.Open(lastgood.Options{
+		Dir: filepath.Join(a.cfg.DataDir, "last-good"), Key: key, Logger: a.log, Registerer: a.registry,
+	})
+	if err != nil {
+		return err
+	}
+	a.onStop("last good files", a.lastGood.Close)
+	return nil
 }
 
 // adoption is a phone that was adopted and does not know it yet.
@@ -107,6 +125,14 @@ func (a *App) admit(ctx context.Context, u provision.UnknownPhone) (provision.Ad
 	d := phone.Device{MAC: u.MAC, Vendor: u.Vendor, Model: useragent.Parse(u.UserAgent, useragent.HTTP).Model}
 	d, code, err := a.desk.Admit(ctx, d, u.Source.Addr())
 	return provision.Admission{Device: d, Claim: code}, err
+}
+
+// leasedOther says what the DHCP leases have against a phone asking from an address.
+func (a *App) leasedOther(mac phone.MAC, from netip.Addr) string {
+	if a.dhcp == nil {
+		return ""
+	}
+	return a.dhcp.Against(mac, from)
 }
 
 // waiting lists a phone nobody knows.

@@ -51,13 +51,39 @@ func (a *App) firmwareChanged(c inventory.Change) {
 	}
 }
 
+// settleEvery is how often a target is looked at whose rollout may have ended.
+const settleEvery = 10 * time.Second
+
+// settleFirmware opens the targets whose rollout has reached every phone: those that
+// come later are offered the image as well.
+func (a *App) settleFirmware(ctx context.Context) error {
+	targets, err := a.firmware.Targets(ctx)
+	for _, t := range targets {
+		if t.JobID == "" {
+			continue
+		}
+		job, jobErr := a.inventory.Job(ctx, t.JobID)
+		if jobErr == nil && job.State == phone.JobDone {
+			jobErr = a.firmware.EndRollout(ctx, t.JobID)
+		}
+		if jobErr != nil && !errors.Is(jobErr, phone.ErrNotFound) {
+			err = errors.Join(err, jobErr)
+		}
+	}
+	return err
+}
+
 // followFirmware reads again what other nodes, and this one, have changed.
 func (a *App) followFirmware(ctx context.Context) error {
+	settle := time.NewTicker(settleEvery)
+	defer settle.Stop()
 	for {
 		var err error
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-settle.C:
+			err = a.settleFirmware(ctx)
 		case mac := <-a.restate:
 			err = a.firmware.ReloadPhone(ctx, mac)
 		case <-a.restock:
@@ -93,6 +119,9 @@ var _ provision.Images = images{}
 func (i images) offer(d phone.Device) firmware.Offer { return i.service.Offer(i.facts(d, "")) }
 
 func (i images) Offer(d phone.Device, userAgent string) (provision.FirmwareOffer, bool) {
+	if !i.service.Offers() { // every fetch of a configuration comes this way
+		return provision.FirmwareOffer{}, false
+	}
 	o := i.service.Offer(i.facts(d, userAgent))
 	return provision.FirmwareOffer{ID: o.Image.ID, File: firmware.FileOf(o.Image), Version: o.Image.Version}, o.Image.ID != ""
 }

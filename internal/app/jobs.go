@@ -7,6 +7,7 @@ import (
 
 	"pbx.dev/dialtone/internal/resync"
 	"pbx.dev/dialtone/internal/rollout"
+	"pbx.dev/dialtone/internal/upgrade"
 	"pbx.dev/dialtone/registrar/location"
 	"pbx.dev/dialtone/registrar/proxy"
 )
@@ -17,10 +18,12 @@ const recheckEvery = 3 * time.Second
 
 // openJobs makes what runs jobs. Each kind of job has its task here.
 func (a *App) openJobs(context.Context) (err error) {
+	told := &resync.Task{Phones: a.roster, Notify: a.notify}
 	o := rollout.Options{
 		Store: a.inventory, Node: a.id.node, Logger: a.log, Registerer: a.registry,
 		Tasks: map[string]rollout.Task{
-			resync.Resync: &resync.Task{Phones: a.roster, Notify: a.notify},
+			resync.Resync: told,
+			upgrade.Kind:  &upgrade.Task{Phone: a.roster.Phone, Images: a.firmware, Tell: told.Begin},
 			resync.Reboot: &resync.Task{Phones: a.roster, Notify: a.notify, Reboot: true},
 		},
 	}

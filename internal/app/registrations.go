@@ -53,12 +53,10 @@ func (a *App) openRedis() error {
 	a.onStop("registrations", store.Close)
 	a.location, a.mirror = store, store.Mirror()
 	a.follow, a.storeMode = store.Run, store.Mode
-	a.nodes = location.NewNodes(location.NodesOptions{Store: shared, Mirror: a.mirror, Drop: store.Drop, Logger: a.log})
+	a.cluster = a.newCluster(shared, location.NodesOptions{Store: shared, Mirror: a.mirror, Drop: store.Drop, Logger: a.log})
+	a.cluster.client = client
 	return nil
 }
-
-// nodeAddress is where other nodes reach this one, "" when they do not.
-func (a *App) nodeAddress() string { return "" }
 
 // redisLog takes the words of the client library, which has a global logger only.
 // They are for debugging: what failed is told by who asked.

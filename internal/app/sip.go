@@ -17,6 +17,9 @@ import (
 
 // openSIP makes the registrar and the proxy behind it.
 func (a *App) openSIP(context.Context) error {
+	if err := a.checkLink(); err != nil {
+		return err
+	}
 	nonceKey, err := subkey(a.master, "nonce")
 	if err != nil {
 		return err
@@ -27,20 +30,27 @@ func (a *App) openSIP(context.Context) error {
 	}
 	a.secureSIP()
 	s := a.cfg.SIP
+	share := func(registrar.Wrong) {}
+	if a.cluster != nil {
+		share = a.cluster.share
+	}
 	a.sip, err = registrar.New(registrar.Options{
 		Domain: s.Domain, Aliases: append([]string{s.Server, a.id.advertise}, s.Aliases...),
 		Directory: a.inventory, Store: a.location, Recorder: a.recordSIP,
 		MinExpires: seconds(s.MinExpires), MaxExpires: seconds(s.MaxExpires), DefaultExpires: seconds(s.DefaultExpires),
-		MaxContacts: s.MaxContacts, NonceKey: nonceKey, Node: a.id.node, Boot: a.id.boot,
-		Origins: s.WSOrigins, Unreachable: a.unreachable, Logger: a.log, Registerer: a.registry,
+		MaxContacts: s.MaxContacts, StrictUnregister: s.StrictUnregister, NonceKey: nonceKey, Node: a.id.node, Boot: a.id.boot,
+		Origins: s.WSOrigins, Unreachable: a.unreachable, Proved: a.proved, Share: share, Logger: a.log, Registerer: a.registry,
 	})
 	if err != nil {
 		return err
 	}
+	if a.cluster != nil {
+		a.cluster.join()
+	}
 	a.proxy, err = proxy.New(proxy.Options{
 		Domain: s.Domain, IsLocal: a.sip.IsLocal, Alive: a.sip.Alive,
 		Auth: a.sip.Digest(), Directory: a.inventory, Lookup: a.location,
-		Advertise: func(transport string) (string, int) { return a.id.advertise, a.sockets.port("sip." + transport) },
+		Advertise: a.advertised, Node: a.id.node, Peer: a.peer(),
 		Admit: func(transport string, remote netip.AddrPort, method string, res digest.Result) bool {
 			return a.sip.Admit(registrar.Attempt{Method: method, Transport: transport, Remote: remote, Result: res})
 		},

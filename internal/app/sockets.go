@@ -20,7 +20,8 @@ type sockets struct {
 	httpsOld           net.Listener // for phones with old TLS
 	tftp               net.PacketConn
 	sip                []edge.Listener
-	rows               []row // for the table, in the order of binding
+	node               net.PacketConn // of other nodes
+	rows               []row          // for the table, in the order of binding
 }
 
 // row is one line of the listener table.
@@ -70,6 +71,9 @@ func (s *sockets) bindSIP(ctx context.Context, all config.Config) error {
 	cfg := all.SIP
 	udp, err := s.packet(ctx, "sip.udp", cfg.UDP, sipControl(all))
 	if err != nil {
+		return err
+	}
+	if s.node, err = s.packet(ctx, "sip.node", cfg.NodeListen, nil); err != nil {
 		return err
 	}
 	if udp != nil {
@@ -130,6 +134,9 @@ func (s *sockets) close() error {
 	}
 	if s.tftp != nil {
 		shut(s.tftp)
+	}
+	if s.node != nil {
+		shut(s.node)
 	}
 	for _, l := range s.sip {
 		if l.Packet != nil {

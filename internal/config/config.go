@@ -91,6 +91,8 @@ type DHCP struct {
 	// 0: none. VLANPriority is its 802.1p priority (option 133); 0 is not said.
 	VLAN         int `yaml:"vlan"`
 	VLANPriority int `yaml:"vlan_priority"`
+	// V6 answers DHCPv6 requests for information with the URL (option 59), too.
+	V6 bool `yaml:"v6"`
 }
 
 // PnP is the SIP PnP responder, which phones ask by multicast.
@@ -100,22 +102,30 @@ type PnP struct {
 
 // SIP is the registrar and proxy.
 type SIP struct {
-	Domain         string   `yaml:"domain"`  // digest realm and domain of every AOR
-	Server         string   `yaml:"server"`  // host written into templates
-	Aliases        []string `yaml:"aliases"` // further names that mean Domain
-	OutboundProxy  string   `yaml:"outbound_proxy"`
-	Transport      string   `yaml:"transport"` // what templates tell phones to use
-	UDP            string   `yaml:"udp"`
-	TCP            string   `yaml:"tcp"`
-	TLS            string   `yaml:"tls"`
-	WS             string   `yaml:"ws"`
-	WSS            string   `yaml:"wss"`
+	Domain        string   `yaml:"domain"`  // digest realm and domain of every AOR
+	Server        string   `yaml:"server"`  // host written into templates
+	Aliases       []string `yaml:"aliases"` // further names that mean Domain
+	OutboundProxy string   `yaml:"outbound_proxy"`
+	Transport     string   `yaml:"transport"` // what templates tell phones to use
+	UDP           string   `yaml:"udp"`
+	TCP           string   `yaml:"tcp"`
+	TLS           string   `yaml:"tls"`
+	WS            string   `yaml:"ws"`
+	WSS           string   `yaml:"wss"`
+	// NodeListen is the UDP socket at which other nodes behind the same Redis reach
+	// the phones of this one; NodeAddress is where they send to: ip or ip:port, empty:
+	// advertise and the port of NodeListen.
+	NodeListen     string   `yaml:"node_listen"`
+	NodeAddress    string   `yaml:"node_address"`
 	TLSMinVersion  string   `yaml:"tls_min_version"` // 1.0, 1.1, 1.2, 1.3; of TLS only
 	WSOrigins      []string `yaml:"ws_origins"`      // pages that may open a WebSocket; empty: any
 	MinExpires     int      `yaml:"min_expires"`     // seconds
 	MaxExpires     int      `yaml:"max_expires"`     // seconds
 	DefaultExpires int      `yaml:"default_expires"` // seconds
 	MaxContacts    int      `yaml:"max_contacts"`    // per extension
+	// StrictUnregister: "Contact: *" removes every contact of the extension, as RFC
+	// 3261 section 10.2.2 says; false: those of the phone that asks.
+	StrictUnregister bool `yaml:"strict_unregister"`
 	// DeclineEndsCall: a 6xx of one phone ends the call for all (RFC 3261 section
 	// 16.7 step 5); false lets the others ring on.
 	DeclineEndsCall bool `yaml:"decline_ends_call"`
@@ -172,7 +182,7 @@ func Default() Config {
 		DHCP:        DHCP{Mode: Off, ListenPort: 67, DNS: []string{}, LeaseTime: Duration(12 * time.Hour), PhonesOnly: true},
 		SIP: SIP{
 			Domain: "pbx.dev", Server: "sip.pbx.dev", Aliases: []string{}, OutboundProxy: "auto", Transport: "udp",
-			UDP: ":5060", TCP: ":5060", TLS: ":5061", WS: ":5066", WSS: ":7443",
+			UDP: ":5060", TCP: ":5060", TLS: ":5061", WS: ":5066", WSS: ":7443", NodeListen: Off,
 			TLSMinVersion: "1.2", WSOrigins: []string{},
 			MinExpires: 60, MaxExpires: 7200, DefaultExpires: 3600, MaxContacts: 10, DeclineEndsCall: true,
 		},

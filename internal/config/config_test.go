@@ -138,6 +138,7 @@ func TestMistakes(t *testing.T) {
 		{"bad port", "http: {listen: ':99999'}\n", "", `http.listen: "99999" is not a port`},
 		{"mode without interface", "dhcp: {mode: proxy}\n", "", "dhcp.interface"},
 		{"lease without range", "dhcp: {mode: lease, interface: eth0}\n", "", "dhcp.range"},
+		{"v6 without interface", "dhcp: {v6: true}\n", "", "dhcp.interface"},
 		{"VLAN", "dhcp: {vlan: 4095}\n", "", "dhcp.vlan"},
 		{"VLAN priority", "dhcp: {vlan_priority: 8}\n", "", "dhcp.vlan_priority"},
 		{"range upside down", "dhcp: {range: 10.0.0.9-10.0.0.1}\n", "", "dhcp.range"},

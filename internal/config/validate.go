@@ -48,6 +48,9 @@ func (c Config) Validate() error {
 	if c.TFTP.Blksize < 8 || c.TFTP.Blksize > 65464 {
 		bad("tftp.blksize", "must be 8 to 65464")
 	}
+	if c.SIP.NodeListen != Off && c.Redis.URL.Reveal() == "" {
+		bad("sip.node_listen", "several nodes need redis.url")
+	}
 	errs = append(errs, c.validateDHCP()...)
 	errs = append(errs, c.validateSIP()...)
 	errs = append(errs, c.validateProvision()...)
@@ -62,6 +65,7 @@ func (c Config) listeners() map[string]string {
 	l := map[string]string{
 		"admin.listen": c.Admin.Listen, "http.listen": c.HTTP.Listen, "https.listen": c.HTTPS.Listen, "https.legacy_listen": c.HTTPS.LegacyListen,
 		"sip.udp": c.SIP.UDP, "sip.tcp": c.SIP.TCP, "sip.tls": c.SIP.TLS, "sip.ws": c.SIP.WS, "sip.wss": c.SIP.WSS,
+		"sip.node_listen": c.SIP.NodeListen,
 	}
 	if c.TFTP.Listen != "" {
 		l["tftp.listen"] = c.TFTP.Listen
@@ -81,6 +85,9 @@ func (c Config) validateDHCP() []error {
 	}
 	if d.Mode != Off && d.Interface == "" {
 		bad("dhcp.interface", "dhcp.mode "+d.Mode+" needs an interface")
+	}
+	if d.V6 && d.Interface == "" {
+		bad("dhcp.interface", "dhcp.v6 needs an interface")
 	}
 	if d.LeaseTime < Duration(time.Minute) {
 		bad("dhcp.lease_time", "must be at least 1m")
@@ -156,6 +163,12 @@ func (c Config) validateSIP() []error {
 	}
 	if s.MaxContacts < 1 || s.MaxContacts > 1000 {
 		bad("sip.max_contacts", "must be 1 to 1000")
+	}
+	if s.NodeAddress != "" {
+		_, err := netip.ParseAddr(s.NodeAddress)
+		if _, portErr := netip.ParseAddrPort(s.NodeAddress); err != nil && portErr != nil {
+			bad("sip.node_address", fmt.Sprintf("%q is neither an address nor address:port", s.NodeAddress))
+		}
 	}
 	if s.Qualify != 0 && (s.Qualify < 10 || s.Qualify > 3600) {
 		bad("sip.qualify", "must be 0 or 10 to 3600")

@@ -52,9 +52,9 @@ func TestRefusalsAreTheSameBytes(t *testing.T) {
 		"/0004f2fffff0.cfg": "", "/001565fffff0.boot": "", "/cfg000b82fffff0.xml": "", "/020000000001.cfg": "",
 		"/" + macs["polycom"] + "-web.cfg": "", "/x.rom": "", "/p/guess/" + macs["yealink"] + ".cfg": "", "/p/" + token + "/" + macs["yealink"] + ".cfg": "",
 		"/p/" + token + "/0004f2fffff0.cfg": "", "/p/" + token + "/y000000000000.cfg": "",
-		"/" + macs["yealink"] + ".cfg":      "Yealink SIP-T46S 66.86.0.15 00:15:65:aa:bb:02",
-		"/" + macs["yealink"] + ".boot":     "Grandstream Model HW GXP2135 SW 1.0.7.97 DevId 000b82123456",
-		"/../../etc/passwd":                 "", "/..%2f..%2fetc%2fpasswd": "", "/%2e%2e/%2e%2e/etc/passwd": "", "/....//....//etc/passwd": "",
+		"/" + macs["yealink"] + ".cfg":  "Yealink SIP-T46S 66.86.0.15 00:15:65:aa:bb:02",
+		"/" + macs["yealink"] + ".boot": "Grandstream Model HW GXP2135 SW 1.0.7.97 DevId 000b82123456",
+		"/../../etc/passwd":             "", "/..%2f..%2fetc%2fpasswd": "", "/%2e%2e/%2e%2e/etc/passwd": "", "/....//....//etc/passwd": "",
 		"/..\\..\\etc\\passwd": "", "/data/secret.key": "", "/admin.key": "", "/firmware/../secret.key": "", "/" + macs["yealink"] + ".cfg/../../x": "",
 		"/%00" + macs["yealink"] + ".cfg": "", "/p/../" + macs["yealink"] + ".cfg": "", "/C:/windows/win.ini": "", "/.env": "", "/.git/config": "",
 	} {
@@ -79,7 +79,9 @@ func TestScanWhilePhonesBoot(t *testing.T) {
 	go func() { scanHTTP(ctx, d, &probes, &leaks); done <- struct{}{} }()
 	go func() { scanTFTP(ctx, d, &probes, &leaks); done <- struct{}{} }()
 	began := time.Now()
-	var bans struct{ Bans []struct{ Source, Reason string } }
+	var bans struct {
+		Bans []struct{ Source, Reason string }
+	}
 	eventually(t, 30*time.Second, "the scan is told", func() bool {
 		d.call("GET", "/v1/pbx/bans", nil, &bans)
 		return len(bans.Bans) == 1

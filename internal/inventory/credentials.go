@@ -39,7 +39,7 @@ func (s *Store) Credential(ctx context.Context, user string) (phone.Credential, 
 			return phone.Credential{}, phone.ErrNotFound
 		}
 		c, err := engine.One(s.db.Reader(ctx), s.scanCredential,
-			`SELECT c.auth_user, c.extension, e.name, COALESCE(c.device_id, ''), c.line, c.secret
+			`SELECT c.auth_user, c.extension, e.name, COALESCE(c.device_id, ''), c.line, c.secret, c.old_secret
 			FROM credentials c JOIN extensions e ON e.number = c.extension WHERE c.auth_user = $1`, user)
 		if err != nil && !errors.Is(err, phone.ErrNotFound) {
 			err = fmt.Errorf("read a credential: %w", err)
@@ -61,12 +61,15 @@ func (s *Store) scanCredential(row engine.Row) (phone.Credential, error) {
 	var (
 		c      phone.Credential
 		sealed []byte
+		old    []byte
 	)
-	if err := row.Scan(&c.User, &c.Extension, &c.Name, &c.DeviceID, &c.Line, &sealed); err != nil {
+	if err := row.Scan(&c.User, &c.Extension, &c.Name, &c.DeviceID, &c.Line, &sealed, &old); err != nil {
 		return c, err
 	}
 	var err error
-	c.Secret, err = s.sealer.openSecret(c.User, sealed)
+	if c.Secret, err = s.sealer.openSecret(c.User, sealed); err == nil && old != nil {
+		c.Old, err = s.sealer.openOldSecret(c.User, old)
+	}
 	return c, err
 }
 

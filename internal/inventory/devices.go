@@ -185,6 +185,10 @@ func (u *unit) updateDevice(old, d phone.Device, kept []phone.Line) (phone.Devic
 	if engine.IsKind(err, engine.Unique) {
 		return d, fmt.Errorf("phone %s exists already: %w", d.MAC, phone.ErrConflict)
 	}
+	var rotating map[string][]byte
+	if err == nil {
+		rotating, err = u.rotating(d.ID)
+	}
 	if err == nil {
 		err = u.exec(`DELETE FROM credentials WHERE device_id = $1`, d.ID)
 	}
@@ -193,6 +197,9 @@ func (u *unit) updateDevice(old, d phone.Device, kept []phone.Line) (phone.Devic
 	}
 	if err := u.addLines(&d); err != nil {
 		return d, err
+	}
+	if err := u.keepRotating(kept, d.Lines, rotating); err != nil {
+		return d, fmt.Errorf("update phone %s: %w", d.ID, err)
 	}
 	u.changed(effect{
 		Change: Change{Kind: ChangeDevice, ID: d.ID, MAC: d.MAC}, Was: old.MAC,

@@ -37,14 +37,20 @@ func (s *Store) Device(ctx context.Context, id string) (phone.Device, error) {
 // DeviceByMAC is Device by MAC, from memory when it can. The copy is the
 // caller's own.
 func (s *Store) DeviceByMAC(ctx context.Context, mac phone.MAC) (phone.Device, error) {
-	d, err := s.devices.get(mac, func(mac phone.MAC) (phone.Device, error) {
+	d, err := s.SharedDevice(ctx, mac)
+	return d.Clone(), err
+}
+
+// SharedDevice is DeviceByMAC without the copy, which of a phone with its keys
+// programmed costs more than the look-up: nothing that hangs on it may be changed.
+func (s *Store) SharedDevice(ctx context.Context, mac phone.MAC) (phone.Device, error) {
+	return s.devices.get(mac, func(mac phone.MAC) (phone.Device, error) {
 		list, err := s.readDevices(s.db.Reader(ctx), deviceByMAC, mac.Hex())
 		if err != nil {
 			return phone.Device{}, err
 		}
 		return shown(list[0]), nil
 	})
-	return d.Clone(), err
 }
 
 // Devices returns up to limit (at most 10,000) devices in the order of their ids,

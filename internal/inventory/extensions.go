@@ -107,6 +107,23 @@ func (s *Store) Extensions(ctx context.Context, after string, limit int) ([]phon
 	return list, nil
 }
 
+// Directory is Extensions with numbers and names only, for phone books: no password
+// is read.
+func (s *Store) Directory(ctx context.Context, after string, limit int) ([]phone.Extension, error) {
+	if after != "" {
+		after = sortKey(after)
+	}
+	list, err := engine.All(s.db.Reader(ctx), func(row engine.Row) (phone.Extension, error) {
+		var e phone.Extension
+		err := row.Scan(&e.Number, &e.Name)
+		return e, err
+	}, `SELECT number, name FROM extensions WHERE sort_key > $1 ORDER BY sort_key LIMIT $2`, after, within(limit))
+	if err != nil {
+		return nil, fmt.Errorf("read the directory: %w", err)
+	}
+	return list, nil
+}
+
 // UpdateExtension lets change edit the extension in a transaction; see
 // engine.DB.Write for what change may do. The number is fixed. An empty
 // SIPUsername or Password is minted anew. A new name gives every device that has
@@ -165,15 +182,6 @@ func (u *unit) updateExtension(old, e phone.Extension) (phone.Extension, error) 
 		return e, u.reviseDevices(e.Number)
 	}
 	return e, nil
-}
-
-// RotateCredentials gives the extension's own digest user a new password. Lines
-// of devices have digest users of their own and are not touched.
-func (s *Store) RotateCredentials(ctx context.Context, number string) (phone.Extension, error) {
-	return s.UpdateExtension(ctx, number, func(e *phone.Extension) error {
-		e.Password = newSecret()
-		return nil
-	})
 }
 
 // DeleteExtension removes an extension; phone.ErrConflict while a line of a

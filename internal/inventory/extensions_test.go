@@ -166,7 +166,7 @@ func TestRotateCredentials(t *testing.T) {
 	eachEngine(t, func(t *testing.T, s *Store) {
 		old := addExtension(t, s, "101", "")
 		must[phone.Credential](t)(s.Credential(t.Context(), old.SIPUsername))
-		e := must[phone.Extension](t)(s.RotateCredentials(t.Context(), "101"))
+		e := must[phone.Extension](t)(s.RotateCredentials(t.Context(), "101", true))
 		if e.SIPUsername != old.SIPUsername || e.Password == old.Password {
 			t.Errorf("from %s to %s", old.SIPUsername, e.SIPUsername)
 		}

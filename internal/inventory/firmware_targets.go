@@ -85,6 +85,21 @@ func (s *Store) DeleteFirmwareTarget(ctx context.Context, v phone.Vendor, key, h
 	})
 }
 
+// EndFirmwareRollout opens the targets of a rollout that has reached every phone:
+// they have neither a job nor a fallback any more.
+func (s *Store) EndFirmwareRollout(ctx context.Context, jobID string) error {
+	return s.write(ctx, func(u *unit) error {
+		n, err := u.Exec(`UPDATE firmware_targets SET job_id = '', fallback_id = NULL WHERE job_id = $1`, jobID)
+		if err != nil {
+			return fmt.Errorf("end a firmware rollout: %w", err)
+		}
+		if n > 0 {
+			u.changed(effect{Change: Change{Kind: ChangeFirmware}})
+		}
+		return nil
+	})
+}
+
 const firmwareStateColumns = `SELECT mac, admitted, fetched, version, fetches, stopped_at FROM firmware_phones `
 
 func scanFirmwareState(row engine.Row) (phone.FirmwareState, error) {

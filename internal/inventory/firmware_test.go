@@ -94,6 +94,14 @@ func TestFirmwareTargets(t *testing.T) {
 				t.Errorf("deleted a target: %v", err)
 			}
 		}
+		if err := s.EndFirmwareRollout(ctx, "job_x"); err != nil {
+			t.Fatal(err)
+		}
+		for _, open := range must[[]phone.FirmwareTarget](t)(s.FirmwareTargets(ctx)) {
+			if open.JobID != "" || open.FallbackID != "" || open.ImageID != young.ID {
+				t.Errorf("after the rollout: %+v", open)
+			}
+		}
 		for _, hardware := range []string{"", "V1.6B"} {
 			if err := s.DeleteFirmwareTarget(ctx, phone.Yealink, "T46S", hardware); err != nil {
 				t.Error(err)

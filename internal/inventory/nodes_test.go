@@ -88,7 +88,7 @@ func TestTwoProcesses(t *testing.T) {
 			_, err := b.Credential(ctx, e.SIPUsername)
 			return err == nil
 		})
-		rotated := must[phone.Extension](t)(a.RotateCredentials(ctx, "101"))
+		rotated := must[phone.Extension](t)(a.RotateCredentials(ctx, "101", true))
 		until("the new password", func() bool {
 			c, err := b.Credential(ctx, e.SIPUsername)
 			return err == nil && c.Secret == rotated.Password

@@ -129,6 +129,19 @@ func (s *sealer) openSecret(user string, sealed []byte) (phone.Secret, error) {
 	return phone.NewSecret(text), nil
 }
 
+// sealOldSecret encrypts the secret that a digest user had before a rotation.
+func (s *sealer) sealOldSecret(user string, secret phone.Secret) []byte {
+	return s.seal(secret.Reveal(), place("credentials", user, "old_secret"))
+}
+
+func (s *sealer) openOldSecret(user string, sealed []byte) (phone.Secret, error) {
+	text, err := s.open(sealed, place("credentials", user, "old_secret"))
+	if err != nil {
+		return phone.Secret{}, fmt.Errorf("old secret of %s: %w", user, err)
+	}
+	return phone.NewSecret(text), nil
+}
+
 const keyCheck = "key_check"
 
 // checkKey proves that the database was written with our key, before anything is

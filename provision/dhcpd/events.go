@@ -15,9 +15,9 @@ import (
 // timeline, and overall, so that forged MACs do not fill the store.
 const (
 	eventsPerPhone   = rate.Limit(0.5) // a second
-	eventsPhoneBurst = 12
-	eventsOverall    = rate.Limit(500)
-	eventsBurst      = 4000
+	eventsPhoneBurst = 8
+	eventsOverall    = rate.Limit(200)
+	eventsBurst      = 2000
 	phonesPerWorker  = 512
 	// Offers that were made are told apart in quiet times only: in a storm the
 	// REQUEST that follows says the same.

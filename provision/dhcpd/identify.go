@@ -78,6 +78,17 @@ func (e *engine) classify(class []byte) classified {
 	return classified{id: id}
 }
 
+// IsPhoneClass reports whether a vendor class is one of a phone that there are files
+// for, whatever protocol it came by.
+func IsPhoneClass(class string) bool {
+	for _, r := range rows() {
+		if r.class != nil && r.class.MatchString(class) {
+			return len(r.options) > 0
+		}
+	}
+	return false
+}
+
 // classCache is a bounded memory of option 60. Forgetting all when it is full is
 // cheaper than keeping order, and a flood of new ones gains nothing by it.
 type classCache struct {

@@ -351,7 +351,8 @@ func TestFloodOfForgedRequests(t *testing.T) {
 		}
 	}()
 	most := 0
-	for range 5 {
+	displaced := func() float64 { return testutil.ToFloat64(s.metrics.displaced) }
+	for n := 0; n < 5 || displaced() == 0; n++ { // silence lasts longer than it takes to fill the places
 		if got := dial(t).patient(addr); !bytes.Equal(got, want) {
 			t.Errorf("a phone gets %d bytes", len(got))
 		}
@@ -362,8 +363,8 @@ func TestFloodOfForgedRequests(t *testing.T) {
 	}
 	close(enough)
 	<-done
-	if most > transfers || testutil.ToFloat64(s.metrics.displaced) == 0 {
-		t.Errorf("%d transfers at a time, %v displaced", most, testutil.ToFloat64(s.metrics.displaced))
+	if most > transfers {
+		t.Errorf("%d transfers at a time", most)
 	}
 	if err := stop(); err != nil {
 		t.Error(err)

@@ -23,12 +23,23 @@ type Options struct {
 	Key []byte
 	// Lifetime of a nonce; 0 is one hour.
 	Lifetime time.Duration
+	// Maker names this run of this node among those that share Key; "" is a name by
+	// chance.
+	Maker string
+	// TakeOver asks the maker of a nonce to give it up (GiveUp there) and returns the
+	// highest count that was used with it; false when it was given up before, is
+	// unknown, or nobody answers. From then on the nonce is good on this node only.
+	// nil: the nonces of others are stale.
+	TakeOver func(ctx context.Context, home Maker, nonce []byte) (highest uint32, ok bool)
 	// Lookup returns the credential of a digest user, phone.ErrNotFound for a
 	// user that does not exist. Any other error makes the outcome Unavailable.
 	Lookup func(ctx context.Context, user string) (phone.Credential, error)
 	// Cached is Lookup that does not wait: known is false when the answer is not in
 	// memory, where Lookup then brings it. nil knows nothing.
 	Cached func(user string) (cred phone.Credential, known bool, err error)
+	// Proved is told of a user that has proved its new secret while the old one is
+	// still good; it must not block. nil is not told.
+	Proved func(user string)
 	// Local reports whether a host means this server. The "uri" of credentials may
 	// then name the server otherwise than the Request-URI does, and leave out the
 	// user: sipp and some phones write the address that they send to. nil knows
@@ -64,6 +75,7 @@ const (
 type Result struct {
 	Outcome    Outcome
 	Credential phone.Credential // whose request it is; set only with OK
+	Old        bool             // proved with Credential.Old; set only with OK
 	// User and DeviceID are whom the request claims to be from, for logs and
 	// timelines. They prove nothing.
 	User     string
@@ -103,7 +115,7 @@ func New(opts Options) (*Verifier, error) {
 	mac.Write([]byte("dialtone digest nonce\x00" + opts.Realm))
 	v := &Verifier{
 		opts:   opts,
-		nonces: newNonces(mac.Sum(nil)),
+		nonces: newNonces(mac.Sum(nil), makerOf(opts.Maker)),
 		used:   newRecord(opts.Lifetime, opts.Now()),
 		hashes: newHashCache(),
 		prefix: `Digest realm="` + quote(opts.Realm) + `", nonce="`,
@@ -155,23 +167,24 @@ func (v *Verifier) appendChallenge(dst []byte, alg algorithm, nonce []byte, stal
 // Verify checks the credentials of a request. An unknown user costs the same
 // work and has the same outcome as a wrong password.
 func (v *Verifier) Verify(ctx context.Context, r Request) Result {
-	res, _ := v.verify(&r, func(user string) (cred phone.Credential, known bool, err error) {
+	lookup := func(user string) (cred phone.Credential, known bool, err error) {
 		cred, err = v.opts.Lookup(ctx, user)
 		return cred, true, err
-	})
+	}
+	res, _ := v.verify(&r, lookup, func(id nonceID) bool { return v.takeOver(ctx, id) })
 	return res
 }
 
 // VerifyCached is Verify that does not wait: false, and nothing is counted as used,
-// when the user has to be looked up first.
+// when the user has to be looked up or another node to be asked first.
 func (v *Verifier) VerifyCached(r Request) (Result, bool) {
 	if v.opts.Cached == nil {
 		return Result{}, false
 	}
-	return v.verify(&r, v.opts.Cached)
+	return v.verify(&r, v.opts.Cached, nil)
 }
 
-func (v *Verifier) verify(r *Request, lookup func(user string) (cred phone.Credential, known bool, err error)) (Result, bool) {
+func (v *Verifier) verify(r *Request, lookup func(user string) (cred phone.Credential, known bool, err error), ask func(nonceID) bool) (Result, bool) {
 	c, outcome := v.pick(r.Authorization)
 	if outcome != OK {
 		return Result{Outcome: outcome}, true
@@ -193,16 +206,27 @@ func (v *Verifier) verify(r *Request, lookup func(user string) (cred phone.Crede
 	if known {
 		res.DeviceID = cred.DeviceID
 	}
-	if right := v.matches(c, cred, known, r.Method); !right || !known {
+	right := v.matches(c, cred, known, r.Method)
+	if !right && known && !cred.Old.IsZero() { // within a rotation only
+		res.Old = c.proves(c.alg.ha1(c.username, v.opts.Realm, cred.Old.Reveal()), r.Method)
+	}
+	if !known || !right && !res.Old {
 		res.Outcome = Denied
 		return res, true
 	}
 	// RFC 7616 section 3.3: stale only when the digest was right.
-	if !v.fresh(c, r.RetryKey) {
-		res.Outcome = Stale
+	fresh, decided := v.fresh(c, r.RetryKey, ask)
+	if !decided {
+		return Result{}, false
+	}
+	if !fresh {
+		res.Outcome, res.Old = Stale, false
 		return res, true
 	}
 	res.Outcome, res.Credential = OK, cred
+	if !res.Old && !cred.Old.IsZero() && v.opts.Proved != nil {
+		v.opts.Proved(res.User)
+	}
 	return res, true
 }
 
@@ -253,12 +277,23 @@ func (v *Verifier) matches(c *credentials, cred phone.Credential, known bool, me
 }
 
 // fresh reports whether the nonce is ours, young enough and not used before for
-// another request, and records the use.
-func (v *Verifier) fresh(c *credentials, retryKey string) bool {
+// another request, and records the use. Without ask it is not decided about the
+// nonce of another node.
+func (v *Verifier) fresh(c *credentials, retryKey string, ask func(nonceID) bool) (fresh, decided bool) {
 	now := v.opts.Now()
 	id, issued, ok := v.nonces.parse(c.nonce)
 	if !ok || now.Sub(issued) > v.opts.Lifetime || issued.Sub(now) > maxSkew {
-		return false
+		return false, true
 	}
-	return v.used.admit(use{nonce: id, issued: issued, count: c.count, retry: c.fingerprint(v.used.seed, retryKey)}, now)
+	if id.maker() != v.nonces.maker && !v.used.has(id) {
+		switch {
+		case v.opts.TakeOver == nil:
+			return false, true
+		case ask == nil:
+			return false, false
+		case !ask(id):
+			return false, true
+		}
+	}
+	return v.used.admit(use{nonce: id, issued: issued, count: c.count, retry: c.fingerprint(v.used.seed, retryKey)}, now), true
 }

@@ -25,7 +25,8 @@ var key = []byte("0123456789abcdef")
 // world is a Verifier with a clock of its own and two users.
 type world struct {
 	*digest.Verifier
-	now time.Time
+	now    time.Time
+	proved []string
 }
 
 func newWorld(t testing.TB) *world {
@@ -40,7 +41,7 @@ func (w *world) node(t testing.TB, start time.Time) *digest.Verifier {
 	t.Helper()
 	started := false
 	v, err := digest.New(digest.Options{
-		Realm: realm, Key: key, Lookup: lookup,
+		Realm: realm, Key: key, Lookup: lookup, Proved: func(user string) { w.proved = append(w.proved, user) },
 		Local: func(host string) bool { return host == "pbx.dev" || host == "192.0.2.5" },
 		Now: func() time.Time {
 			if !started {
@@ -60,6 +61,8 @@ func lookup(_ context.Context, user string) (phone.Credential, error) {
 	switch user {
 	case "101", `1"1`:
 		return phone.Credential{User: user, Extension: "101", DeviceID: "phone_1", Secret: phone.NewSecret("s3cret")}, nil
+	case "rotating":
+		return phone.Credential{User: user, Secret: phone.NewSecret("new"), Old: phone.NewSecret("old")}, nil
 	case "empty":
 		return phone.Credential{User: user}, nil
 	case "broken":
@@ -238,19 +241,61 @@ func TestOldStyleNonceServesOneRequest(t *testing.T) {
 	}
 }
 
+// TestOtherNodeTakesTheNonce: a nonce is good on every node, and each count of it on
+// one only.
 func TestOtherNodeTakesTheNonce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	other := w.node(t, w.now.Add(-time.Minute))
-	req := digest.Request{Method: "REGISTER", URI: uri, Authorization: []string{w.answer().header()}, RetryKey: "k"}
-	if got := other.Verify(context.Background(), req).Outcome; got != digest.OK {
-		t.Errorf("outcome %d on another node, want OK", got)
+	other, third := w.node(t, w.now.Add(-time.Minute)), w.node(t, w.now.Add(-time.Minute))
+	away := false
+	asked := 0
+	ask := func(_ context.Context, home digest.Maker, nonce []byte) (uint32, bool) {
+		asked++
+		for _, v := range []*digest.Verifier{w.Verifier, other, third} {
+			if v.Maker() == home && !away {
+				return v.GiveUp(nonce)
+			}
+		}
+		return 0, false
 	}
+	for _, v := range []*digest.Verifier{w.Verifier, other, third} {
+		v.SetTakeOver(ask)
+	}
+	shown := func(v *digest.Verifier, a answer, retry string) digest.Outcome {
+		return v.Verify(t.Context(), digest.Request{Method: "REGISTER", URI: uri, Authorization: []string{a.header()}, RetryKey: retry}).Outcome
+	}
+	a := w.answer()
+	want := func(what string, got, want digest.Outcome) {
+		t.Helper()
+		if got != want {
+			t.Errorf("%s: outcome %d, want %d", what, got, want)
+		}
+	}
+	want("first use, at another node", shown(other, a, "1"), digest.OK)
+	want("the same at a third", shown(third, a, "2"), digest.Stale)
+	want("the same at home", shown(w.Verifier, a, "3"), digest.Stale)
+	want("the same again", shown(other, a, "4"), digest.Stale)
+	want("an exact repetition", shown(other, a, "1"), digest.OK)
+	a.nc = "00000002"
+	asked = 0
+	want("the next count where it is now", shown(other, a, "5"), digest.OK)
+	if asked != 0 {
+		t.Errorf("asked %d times for a nonce that is here", asked)
+	}
+	want("the next count at home", shown(w.Verifier, a, "6"), digest.Stale)
+
+	b := w.answer()
+	want("used at home", shown(w.Verifier, b, "1"), digest.OK)
+	want("replayed elsewhere", shown(other, b, "2"), digest.Stale)
+	b.nc = "00000002"
+	want("the next count elsewhere", shown(other, b, "3"), digest.OK)
+
+	away = true
+	want("its home is away", shown(other, w.answer(), "1"), digest.Stale)
+	away = false
 	// What was used before a restart is not known any more.
 	restarted := w.node(t, w.now.Add(time.Second))
-	if got := restarted.Verify(context.Background(), req).Outcome; got != digest.Stale {
-		t.Errorf("outcome %d after a restart, want Stale", got)
-	}
+	want("after a restart", shown(restarted, w.answer(), "1"), digest.Stale)
 }
 
 func TestResultNamesTheUser(t *testing.T) {
@@ -334,5 +379,29 @@ func BenchmarkChallenge(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		w.AppendChallenges(buf[:0], "WWW-Authenticate", false, "")
+	}
+}
+
+// During a rotation both secrets are good, and only the new one ends it.
+func TestRotation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, alg := range []string{"MD5", "SHA-256"} {
+		for i, c := range []struct {
+			password string
+			outcome  digest.Outcome
+			old      bool
+			proved   int
+		}{
+			{"old", digest.OK, true, 0}, {"new", digest.OK, false, 1}, {"older", digest.Denied, false, 1}, {"old", digest.OK, true, 1},
+		} {
+			a := w.answer()
+			a.user, a.password, a.alg = "rotating", c.password, alg
+			res := w.Verify(t.Context(), digest.Request{Method: "REGISTER", URI: uri, Authorization: []string{a.header()}, RetryKey: fmt.Sprint(alg, i)})
+			if res.Outcome != c.outcome || res.Old != c.old || len(w.proved) != c.proved {
+				t.Errorf("%s %s: %+v, proved %v", alg, c.password, res, w.proved)
+			}
+		}
+		w.proved = nil
 	}
 }

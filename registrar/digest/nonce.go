@@ -14,11 +14,12 @@ import (
 )
 
 // A nonce is base64url of the microsecond it was made (8 bytes), a number that
-// is unique in that microsecond (4 bytes) and 12 bytes of HMAC-SHA256 over both.
+// is unique in that microsecond (4 bytes), its maker (3 bytes) and 12 bytes of
+// HMAC-SHA256 over all of them.
 const (
-	idLen    = 12
-	nonceRaw = 24
-	nonceLen = 32
+	idLen    = 15
+	nonceRaw = 27
+	nonceLen = 36
 	// maxSkew is how far ahead the clock of the node that made a nonce may be.
 	maxSkew = time.Minute
 )
@@ -26,8 +27,29 @@ const (
 // nonceID is the part of a nonce that tells it from every other.
 type nonceID [idLen]byte
 
+// Maker is who makes nonces: one run of one node.
+type Maker [3]byte
+
+// makerOf is the Maker of that name; "" is one by chance.
+func makerOf(name string) (m Maker) {
+	if name == "" {
+		_, _ = rand.Read(m[:]) // never fails (crypto/rand)
+		return m
+	}
+	sum := sha256.Sum256([]byte(name))
+	copy(m[:], sum[:])
+	return m
+}
+
+func (id nonceID) maker() Maker { return Maker(id[12:]) }
+
+func (id nonceID) issued() time.Time {
+	return time.UnixMicro(int64(binary.BigEndian.Uint64(id[:])))
+}
+
 // nonces makes and recognises nonces of one key.
 type nonces struct {
+	maker  Maker
 	unique atomic.Uint32
 	macs   sync.Pool // of *macState
 }
@@ -38,8 +60,8 @@ type macState struct {
 	sum  [sha256.Size]byte
 }
 
-func newNonces(key []byte) *nonces {
-	n := new(nonces)
+func newNonces(key []byte, maker Maker) *nonces {
+	n := &nonces{maker: maker}
 	n.macs.New = func() any { return &macState{hash: hmac.New(sha256.New, key)} }
 	var start [4]byte
 	_, _ = rand.Read(start[:]) // never fails (crypto/rand)
@@ -60,6 +82,7 @@ func (n *nonces) append(dst []byte, now time.Time) []byte {
 	defer n.macs.Put(m)
 	binary.BigEndian.PutUint64(m.raw[:], uint64(now.UnixMicro()))
 	binary.BigEndian.PutUint32(m.raw[8:], n.unique.Add(1))
+	copy(m.raw[12:], n.maker[:])
 	copy(m.raw[idLen:], m.sign())
 	return base64.RawURLEncoding.AppendEncode(dst, m.raw[:])
 }
@@ -79,5 +102,5 @@ func (n *nonces) parse(s string) (id nonceID, issued time.Time, ok bool) {
 	}
 	copy(id[:], m.raw[:])
 	ok = subtle.ConstantTimeCompare(m.sign(), m.raw[idLen:]) == 1
-	return id, time.UnixMicro(int64(binary.BigEndian.Uint64(id[:]))), ok
+	return id, id.issued(), ok
 }

@@ -35,6 +35,7 @@ type usage struct {
 	highest uint32    // highest nonce count used
 	seen    uint64    // bit i: highest-i was used
 	retries [2]uint64 // fingerprints of the latest requests, to know a retransmission
+	given   bool      // to another node
 }
 
 // use is one use of a nonce.
@@ -60,20 +61,14 @@ func (r *record) admit(u use, now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.rotateLocked(now)
-	known, ok := r.current[u.nonce]
-	if !ok {
-		known, ok = r.previous[u.nonce]
-	}
+	known, ok := r.knownLocked(u.nonce)
 	if !ok && !u.issued.After(r.floor) {
 		return false
 	}
 	if !known.admit(u.count, u.retry) {
 		return known.retransmitted(u.retry)
 	}
-	r.current[u.nonce] = known
-	if u.issued.After(r.newest[0]) {
-		r.newest[0] = u.issued
-	}
+	r.keepLocked(u.nonce, u.issued, known)
 	return true
 }
 

@@ -46,6 +46,7 @@ type NodesOptions struct {
 type Nodes struct {
 	opts NodesOptions
 	log  *slog.Logger
+	wake chan struct{} // there is a node that was not seen yet; capacity 1
 
 	mu    sync.Mutex
 	peers map[string]*peer
@@ -67,7 +68,7 @@ func NewNodes(opts NodesOptions) *Nodes {
 	if opts.Vanished <= 0 {
 		opts.Vanished = nodeVanished
 	}
-	n := &Nodes{opts: opts, log: opts.Logger, peers: map[string]*peer{}}
+	n := &Nodes{opts: opts, log: opts.Logger, wake: make(chan struct{}, 1), peers: map[string]*peer{}}
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)
 	}
@@ -87,6 +88,10 @@ func (n *Nodes) changed(c Change) {
 	switch {
 	case p == nil && len(n.peers) < maxNodes:
 		n.peers[strings.Clone(node)] = &peer{}
+		select {
+		case n.wake <- struct{}{}:
+		default:
+		}
 	case p != nil && c.Binding.Flow != "":
 		p.pruned = false
 	}
@@ -112,10 +117,11 @@ func (n *Nodes) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-n.wake:
 		case <-tick.C:
-			for _, node := range n.look(ctx, time.Now()) {
-				n.prune(ctx, node)
-			}
+		}
+		for _, node := range n.look(ctx, time.Now()) {
+			n.prune(ctx, node)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
@@ -17,6 +18,8 @@ type branch struct {
 	target *target
 	req    *sip.Request
 	heard  bool // a ringing event was recorded; owned by the relay
+	// answered: any response has come.
+	answered atomic.Bool
 }
 
 // run sends the request and reports what comes back.
@@ -33,7 +36,10 @@ func (b *branch) run() {
 	}
 	// Repetitions of a 2xx come this way only.
 	tx.OnRetransmission(b.received)
+	silent := b.watch(tx)
 	switch err := drain(tx, b.r.done, b.received); {
+	case silent():
+		b.fail(sip.StatusServiceUnavailable, "unreachable")
 	case err == nil:
 	case errors.Is(err, sip.ErrTransactionTimeout):
 		b.fail(sip.StatusRequestTimeout, "timeout")
@@ -42,7 +48,27 @@ func (b *branch) run() {
 	}
 }
 
+// watch ends a branch to another node that says nothing: it must not hold up the call.
+// The function stops the watch and reports whether it has ended the branch.
+func (b *branch) watch(tx *sip.ClientTx) (ended func() bool) {
+	if b.target.flow.transport != Link {
+		return func() bool { return false }
+	}
+	var silent atomic.Bool
+	timer := time.AfterFunc(linkPatience, func() {
+		if !b.answered.Load() {
+			silent.Store(true)
+			tx.Terminate()
+		}
+	})
+	return func() bool {
+		timer.Stop()
+		return silent.Load()
+	}
+}
+
 func (b *branch) received(res *sip.Response) {
+	b.answered.Store(true)
 	if !res.IsProvisional() {
 		b.r.p.metrics.branch(b.target.flow.transport, class(res.StatusCode))
 	}
@@ -123,6 +149,9 @@ func (b *branch) inDialog(method sip.RequestMethod, res *sip.Response) *sip.Requ
 	}
 	req := b.skeleton(method, recipient, b.r.p.via(b.target.flow.transport, ""), seq)
 	req.AppendHeader(sip.HeaderClone(res.To()))
+	if b.target.flow.transport == Link {
+		req.AppendHeader(sip.NewHeader("Route", linkRoute(b.target.flow.remote, sealedUser(b.req))))
+	}
 	for _, route := range b.r.p.beyond(res) {
 		req.AppendHeader(sip.NewHeader("Route", route))
 	}

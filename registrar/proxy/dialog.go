@@ -16,18 +16,24 @@ const defaultBreadth = 60
 // end it does not come from.
 func (p *Proxy) planDialog(ctx context.Context, r routed) (plan, error) {
 	t := target{flow: r.dialog.caller, uri: r.recipient}
-	ext := r.dialog.callerExt
+	ext, node := r.dialog.callerExt, r.dialog.callerNode
 	if r.fromCaller {
-		t.flow, ext = r.dialog.callee, r.dialog.calleeExt
+		t.flow, ext, node = r.dialog.callee, r.dialog.calleeExt, r.dialog.calleeNode
 	}
 	for _, uri := range r.rest {
 		t.path = append(t.path, "<"+uri.String()+">")
 	}
-	if !p.connected(t.flow) {
-		var err error
-		if t.flow, err = p.findAgain(ctx, ext, r.recipient); err != nil {
+	if addr, ok := p.other(node); ok {
+		t.over(addr, r.sealed)
+		return plan{targets: []target{t}, dialog: true}, nil
+	}
+	foreign := p.opt.Peer != nil && node != "" && node != p.opt.Node // and away
+	if foreign || !p.connected(t.flow) {
+		found, err := p.findAgain(ctx, ext, r.recipient)
+		if err != nil {
 			return plan{}, err
 		}
+		t.flow, t.path = found.flow, append(found.path, t.path...)
 	}
 	return plan{targets: []target{t}, dialog: true}, nil
 }
@@ -49,21 +55,26 @@ func (p *Proxy) connected(f flow) bool {
 // findAgain looks for a phone whose connection has been replaced during the
 // dialog: the live binding with the contact that the request is for. Without
 // one the flow has failed (RFC 5626 section 5.3).
-func (p *Proxy) findAgain(ctx context.Context, ext string, recipient *sip.Uri) (flow, error) {
+func (p *Proxy) findAgain(ctx context.Context, ext string, recipient *sip.Uri) (target, error) {
 	if ext == "" {
-		return flow{}, refuse(430)
+		return target{}, refuse(430)
 	}
 	bindings, err := p.opt.Lookup.Lookup(ctx, p.aor(ext))
 	if err != nil {
-		return flow{}, fmt.Errorf("look up contacts of %s: %w", ext, err)
+		return target{}, fmt.Errorf("look up contacts of %s: %w", ext, err)
 	}
 	for _, b := range bindings {
 		t, err := p.contact(b)
 		if err == nil && !t.dead && sameContact(t.uri, recipient) && p.connected(t.flow) {
-			return t.flow, nil
+			if t.node == "" {
+				t.path = nil // the dialog's own routes say the rest
+			} else {
+				t.path = t.path[:1] // to the node
+			}
+			return t, nil
 		}
 	}
-	return flow{}, refuse(430)
+	return target{}, refuse(430)
 }
 
 func sameContact(a, b *sip.Uri) bool {

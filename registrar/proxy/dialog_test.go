@@ -195,7 +195,7 @@ func TestTokens(t *testing.T) {
 		f := rapid.Custom(func(t *rapid.T) flow {
 			return flow{rapid.SampledFrom(transports).Draw(t, "transport"), addr.Draw(t, "remote"), addr.Draw(t, "local")}
 		})
-		want := token{f.Draw(t, "caller"), f.Draw(t, "callee"), rapid.StringMatching(`[0-9*#]{0,32}`).Draw(t, "a"), "102"}
+		want := token{f.Draw(t, "caller"), f.Draw(t, "callee"), rapid.StringMatching(`[0-9*#]{0,32}`).Draw(t, "a"), "102", "n1", ""}
 		sealed := k.seal(want, "id", "tag1")
 		for tag, fromCaller := range map[string]bool{"tag1": true, "tag2": false} {
 			other := map[string]string{"tag1": "tag2", "tag2": "tag1"}[tag]

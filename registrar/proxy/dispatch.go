@@ -109,6 +109,9 @@ func (p *Proxy) request(in *inbound) {
 		return
 	}
 	defer forget()
+	if in.linked() {
+		in.reply(sip.StatusTrying) // the node that waits knows that we are there
+	}
 	newRelay(p, in, plan, nil).run()
 }
 
@@ -208,7 +211,7 @@ func (p *Proxy) listener(f flow) net.Addr {
 	for _, c := range p.packets {
 		a, err := addrPort(c.LocalAddr().String())
 		switch {
-		case err != nil:
+		case err != nil || c.transport != f.transport:
 		case a == f.local:
 			return c.LocalAddr()
 		case usable == nil && (a.Addr().Is4() == f.remote.Addr().Is4() || a.Addr().IsUnspecified()):

@@ -16,8 +16,7 @@ func (p *Proxy) build(in *inbound, pl *plan, t *target) *sip.Request {
 	out := sip.NewRequest(in.req.Method, *t.uri)
 	out.AppendHeader(p.via(t.flow.transport, "."+p.loopMark(in.req)))
 	if pl.recordRoute {
-		tok := token{caller: in.from, callee: t.flow, callerExt: pl.caller.Extension, calleeExt: pl.callee}
-		for _, h := range p.recordRoutes(in, tok) {
+		for _, h := range p.recordRoutes(in, pl, t) {
 			out.AppendHeader(h)
 		}
 	}
@@ -61,8 +60,12 @@ func (p *Proxy) passes(h sip.Header) bool {
 // via is our Via on a transport, with a branch that ends in suffix.
 func (p *Proxy) via(transport, suffix string) *sip.ViaHeader {
 	host, port := p.opt.Advertise(transport)
+	name := strings.ToUpper(transport)
+	if transport == Link {
+		name = "UDP"
+	}
 	via := &sip.ViaHeader{
-		ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: strings.ToUpper(transport),
+		ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: name,
 		Host: strings.Trim(host, "[]"), Port: port,
 	}
 	via.Params.Add("branch", sip.RFC3261BranchMagicCookie+rand.Text()+suffix)

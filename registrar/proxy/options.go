@@ -56,6 +56,11 @@ type Options struct {
 	// FlowKey seals the flow tokens in Record-Route. Nodes that share phones share
 	// it, and dialogs outlive a restart only with the same key; nil is a random one.
 	FlowKey []byte
+	// Node is the name of this node in bindings. Peer is where another node is reached
+	// over the Link, whose host and port Advertise knows, too; false when it cannot be
+	// called. nil: phones of other nodes are taken for ours.
+	Node string
+	Peer func(node string) (netip.AddrPort, bool)
 	// Alive reports whether the connection a binding was registered over is still
 	// that connection; nil trusts its remote address. UDP bindings are not asked.
 	Alive func(location.Binding) bool

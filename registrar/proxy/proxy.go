@@ -37,7 +37,7 @@ type Proxy struct {
 	stop context.CancelFunc
 
 	mu      sync.Mutex
-	packets []net.PacketConn // served UDP sockets
+	packets []packetSocket // served UDP sockets
 	streams []net.Listener
 }
 
@@ -53,22 +53,29 @@ func New(o Options) (*Proxy, error) {
 		invites: newInviteTable(), ringing: newRingTable(), merged: newMergeTable(),
 	}
 	p.ctx, p.stop = context.WithCancel(context.Background())
-	for _, transport := range []string{"udp", "tcp", "tls", "ws", "wss"} {
+	for _, transport := range append([]string{Link}, transports...) {
 		p.stacks[transport] = newStack(transport, o.Logger, p.handle)
 	}
 	p.register(o.Registerer)
 	return p, nil
 }
 
-// ServePacket serves a UDP socket until it is closed; transport is "udp". Every
-// request to a phone leaves through the socket the phone registered at.
+// packetSocket is a UDP socket of a transport.
+type packetSocket struct {
+	net.PacketConn
+	transport string
+}
+
+// ServePacket serves a UDP socket until it is closed; transport is "udp", or Link for
+// one of NewLink. Every request to a phone leaves through the socket the phone
+// registered at.
 func (p *Proxy) ServePacket(transport string, c net.PacketConn) error {
 	s := p.stacks[transport]
 	if s == nil || s.reliable() {
 		return fmt.Errorf("serve packets: no packet transport %q", transport)
 	}
 	p.mu.Lock()
-	p.packets = append(p.packets, c)
+	p.packets = append(p.packets, packetSocket{c, transport})
 	p.mu.Unlock()
 	return s.servePacket(c)
 }

@@ -10,7 +10,9 @@ import (
 type routed struct {
 	rest       []sip.Uri // routes beyond us
 	dialog     *token    // of the dialog the request belongs to; nil outside
+	sealed     string    // the token itself
 	fromCaller bool      // the request comes from who made the call
+	way        *way      // to a phone of ours, as another node has written it
 	recipient  *sip.Uri  // Request-URI to forward
 }
 
@@ -28,17 +30,26 @@ func (p *Proxy) readRoute(in *inbound) (routed, error) {
 		r.rest = append(r.rest, *route.Address.Clone())
 	}
 	p.fixStrict(in, &r)
-	for len(r.rest) > 0 && p.isLocal(r.rest[0].Host) {
+	for len(r.rest) > 0 {
 		user := r.rest[0].User
-		r.rest = r.rest[1:]
-		if user == "" {
-			continue // an outbound proxy setting, no dialog
+		if w, ok := parseWay(user); ok && in.linked() && strings.HasPrefix(user, wayPrefix) {
+			r.rest, r.way = r.rest[1:], &w
+			return r, nil // what is left is the phone's Path
 		}
 		t, fromCaller, err := p.tokens.open(user, callID(in.req), fromTag(in.req), toTag(in.req))
-		if err != nil || toTag(in.req) == "" {
+		// A token says that the entry is ours or that of a node which shares our key,
+		// whatever its host is called.
+		ours := user != "" && err == nil && toTag(in.req) != ""
+		if !ours && !p.isLocal(r.rest[0].Host) {
+			break
+		}
+		r.rest = r.rest[1:]
+		switch {
+		case ours:
+			r.dialog, r.fromCaller, r.sealed = &t, fromCaller, user
+		case user != "": // "" is an outbound proxy setting, no dialog
 			return r, refuse(sip.StatusForbidden)
 		}
-		r.dialog, r.fromCaller = &t, fromCaller
 	}
 	if r.dialog == nil && len(r.rest) > 0 {
 		return r, refuse(sip.StatusForbidden)
@@ -63,9 +74,23 @@ func (p *Proxy) fixStrict(in *inbound, r *routed) {
 
 // recordRoutes are our entries in a request that may make a dialog: one, or two
 // when it leaves over another transport than it came (RFC 5658 section 3). The
-// upper one faces the callee.
-func (p *Proxy) recordRoutes(in *inbound, t token) []sip.Header {
+// upper one faces the callee; when that is a phone of another node, that node adds it
+// with the same token.
+func (p *Proxy) recordRoutes(in *inbound, pl *plan, to *target) []sip.Header {
+	if in.linked() {
+		return []sip.Header{p.recordRoute(to.flow.transport, sealedUser(in.req))}
+	}
+	t := token{caller: in.from, callee: to.flow, callerExt: pl.caller.Extension, calleeExt: pl.callee}
+	if p.opt.Peer != nil {
+		t.callerNode, t.calleeNode = p.opt.Node, p.opt.Node
+	}
+	if to.node != "" {
+		t.callee, t.calleeNode = to.end, to.node
+	}
 	user := p.tokens.seal(t, callID(in.req), fromTag(in.req))
+	if to.node != "" {
+		return []sip.Header{p.recordRoute(t.caller.transport, user)}
+	}
 	hs := []sip.Header{p.recordRoute(t.callee.transport, user)}
 	if t.caller.transport != t.callee.transport {
 		hs = append(hs, p.recordRoute(t.caller.transport, user))

@@ -77,7 +77,7 @@ type stack struct {
 func newStack(transport string, log *slog.Logger, handle func(*stack, *sip.Request, *sip.ServerTx)) *stack {
 	settleLibrary()
 	s := &stack{transport: transport, lower: "TCP"}
-	if transport == "udp" {
+	if transport == "udp" || transport == Link {
 		s.lower = "UDP"
 	}
 	quiet := slog.New(newQuietHandler(log.Handler()))

@@ -17,6 +17,8 @@ const maxTargets = 60
 // target is one place a request is forwarded to.
 type target struct {
 	flow    flow
+	end     flow     // of the phone, when flow is the link to the node that has it
+	node    string   // that node; "" is this one
 	uri     *sip.Uri // Request-URI
 	path    []string // Route to write, top first
 	group   string   // see fork.Target
@@ -48,6 +50,10 @@ func (p *Proxy) plan(in *inbound) (plan, error) {
 	r, err := p.readRoute(in)
 	if err != nil {
 		return plan{}, err
+	}
+	if in.linked() {
+		in.known = true
+		return p.planLinked(ctx, in, r)
 	}
 	if r.dialog != nil {
 		in.known = true
@@ -86,10 +92,7 @@ func (p *Proxy) planNew(ctx context.Context, in *inbound, r routed) (plan, error
 		return plan{}, err
 	}
 	pl := plan{targets: targets, caller: caller, callee: callee, asserted: p.asserted(in, caller)}
-	switch in.req.Method {
-	case sip.INVITE, sip.SUBSCRIBE, sip.REFER:
-		pl.recordRoute = true
-	}
+	pl.recordRoute = makesDialog(in.req.Method)
 	return pl, pl.share(in)
 }
 
@@ -168,6 +171,7 @@ func (p *Proxy) contact(b location.Binding) (target, error) {
 	} else {
 		t.dead = !p.opt.Alive(b)
 	}
+	p.across(&t, &b)
 	return t, nil
 }
 

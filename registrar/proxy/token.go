@@ -26,10 +26,12 @@ var transports = []string{"udp", "tcp", "tls", "ws", "wss"}
 type token struct {
 	caller, callee       flow
 	callerExt, calleeExt string
+	// The nodes that have the flows; "" where there are no others.
+	callerNode, calleeNode string
 }
 
 const (
-	tokenVersion = 1
+	tokenVersion = 2
 	macSize      = 12
 )
 
@@ -49,6 +51,8 @@ func (k *tokens) seal(t token, callID, callerTag string) string {
 	}
 	b = appendField(b, []byte(t.callerExt))
 	b = appendField(b, []byte(t.calleeExt))
+	b = appendField(b, []byte(t.callerNode))
+	b = appendField(b, []byte(t.calleeNode))
 	return base64.RawURLEncoding.EncodeToString(append(b, k.mac(b, callID, callerTag)...))
 }
 
@@ -128,6 +132,7 @@ func decode(b []byte) (token, error) {
 		}
 	}
 	t.callerExt, t.calleeExt = string(next()), string(next())
+	t.callerNode, t.calleeNode = string(next()), string(next())
 	if !ok {
 		return token{}, errToken
 	}

@@ -32,11 +32,14 @@ type Store struct {
 	wake    *sync.Cond
 	closed  bool
 	done    chan struct{} // the committer has ended
+	company bool          // the last batch had more than one
+	full    chan struct{} // capacity 1: the pending batch is a crowd
 
 	// Of the committer alone.
-	file *os.File
-	size int64
-	bad  bool // what the file holds beyond size is unknown: it has to be written anew
+	file   *os.File
+	size   int64 // of what was written
+	filled int64 // size of the file, zeros after size
+	bad    bool  // what the file holds beyond size is unknown: it has to be written anew
 
 	live   sync.RWMutex // guards leases
 	leases map[phone.MAC]phone.Lease
@@ -69,7 +72,7 @@ var ErrClosed = errors.New("the file of leases is closed")
 // leases from elsewhere. What a crash left half written at the end is dropped and
 // logged. A second process in dir is an error.
 func Open(dir string, log *slog.Logger, first func() ([]phone.Lease, error)) (*Store, error) {
-	s := &Store{dir: dir, log: log, leases: map[phone.MAC]phone.Lease{}, done: make(chan struct{})}
+	s := &Store{dir: dir, log: log, leases: map[phone.MAC]phone.Lease{}, done: make(chan struct{}), full: make(chan struct{}, 1)}
 	s.wake = sync.NewCond(&s.mu)
 	var err error
 	if s.lock, err = os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
@@ -104,14 +107,16 @@ func (s *Store) load(first func() ([]phone.Lease, error)) error {
 		return err
 	}
 	s.file = f
-	s.size, err = readAll(f, func(c change) { apply(s.leases, c) })
+	var damaged bool
+	s.size, damaged, err = readAll(f, func(c change) { apply(s.leases, c) })
 	if err != nil {
 		f.Close()
 		return err
 	}
-	if info, err := f.Stat(); err == nil && info.Size() > s.size {
-		s.log.Warn("the file of leases ends in a damaged record, which is dropped", "bytes", info.Size()-s.size)
+	if damaged {
+		s.log.Warn("the file of leases ends in a damaged record, which is dropped", "at", s.size)
 	}
+	s.filled = s.size
 	return f.Truncate(s.size)
 }
 
@@ -150,6 +155,12 @@ func (s *Store) write(ctx context.Context, c change) error {
 	b := s.pending
 	b.records = appendRecord(b.records, c)
 	b.changes = append(b.changes, c)
+	if len(b.changes) == crowd {
+		select {
+		case s.full <- struct{}{}:
+		default:
+		}
+	}
 	s.mu.Unlock()
 	select {
 	case <-b.done:
@@ -162,15 +173,21 @@ func (s *Store) write(ctx context.Context, c change) error {
 // commitAll writes batch after batch: what comes while one is written is the next.
 func (s *Store) commitAll() {
 	defer close(s.done)
-	company := false
+	timer := time.NewTimer(linger)
+	defer timer.Stop()
 	for {
 		s.mu.Lock()
 		for s.pending == nil && !s.closed {
 			s.wake.Wait()
 		}
+		wait := s.pending != nil && s.company && len(s.pending.changes) < crowd && !s.closed
 		s.mu.Unlock()
-		if company {
-			<-time.After(linger)
+		if wait {
+			timer.Reset(linger)
+			select {
+			case <-s.full:
+			case <-timer.C:
+			}
 		}
 		s.mu.Lock()
 		b := s.pending
@@ -180,14 +197,20 @@ func (s *Store) commitAll() {
 			return
 		}
 		b.err = s.commit(b)
-		company = len(b.changes) > 1
+		s.mu.Lock()
+		s.company = len(b.changes) > 1
+		s.mu.Unlock()
 		close(b.done)
 	}
 }
 
-// linger is how long a batch stays open after others came together. A phone that is
-// alone does not wait; a thousand share fewer syncs of the disk, which are dear.
-const linger = time.Millisecond
+// linger is how long a batch waits at most for company when the one before had some,
+// and crowd how large it need not grow. A phone that is alone does not wait; a thousand
+// share fewer syncs of the disk, which are dear.
+const (
+	linger = 2 * time.Millisecond
+	crowd  = 48
+)
 
 // Close writes what is pending and closes the file. It may be called more than once.
 func (s *Store) Close() error {
