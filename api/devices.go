@@ -53,6 +53,8 @@ func (s *server) createPhone(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	noteSubject(r, d.ID)
+	note(r, "macAddress", d.MAC.String())
 	p, _ := s.Roster.Phone(d.ID)
 	return created(w, base+"/phones/"+url.PathEscape(d.ID), s.changedPhone(r, withDevice(p, d), d))
 }
@@ -73,7 +75,12 @@ func (s *server) patchPhone(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		return s.change(d, in)
+		before := inputOf(*d)
+		if err := s.change(d, in); err != nil {
+			return err
+		}
+		noteChange(r, before, inputOf(*d))
+		return nil
 	})
 	if err != nil {
 		return absent("provisioned phone", err)

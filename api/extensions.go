@@ -104,6 +104,8 @@ func (s *server) createExtension(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	noteSubject(r, e.Number)
+	noteSecret(r, "sipPassword")
 	return created(w, base+"/extensions/"+url.PathEscape(e.Number), withPassword(e))
 }
 
@@ -136,6 +138,7 @@ func (s *server) patchExtension(w http.ResponseWriter, r *http.Request) error {
 		if in.Number != e.Number {
 			return phone.Invalid("number", "cannot be changed")
 		}
+		noteChange(r, extensionChange{e.Number, e.Name}, in)
 		e.Name = in.Name
 		return nil
 	})
@@ -167,6 +170,7 @@ func (s *server) rotateCredentials(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return absent("extension", err)
 	}
+	noteSecret(r, "sipPassword")
 	return writeJSON(w, http.StatusOK, withPassword(e))
 }
 

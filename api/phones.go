@@ -84,7 +84,11 @@ func (s *server) onePhone(r *http.Request, id string) (phoneAnswer, error) {
 	if d == nil {
 		return answerOf(p), nil
 	}
-	return deviceAnswer(p, *d, infoOf(r).key), nil
+	a := deviceAnswer(p, *d, infoOf(r).key)
+	if len(a.Settings) > 0 {
+		noteSecret(r, "settings")
+	}
+	return a, nil
 }
 
 // find returns the phone as the roster knows it and, if it is provisioned, its

@@ -44,6 +44,7 @@ func (s *server) replacePhone(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return absent("provisioned phone", err)
 	}
+	note(r, "macAddress", d.MAC.String())
 	p, _ := s.Roster.Phone(id)
 	return writeJSON(w, http.StatusOK, s.changedPhone(r, withDevice(p, d), d))
 }
