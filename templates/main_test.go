@@ -11,4 +11,3 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(m.Run())
 }
-
