@@ -53,6 +53,7 @@ func (s *server) createPhone(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	w.Header().Set("ETag", deviceTag(d))
 	noteSubject(r, d.ID)
 	note(r, "macAddress", d.MAC.String())
 	p, _ := s.Roster.Phone(d.ID)
@@ -75,6 +76,9 @@ func (s *server) patchPhone(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
+		if err := unchanged(r, deviceTag(*d)); err != nil {
+			return err
+		}
 		before := inputOf(*d)
 		if err := s.change(d, in); err != nil {
 			return err
@@ -85,6 +89,7 @@ func (s *server) patchPhone(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return absent("provisioned phone", err)
 	}
+	w.Header().Set("ETag", deviceTag(d))
 	p, _ := s.Roster.Phone(id)
 	return writeJSON(w, http.StatusOK, s.changedPhone(r, withDevice(p, d), d))
 }

@@ -118,6 +118,7 @@ func (s *server) getExtension(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return absent("extension", err)
 	}
+	w.Header().Set("ETag", extensionTag(e))
 	return writeJSON(w, http.StatusOK, extensionOf(e))
 }
 
@@ -131,6 +132,9 @@ func (s *server) patchExtension(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	e, err := s.Extensions.UpdateExtension(r.Context(), mux.Vars(r)["number"], func(e *phone.Extension) error {
+		if err := unchanged(r, extensionTag(*e)); err != nil {
+			return err
+		}
 		in, err := patched(extensionChange{e.Number, e.Name}, patch)
 		if err != nil {
 			return err
@@ -145,6 +149,7 @@ func (s *server) patchExtension(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return absent("extension", err)
 	}
+	w.Header().Set("ETag", extensionTag(e))
 	return writeJSON(w, http.StatusOK, extensionOf(e))
 }
 

@@ -50,10 +50,6 @@ func everything(t testing.TB, v phone.Vendor) View {
 	view.TimeZone = zone(t, "Australia/Sydney")
 	view.ProvisionURL = "https://provision.pbx.dev:8443/"
 	view.UserPassword = phone.NewSecret("user-secret")
-	view.Firmware = Firmware{
-		URL: "https://provision.pbx.dev:8443/fw/0004f2abcdef/fw_1/T46S%28T48S%29-66.86.0.15.rom", Dir: "fw/0004f2abcdef/fw_1/",
-		DirURL: "https://provision.pbx.dev:8443/fw/0004f2abcdef/fw_1/", File: "sip.ld", Version: "66.86.0.15",
-	}
 	view.ProvisionUser, view.ProvisionPassword = "0004f2abcdef", phone.NewSecret("provision-secret")
 	view.Server.Transport, view.Server.Port, view.Server.Expires = "tls", 5061, 600
 	view.Server.OutboundProxy = HostPort{Host: "2001:db8::5", Port: 5061}
@@ -95,7 +91,7 @@ func fullDevice(v *View) {
 	v.Wallpaper, v.PhonebookURL = "http://files.pbx.dev/wall.jpg", v.ProvisionURL+v.MAC.Hex+"/"
 	v.PhonebookPages = []int{1, 2}
 	v.Schedule = Schedule{Minutes: "120"}
-	v.Firmware = Firmware{URL: "http://files.pbx.dev/fw/x.rom", DirURL: "http://files.pbx.dev/fw/", Version: "66.86.0.15"}
+	v.Firmware = Firmware{URL: "http://files.pbx.dev/fw/x.rom", Dir: "fw/", DirURL: "http://files.pbx.dev/fw/", File: "sip.ld", Version: "66.86.0.15"}
 	v.Keys = []Key{
 		{Number: 1, Type: "line", Line: 1},
 		{Number: 2, Type: "blf", Value: "103", Label: "Ben", Line: 1, Pickup: "*8103"},

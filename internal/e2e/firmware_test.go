@@ -112,13 +112,15 @@ func TestFirmwareByCurl(t *testing.T) {
 	for range 3 {
 		d.curl("-A", agent, "-o", "/dev/null", url)
 	}
+	admin := "http://" + d.addr["admin"] + "/v1/pbx/phones/" + id
+	eventually(t, 20*time.Second, "the offer stops, and an event says so", func() bool {
+		key := "Authorization: Bearer " + d.key
+		return strings.Contains(d.curl("-H", key, admin+"/firmware"), `"stoppedAt"`) && strings.Contains(d.curl("-H", key, admin+"/timeline"), `"kind":"firmware"`)
+	})
 	cfg = d.curl("-A", agent, "http://"+d.addr["http"]+"/"+macs["yealink"]+".cfg")
 	if res, err := http.Get(url); err != nil || res.StatusCode != http.StatusNotFound || strings.Contains(cfg, "firmware.url") {
 		t.Errorf("after three fetches with no change of version: %v, %v, %s", res, err, cfg)
 	}
-	eventually(t, 20*time.Second, "an event says that the offer has stopped", func() bool {
-		return strings.Contains(d.curl("-H", "Authorization: Bearer "+d.key, "http://"+d.addr["admin"]+"/v1/pbx/phones/"+id+"/timeline"), `"kind":"firmware"`)
-	})
 	retry()
 	// A phone that reports a newer version is offered nothing older.
 	newer := "Yealink SIP-T46S 66.90.0.1 " + macs["yealink"]
