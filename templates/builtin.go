@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"unsafe"
 )
 
 // builder checks the arguments of a function and compiles its call.
@@ -53,6 +54,9 @@ func escaper(appendTo func([]byte, string) []byte) builder {
 			return expr{}, at.errorf("an escaper takes one value")
 		}
 		a := args[0]
+		if a.field {
+			return fieldEscaper(appendTo, a), nil
+		}
 		if a.num != nil {
 			return expr{
 				t: stringType, str: func(f *frame) string { return strconv.Itoa(a.num(f)) },
@@ -78,6 +82,26 @@ func escaper(appendTo func([]byte, string) []byte) builder {
 			},
 		}, nil
 	}
+}
+
+// fieldEscaper writes a field of the dot: the most common action, without a call in
+// between.
+func fieldEscaper(appendTo func([]byte, string) []byte, a expr) expr {
+	off := a.off
+	if a.num != nil {
+		return expr{t: stringType, str: func(f *frame) string { return strconv.Itoa(a.num(f)) }, write: func(f *frame) flow {
+			if n := *(*int)(unsafe.Add(f.dot.p, off)); uint(n) < 10 {
+				f.out = append(f.out, '0'+byte(n))
+			} else {
+				f.out = strconv.AppendInt(f.out, int64(n), 10)
+			}
+			return next
+		}}
+	}
+	return expr{t: stringType, str: func(f *frame) string { return string(appendTo(nil, a.str(f))) }, write: func(f *frame) flow {
+		f.out = appendTo(f.out, *(*string)(unsafe.Add(f.dot.p, off)))
+		return next
+	}}
 }
 
 func parameter(at position, args []expr) (expr, error) {

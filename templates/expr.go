@@ -27,6 +27,7 @@ type expr struct {
 	write    op
 	lit      bool // str is a constant
 	dot      bool // it is the dot, or off bytes inside it
+	field    bool // it is the text or number off bytes inside the dot
 	off      uintptr
 	settings []string // settings that it reads, for explain
 }
@@ -287,9 +288,9 @@ func fieldOf(e expr, sf reflect.StructField, at position) expr {
 		off := e.off + sf.Offset
 		switch {
 		case sf.Type == stringType:
-			return expr{t: sf.Type, str: func(f *frame) string { return *(*string)(unsafe.Add(f.dot.p, off)) }}
+			return expr{t: sf.Type, field: true, off: off, str: func(f *frame) string { return *(*string)(unsafe.Add(f.dot.p, off)) }}
 		case sf.Type == intType:
-			return expr{t: sf.Type, num: func(f *frame) int { return *(*int)(unsafe.Add(f.dot.p, off)) }}
+			return expr{t: sf.Type, field: true, off: off, num: func(f *frame) int { return *(*int)(unsafe.Add(f.dot.p, off)) }}
 		case sf.Type.Kind() == reflect.Struct && sf.Type != secretType:
 			return expr{t: sf.Type, dot: true, off: off, get: func(f *frame) reflect.Value { return get(f).Field(i) }}
 		}
