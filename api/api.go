@@ -18,6 +18,7 @@ import (
 	"pbx.dev/dialtone/api/ui"
 	"pbx.dev/dialtone/firmware"
 	"pbx.dev/dialtone/internal/phone"
+	"pbx.dev/dialtone/internal/settings"
 	"pbx.dev/dialtone/registrar/location"
 )
 
@@ -61,9 +62,16 @@ type Options struct {
 	FirmwareOffer   func(phone.Device) firmware.Offer
 	// VendorOf names the maker that owns a MAC address block.
 	VendorOf func(phone.MAC) (phone.Vendor, bool)
-	// CheckSettings reports the first setting that a phone of the vendor cannot
-	// have, as a phone.FieldError; nil checks nothing.
-	CheckSettings func(phone.Vendor, map[string]string) error
+	Layers   Layers // nil leaves the calls for layers of settings out
+	// CheckPhone reports what cannot be in the settings and lines of a phone, as
+	// phone.FieldErrors, and in sentences what is stored and may not do what was
+	// meant; nil checks nothing. CheckLayer does so for a layer of settings.
+	CheckPhone func(phone.Device) (warnings []string, err error)
+	CheckLayer func(scope, name string, layer map[string]string) (warnings []string, err error)
+	// Effective is what the layers of settings make of a phone.
+	Effective func(phone.Device) settings.Effective
+	// HasEffect reports whether a setting changes a file of the vendor's phones.
+	HasEffect func(v phone.Vendor, key string) bool
 	// Ready reports what the daemon depends on; nil means always ready.
 	Ready func() []ReadyCheck
 	// Latency is how long a phone took to answer when it was last asked; false when
@@ -115,8 +123,19 @@ func newServer(o Options) (*server, error) {
 		o.Claims == nil, o.Enrollment == nil, o.Bans == nil:
 		return nil, errors.New("api: every store, VendorOf, TokenURL and Bans are required")
 	}
-	if o.CheckSettings == nil {
-		o.CheckSettings = func(phone.Vendor, map[string]string) error { return nil }
+	if o.CheckPhone == nil {
+		o.CheckPhone = func(phone.Device) ([]string, error) { return nil, nil }
+	}
+	if o.CheckLayer == nil {
+		o.CheckLayer = func(string, string, map[string]string) ([]string, error) { return nil, nil }
+	}
+	if o.Effective == nil {
+		o.Effective = func(d phone.Device) settings.Effective {
+			return settings.Merge(settings.Layer{Name: settings.PhoneLayer, Settings: d.Settings})
+		}
+	}
+	if o.HasEffect == nil {
+		o.HasEffect = func(phone.Vendor, string) bool { return true }
 	}
 	if o.Now == nil {
 		o.Now = time.Now

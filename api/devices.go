@@ -10,6 +10,7 @@ import (
 
 	"pbx.dev/dialtone/internal/catalog"
 	"pbx.dev/dialtone/internal/phone"
+	"pbx.dev/dialtone/internal/roster"
 )
 
 // phoneInput is what an administrator decides about a phone, and the document
@@ -35,7 +36,12 @@ func (s *server) createPhone(w http.ResponseWriter, r *http.Request) error {
 	if err := noQuery(r); err != nil {
 		return err
 	}
-	in, err := readNew[phoneInput](w, r)
+	doc, err := readObject(w, r, jsonType)
+	if err != nil {
+		return err
+	}
+	settingsAsText(doc)
+	in, err := patched(phoneInput{}, doc)
 	if err != nil {
 		return err
 	}
@@ -48,7 +54,7 @@ func (s *server) createPhone(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p, _ := s.Roster.Phone(d.ID)
-	return created(w, base+"/phones/"+url.PathEscape(d.ID), deviceAnswer(withDevice(p, d), d, infoOf(r).key))
+	return created(w, base+"/phones/"+url.PathEscape(d.ID), s.changedPhone(r, withDevice(p, d), d))
 }
 
 // patchPhone answers PATCH /v1/pbx/phones/{id}.
@@ -60,6 +66,7 @@ func (s *server) patchPhone(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	settingsAsText(patch)
 	id := mux.Vars(r)["id"]
 	d, err := s.Devices.UpdateDevice(r.Context(), id, func(d *phone.Device) error {
 		in, err := patched(inputOf(*d), patch)
@@ -72,7 +79,15 @@ func (s *server) patchPhone(w http.ResponseWriter, r *http.Request) error {
 		return absent("provisioned phone", err)
 	}
 	p, _ := s.Roster.Phone(id)
-	return writeJSON(w, http.StatusOK, deviceAnswer(withDevice(p, d), d, infoOf(r).key))
+	return writeJSON(w, http.StatusOK, s.changedPhone(r, withDevice(p, d), d))
+}
+
+// changedPhone is the answer to a change: the phone, and what may not do what was
+// meant.
+func (s *server) changedPhone(r *http.Request, p roster.Phone, d phone.Device) phoneAnswer {
+	a := deviceAnswer(p, d, infoOf(r).key)
+	a.Warnings, _ = s.CheckPhone(d) // an error would have refused the change
+	return a
 }
 
 // newDevice fills d from in; the maker comes from the MAC address unless given.
@@ -106,7 +121,8 @@ func (s *server) applyInput(d *phone.Device, in phoneInput, mac phone.MAC) error
 	}
 	d.Model, d.Name, d.Site, d.Settings = in.Model, in.Name, in.Site, in.Settings
 	d.Lines = linesOf(in.Lines)
-	return s.CheckSettings(d.Vendor, d.Settings)
+	_, err := s.CheckPhone(*d)
+	return err
 }
 
 // vendorOf reads a manufacturer by any of its names, in any case.

@@ -56,7 +56,7 @@ func TestErrors(t *testing.T) {
 		{name: "unknown fields", req: request{call: phones, body: `{"mac":"1","lines":[{"line":1,"extensionNumber":"1","lable":""}]}`}, status: 422, fields: "lines[0].lable mac"},
 		{name: "case of a field", req: request{call: phones, body: `{"MACAddress":"0004f2000001"}`}, status: 422, fields: "MACAddress"},
 		{name: "wrong types", req: request{call: phones, body: `{"model":1,"lines":{},"settings":[],"name":true,"macAddress":{}}`}, status: 422, fields: "lines macAddress model name settings"},
-		{name: "wrong types inside", req: request{call: phones, body: `{"lines":[{"line":"1"},{"line":1.5},null,7],"settings":{"a":1}}`}, status: 422, fields: "lines[0].line lines[1].line lines[2] lines[3] settings.a"},
+		{name: "wrong types inside", req: request{call: phones, body: `{"lines":[{"line":"1"},{"line":1.5},null,7],"settings":{"a":[1]}}`}, status: 422, fields: "lines[0].line lines[1].line lines[2] lines[3] settings.a"},
 		{name: "no MAC address", req: request{call: phones, body: `{}`}, status: 422, fields: "macAddress"},
 		{name: "bad MAC address", req: request{call: phones, body: `{"macAddress":"zz"}`}, status: 422, fields: "macAddress"},
 		{name: "MAC address of zeros", req: request{call: phones, body: `{"macAddress":"000000000000"}`}, status: 422, fields: "macAddress"},

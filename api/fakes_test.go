@@ -306,7 +306,7 @@ func (h *house) options() Options {
 		Jobs: h.jobs, JobRunner: h.jobs, Replacer: h.devices, Imports: noImports{},
 		Tokens: h.devices, TokenURL: func(t phone.Secret) phone.Secret { return phone.NewSecret("http://192.0.2.1/p/" + t.Reveal() + "/") },
 		Roster: h.roster, Devices: h.devices, Extensions: h.extensions, Credentials: h.extensions,
-		Keys: h.keys, Timeline: h.timeline, Files: h.files, Uploads: noUploads{}, Firmware: noFirmware{}, FirmwareTargets: noFirmware{}, Templates: noTemplates{}, VendorOf: vendorOfTest,
+		Keys: h.keys, Layers: noLayers{}, Timeline: h.timeline, Files: h.files, Uploads: noUploads{}, Firmware: noFirmware{}, FirmwareTargets: noFirmware{}, Templates: noTemplates{}, VendorOf: vendorOfTest,
 		Now: func() time.Time { return noon },
 	}
 }
@@ -364,4 +364,21 @@ func castKeys() []phone.APIKey {
 		{ID: "key_reader", Name: "reader", Hash: sha256.Sum256([]byte(readKey)), Scopes: []string{phonesRead}, CreatedAt: noon, LastUsed: noon},
 		{ID: "key_expired", Hash: sha256.Sum256([]byte(oldKey)), Scopes: Scopes(), CreatedAt: noon.Add(-time.Hour), ExpiresAt: noon},
 	}
+}
+
+// noLayers is a store without layers of settings.
+type noLayers struct{}
+
+func (noLayers) Layers(context.Context) ([]phone.Layer, int64, error) { return nil, 0, nil }
+
+func (noLayers) Layer(context.Context, string, string) (phone.Layer, error) {
+	return phone.Layer{}, phone.ErrNotFound
+}
+
+func (noLayers) PutLayer(_ context.Context, l phone.Layer, _ phone.Affects) (phone.Layer, error) {
+	return l, nil
+}
+
+func (noLayers) DeleteLayer(context.Context, string, string, phone.Affects) error {
+	return phone.ErrNotFound
 }

@@ -155,6 +155,7 @@ func TestOpenAPIHasTheFields(t *testing.T) {
 		"Phone": phoneAnswer{}, "Line": lineAnswer{}, "NewPhone": phoneInput{}, "PhonePatch": phoneInput{}, "NewLine": lineInput{},
 		"ExtensionWithPassword": extensionAnswer{}, "NewExtension": newExtension{}, "ExtensionPatch": extensionChange{},
 		"Contact": contactAnswer{}, "KeyWithText": keyAnswer{}, "NewKey": newKey{}, "Problem": problem{},
+		"Layer": layerAnswer{}, "EffectiveSetting": effectiveValue{},
 		"Upload": uploadAnswer{}, "Firmware": firmwareAnswer{}, "FirmwareTarget": targetAnswer{}, "NewFirmwareTarget": targetInput{},
 		"PhoneFirmware": phoneFirmwareAnswer{}, "Token": tokenAnswer{},
 		"Replacement": replaceInput{}, "Import": importAnswer{},

@@ -35,6 +35,7 @@ type phoneAnswer struct {
 	Name            string            `json:"name,omitempty"`     // of one provisioned phone only,
 	Site            string            `json:"site,omitempty"`     // as are site
 	Settings        map[string]string `json:"settings,omitempty"` // and settings
+	Warnings        []string          `json:"warnings,omitempty"` // in answers to changes
 }
 
 type lineAnswer struct {

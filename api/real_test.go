@@ -25,6 +25,7 @@ var (
 	_ Extensions  = (*inventory.Store)(nil)
 	_ Credentials = (*inventory.Store)(nil)
 	_ Keys        = (*inventory.Store)(nil)
+	_ Layers      = (*inventory.Store)(nil)
 	_ Timeline    = (*inventory.Store)(nil)
 	_ Roster      = (*roster.Roster)(nil)
 )
@@ -54,21 +55,26 @@ func newClient(t *testing.T) *client {
 		t.Fatal(err)
 	}
 	list := follow(t, store)
-	images := newImages(t, store)
-	handler, err := New(Options{
-		Roster: list, Devices: store, Extensions: store, Credentials: store, Keys: store,
-		Claims: fakeDesk{}, Enrollment: store, Bans: func() []Ban { return nil },
-		Replacer: store, Imports: store, Settle: func(ctx context.Context) { _ = list.Load(ctx) },
-		Jobs: store, JobRunner: newFakeJobs(), Timeline: store, Files: fakeFiles{}, VendorOf: vendorFromCatalog,
-		Firmware: images, FirmwareTargets: images, FirmwareOffer: func(d phone.Device) firmware.Offer {
-			return images.Offer(firmware.Phone{MAC: d.MAC, Vendor: d.Vendor, Model: d.Model, Version: "66.84.0.5"})
-		},
-		Tokens: store, TokenURL: func(t phone.Secret) phone.Secret { return t },
-	})
+	handler, err := New(realOptions(t, store, list))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &client{t, handler, store, list, key.Reveal()}
+}
+
+func realOptions(t *testing.T, store *inventory.Store, list *roster.Roster) Options {
+	t.Helper()
+	images := newImages(t, store)
+	return Options{
+		Roster: list, Devices: store, Extensions: store, Credentials: store, Keys: store,
+		Claims: fakeDesk{}, Enrollment: store, Bans: func() []Ban { return nil },
+		Replacer: store, Imports: store, Settle: func(ctx context.Context) { _ = list.Load(ctx) },
+		Jobs: store, JobRunner: newFakeJobs(), Layers: store, Timeline: store, Files: fakeFiles{}, VendorOf: vendorFromCatalog,
+		Firmware: images, FirmwareTargets: images, FirmwareOffer: func(d phone.Device) firmware.Offer {
+			return images.Offer(firmware.Phone{MAC: d.MAC, Vendor: d.Vendor, Model: d.Model, Version: "66.84.0.5"})
+		},
+		Tokens: store, TokenURL: func(t phone.Secret) phone.Secret { return t },
+	}
 }
 
 // follow gives the store a roster that hears of every change, as internal/app does.

@@ -45,7 +45,7 @@ func (s *server) replacePhone(w http.ResponseWriter, r *http.Request) error {
 		return absent("provisioned phone", err)
 	}
 	p, _ := s.Roster.Phone(id)
-	return writeJSON(w, http.StatusOK, deviceAnswer(withDevice(p, d), d, infoOf(r).key))
+	return writeJSON(w, http.StatusOK, s.changedPhone(r, withDevice(p, d), d))
 }
 
 // exchange says what the new phone is: what in says, else what its MAC address
@@ -65,5 +65,6 @@ func (s *server) exchange(d *phone.Device, in replaceInput, mac phone.MAC) error
 	if d.Vendor = vendor; in.Model != "" {
 		d.Model = in.Model
 	}
-	return s.CheckSettings(d.Vendor, d.Settings)
+	_, err = s.CheckPhone(*d)
+	return err
 }

@@ -83,6 +83,9 @@ func (s *server) routes() []route {
 		table = append(table, route{"POST", base + "/phones/{id}/replace", phonesWrite, s.replacePhone})
 	}
 	table = append(table, s.uploadRoutes()...)
+	if s.Layers != nil {
+		table = append(table, s.settingsRoutes()...)
+	}
 	table = append(table, s.firmwareRoutes()...)
 	if s.Templates != nil {
 		table = append(table, s.templateRoutes()...)

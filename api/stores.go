@@ -36,6 +36,16 @@ type Devices interface {
 	DeleteDevice(ctx context.Context, id string) error
 }
 
+// Layers are the settings that phones share. Errors as for Devices.
+type Layers interface {
+	Layers(ctx context.Context) (all []phone.Layer, revision int64, err error)
+	Layer(ctx context.Context, scope, name string) (phone.Layer, error)
+	// PutLayer and DeleteLayer give every phone of the layer its next revision; those
+	// of a model's layer are the ones that affects is true of.
+	PutLayer(ctx context.Context, l phone.Layer, affects phone.Affects) (phone.Layer, error)
+	DeleteLayer(ctx context.Context, scope, name string, affects phone.Affects) error
+}
+
 // Extensions are the dialable users. Errors as for Devices.
 type Extensions interface {
 	CreateExtension(ctx context.Context, e phone.Extension) (phone.Extension, error)

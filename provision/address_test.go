@@ -13,12 +13,12 @@ func TestReservedAddress(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
 	for _, v := range phone.Vendors() {
-		if err := b.CheckSettings(v, map[string]string{SettingAddress: "192.0.2.50"}); err != nil {
+		if _, err := b.CheckPhone(phone.Device{Vendor: v, Settings: map[string]string{SettingAddress: "192.0.2.50"}}); err != nil {
 			t.Errorf("%s: %v", v, err)
 		}
 		for _, bad := range []string{"", "192.0.2", "2001:db8::1", "0.0.0.0", "224.0.1.75", "phone.site"} {
 			var field *phone.FieldError
-			if err := b.CheckSettings(v, map[string]string{SettingAddress: bad}); !errors.As(err, &field) || field.Field != "settings.dhcp.ip" {
+			if _, err := b.CheckPhone(phone.Device{Vendor: v, Settings: map[string]string{SettingAddress: bad}}); !errors.As(err, &field) || field.Field != "settings.dhcp.ip" {
 				t.Errorf("%s: %q gives %v", v, bad, err)
 			}
 		}

@@ -77,11 +77,8 @@ func (s *Service) contradiction(r Request, t Target, c claims) string {
 			return "the User-Agent is that of another maker: " + v.DisplayName()
 		}
 	}
-	if s.opts.LeaseOf != nil {
-		addr, ok := s.opts.LeaseOf(t.MAC)
-		if source := plain(r.Source.Addr()); ok && source.Is4() && addr != source {
-			return "its address " + source.String() + " is not the one that this phone was leased"
-		}
+	if s.opts.Against != nil {
+		return s.opts.Against(t.MAC, plain(r.Source.Addr()))
 	}
 	return ""
 }

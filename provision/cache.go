@@ -13,6 +13,8 @@ type cacheKey struct {
 	mac    phone.MAC
 	vendor phone.Vendor
 	kind   Kind
+	model  string // of a common file
+	page   int    // of a phone book
 }
 
 // version is everything that a rendered file depends on.
@@ -20,6 +22,8 @@ type version struct {
 	device    string // ID of the device: a new device with an old MAC is another one
 	revision  int64
 	templates string
+	layers    int64
+	book      int64  // of a phone book, and how many pages the others name
 	firmware  string // which image it names
 	template  string // that stands in for the built-in one; empty: none does
 	facts     int64

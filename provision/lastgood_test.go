@@ -68,7 +68,7 @@ func TestLastGoodOfABrokenTemplate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	broken, err := b.live.Library().Base().Overlay(fstest.MapFS{"yealink/phone.tmpl": {Data: []byte(`{{index .Lines 7}}`)}})
+	broken, err := b.live.Library().Base().Overlay(fstest.MapFS{"yealink/phone.tmpl": {Data: []byte(`{{(index .Lines 7).Label}}`)}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"pbx.dev/dialtone/internal/phone"
+	"pbx.dev/dialtone/internal/settings"
 	"pbx.dev/dialtone/templates"
 )
 
@@ -98,13 +99,20 @@ type Options struct {
 
 	// AgentVendor finds the maker that a User-Agent names.
 	AgentVendor func(userAgent string) (phone.Vendor, bool)
-	// LeaseOf gives the address that this server has leased to a phone; nil: it is
-	// not the DHCP server here.
-	LeaseOf func(phone.MAC) (netip.Addr, bool)
+	// Against says what the DHCP leases of this server have against a phone asking
+	// from an address; empty: nothing. nil: there are none.
+	Against func(phone.MAC, netip.Addr) string
 	Tokens  Tokens // nil: no token is valid
 	// Credentials gives what a phone proves itself with over HTTP, which is written
 	// into its files; nil: phones are not asked.
 	Credentials func(phone.MAC) (user string, password phone.Secret)
+
+	// Layers gives the layers of settings below the phones' own, as they are now;
+	// nil: there are none.
+	Layers func() *settings.Stack
+	// Directory is what the phone books are made of; nil: they are empty. Whoever
+	// changes it calls DirectoryChanged.
+	Directory Directory
 
 	LAN     []netip.Prefix // sources that reach AssureLAN
 	Secrets Assurance      // least assurance for a phone's own files; empty: AssureLAN
@@ -146,6 +154,8 @@ type Service struct {
 	opts    Options
 	zones   *templates.Zones
 	cache   *cache
+	book    book
+	effects effects
 	facts   factsKeeper
 	metrics *metrics
 	log     *slog.Logger
@@ -187,6 +197,7 @@ func New(o Options) (*Service, error) {
 		log: o.Logger, refused: rate.NewLimiter(5, 20), now: o.Now,
 		strange: rate.NewLimiter(20, 200), probes: newProbes(o.ProbeBudget, o.Decoys),
 	}
+	s.effects.revision = o.Renderer.Revision
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -213,6 +224,10 @@ func (s *Service) Get(ctx context.Context, r Request) (File, error) {
 	f.about(t)
 	if uaMAC, ok := s.macOf(r.UserAgent); ok && t.MAC.IsZero() {
 		f.event.MAC = uaMAC // a hint, for the timeline only
+		if t.Kind == KindBook && t.Vendor == phone.Grandstream {
+			// The name of the phone book has no MAC; this is no better or worse than one.
+			t.MAC = uaMAC
+		}
 	}
 	c, err := s.claims(ctx, f, r, t)
 	switch {
@@ -236,7 +251,7 @@ func (s *Service) common(f *fetch, t Target) (File, error) {
 	if f.usual = !ok; f.usual {
 		return f.fail(phone.ErrNotFound, "no such file is kept")
 	}
-	return s.rendered(f, role, phone.Device{Vendor: t.Vendor})
+	return s.rendered(f, role, phone.Device{Vendor: t.Vendor, Model: commonModel(t)})
 }
 
 // own answers for a file of one phone. Whether the request comes with enough
@@ -308,7 +323,7 @@ func (s *Service) device(ctx context.Context, f *fetch, t Target) (phone.Device,
 // given answers with a file of d, which the request may have.
 func (s *Service) given(f *fetch, r Request, d phone.Device, t Target, level Assurance) (File, error) {
 	role, ok := roleOf(d.Vendor, t)
-	if f.usual = !ok; f.usual {
+	if f.usual = !ok || role.isBook() && !s.hasBook(d); f.usual {
 		return s.ownUpload(f, r, d, t)
 	}
 	if level.rank() > AssureLAN.rank() {

@@ -421,7 +421,7 @@ func TestLastKnownGood(t *testing.T) {
 func TestBrokenTemplateIsOurFault(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
-	set, err := b.live.Library().Base().Overlay(fstest.MapFS{"yealink/phone.tmpl": {Data: []byte("{{.Nonsense}}")}})
+	set, err := b.live.Library().Base().Overlay(fstest.MapFS{"yealink/phone.tmpl": {Data: []byte("{{index .Raw \"Nonsense\"}}")}})
 	if err != nil {
 		t.Fatal(err)
 	}

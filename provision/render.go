@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"pbx.dev/dialtone/internal/phone"
+	"pbx.dev/dialtone/internal/settings"
 	"pbx.dev/dialtone/templates"
 )
 
@@ -34,11 +35,14 @@ func (k *factsKeeper) number(f Facts) int64 {
 // when the file belongs to no phone.
 func (s *Service) rendered(f *fetch, r role, d phone.Device) (File, error) {
 	facts := s.opts.Facts()
-	key := cacheKey{mac: d.MAC, vendor: d.Vendor, kind: r.kind}
+	key := cacheKey{mac: d.MAC, vendor: d.Vendor, kind: r.kind, page: r.page}
+	if d.MAC.IsZero() {
+		key.model = modelCode(d)
+	}
 	p := page{role: r, device: d, choice: s.choose(r, d), offer: s.offer(d, f.event.UserAgent)}
 	ver := version{
 		device: d.ID, revision: d.Revision, templates: s.opts.Renderer.Revision(), template: p.choice.Template, firmware: p.offer.key(),
-		facts: s.facts.number(facts),
+		layers: s.layers().Revision(), facts: s.facts.number(facts), book: s.bookVersion(r),
 	}
 	e, ok := s.cache.get(key)
 	if ok && e.version == ver {
@@ -57,6 +61,13 @@ func (s *Service) rendered(f *fetch, r role, d phone.Device) (File, error) {
 	s.cache.put(key, e)
 	s.keep(key, e)
 	return f.file(f.event.Path, r.media, e.etag, e.body), nil
+}
+
+func (s *Service) layers() *settings.Stack {
+	if s.opts.Layers == nil {
+		return nil
+	}
+	return s.opts.Layers()
 }
 
 // ourFault hides what kind of error it is: that a setting or a template is invalid
@@ -82,10 +93,15 @@ func (s *Service) render(
 	if err != nil {
 		return nil, err
 	}
-	view.Firmware = p.offer.view(p.device.MAC, facts.BaseURL)
+	if err := s.addBook(&view, p.role); err != nil {
+		return nil, err
+	}
+	if view.Firmware.URL == "" { // else the settings name one
+		view.Firmware = p.offer.view(p.device.MAC, facts.BaseURL)
+	}
 	renderer := s.opts.Renderer
 	if p.choice.Set != nil {
-		renderer, view.Vars = p.choice.Set, variables(p.choice.Variables, p.device.Settings)
+		renderer, view.Vars = p.choice.Set, variables(p.choice.Variables, view.Vars)
 	}
 	var b bytes.Buffer
 	if err := with(renderer, &b, p.role.template, view); err != nil {
@@ -108,16 +124,16 @@ func (s *Service) choose(r role, d phone.Device) templates.Choice {
 // variablePrefix is what the settings are called that fill a template's variables.
 const variablePrefix = "vars."
 
-// variables are the values of what a template declares: the phone's own, else the
-// defaults.
-func variables(declared []phone.TemplateVariable, settings map[string]string) map[string]string {
+// variables are the values of what a template declares: those that are set, else
+// the defaults.
+func variables(declared []phone.TemplateVariable, set map[string]string) map[string]string {
 	if len(declared) == 0 {
 		return nil
 	}
 	out := make(map[string]string, len(declared))
 	for _, v := range declared {
 		out[v.Name] = v.Default
-		if own, ok := settings[variablePrefix+v.Name]; ok {
+		if own, ok := set[v.Name]; ok {
 			out[v.Name] = own
 		}
 	}
@@ -157,7 +173,7 @@ func (s *Service) Preview(_ context.Context, d phone.Device, name string) ([]byt
 		return nil, fmt.Errorf("preview %.60q: %w", name, phone.ErrNotFound)
 	}
 	if !r.own {
-		d = phone.Device{Vendor: d.Vendor}
+		d = phone.Device{Vendor: d.Vendor, Model: commonModel(t)}
 	}
 	p := page{role: r, device: d, choice: s.choose(r, d), offer: s.offer(d, "")}
 	body, err := s.render(p, s.opts.Facts(), Renderer.RenderMasked)

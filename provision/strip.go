@@ -26,7 +26,7 @@ func (s *Service) stripped(f *fetch, t Target, why string) (File, error) {
 // sharedRole is the file of all phones that stands in for one of a single phone.
 func sharedRole(v phone.Vendor, t Target) (role, bool) {
 	own, ok := roleOf(v, t)
-	if !ok || own.binary { // the binary format names the MAC; these phones ask for the XML next
+	if !ok || own.binary || own.isBook() { // the binary format names the MAC; these phones ask for the XML next
 		return role{}, false
 	}
 	kind := KindCommon

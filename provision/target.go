@@ -16,6 +16,7 @@ type Target struct {
 	Kind   Kind
 	Model  string // of cfg<model>.xml, in lower case
 	Name   string // the file name in its usual spelling; firmware as it was asked for
+	Page   int    // of a phone book; 0 or 1: the first
 	Image  string // ID of the firmware image in fw/<mac>/<id>/<name>
 	Token  string // of /p/{token}/; empty when the path has none
 }
@@ -49,11 +50,34 @@ func Parse(path string) (Target, bool) {
 	return t, ok
 }
 
+// bookName reads MAC/phonebook.xml and MAC/phonebook-2.xml: the folder is what says
+// whose book it is, for phones that choose the file's name themselves.
+func bookName(folder, name string) (Target, bool) {
+	mac, rest, ok := cutMAC(folder)
+	if !ok || rest != "" {
+		return Target{}, false
+	}
+	t := Target{MAC: mac, Kind: KindBook, Page: 1, Name: mac.Hex() + "/" + name}
+	if name == "phonebook.xml" || name == "gs_phonebook.xml" {
+		return t, true
+	}
+	page, ok := strings.CutPrefix(name, "phonebook-")
+	page, ok2 := strings.CutSuffix(page, ".xml")
+	if !ok || !ok2 || len(page) != 1 || page[0] < '2' || page[0] > '9' {
+		return Target{}, false
+	}
+	t.Page = int(page[0] - '0')
+	return t, true
+}
+
 // parseSegments reads a name, or fw/<mac>/<id>/<name>: an image under the path that
 // the phone with this MAC was told.
 func parseSegments(segments []string) (Target, bool) {
-	if len(segments) == 1 {
+	switch len(segments) {
+	case 1:
 		return parseName(segments[0])
+	case 2:
+		return bookName(strings.ToLower(segments[0]), strings.ToLower(segments[1]))
 	}
 	if len(segments) != 4 || !strings.EqualFold(segments[0], firmwareFolder) || !validToken(segments[2]) {
 		return Target{}, false
@@ -112,7 +136,7 @@ func fixedName(low string) (Target, bool) {
 	case "cfg.xml":
 		t.Vendor, t.Kind = phone.Grandstream, KindCommon
 	case "phonebook.xml", "gs_phonebook.xml":
-		t.Vendor, t.Kind = phone.Grandstream, KindDirectory
+		t.Vendor, t.Kind = phone.Grandstream, KindBook
 	default:
 		return Target{}, false
 	}

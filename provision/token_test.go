@@ -174,7 +174,12 @@ func TestContradictions(t *testing.T) {
 		b, _ := tokenBench(t, func(o *Options) {
 			o.Secrets = AssureMAC
 			o.AgentVendor = func(ua string) (phone.Vendor, bool) { return phone.Grandstream, strings.HasPrefix(ua, "Grandstream") }
-			o.LeaseOf = func(m phone.MAC) (netip.Addr, bool) { return leased, m == polyMAC }
+			o.Against = func(m phone.MAC, a netip.Addr) string {
+				if m == polyMAC && a != leased {
+					return "it was leased another"
+				}
+				return ""
+			}
 		})
 		if r.Path == "" {
 			r.Path = "/805ec0aabbcc.cfg"
@@ -186,7 +191,7 @@ func TestContradictions(t *testing.T) {
 		}
 	}
 	b, _ := tokenBench(t, func(o *Options) {
-		o.LeaseOf = func(m phone.MAC) (netip.Addr, bool) { return lan.Addr(), m == yeaMAC }
+		o.Against = func(phone.MAC, netip.Addr) string { return "" }
 	})
 	for _, r := range []Request{{AuthMAC: yeaMAC}, {ClientMAC: yeaMAC}} {
 		r.Path, r.Source = "/805ec0aabbcc.cfg", lan

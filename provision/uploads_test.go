@@ -32,6 +32,9 @@ func putRequest(path string) Request {
 func TestUploadsAreReadBack(t *testing.T) {
 	t.Parallel()
 	b := shedBench(t, uploads.Options{})
+	withoutBook := device(phone.Polycom, polyMAC) // else its directory is ours
+	withoutBook.Settings = map[string]string{"phonebook": "off"}
+	b.shelf.devices[polyMAC] = withoutBook
 	for _, name := range []string{
 		"0004f2abcdef-phone.cfg", "0004F2ABCDEF-web.cfg", "0004f2abcdef-directory.xml", "0004f2abcdef-calls.xml",
 		yeaMAC.Hex() + "-local.cfg", yeaMAC.Hex() + "-contact.xml", yeaMAC.Hex() + "-calllog.xml",

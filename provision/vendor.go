@@ -21,7 +21,8 @@ const (
 	KindOverride  Kind = "override"  // -phone.cfg, -web.cfg, -local.cfg: what the user changed at the phone
 	KindLicense   Kind = "license"   // -license.cfg
 	KindCalls     Kind = "calls"     // -calls.xml, -calllog.xml
-	KindDirectory Kind = "directory" // -directory.xml, -contact.xml, phonebook.xml
+	KindDirectory Kind = "directory" // -directory.xml, -contact.xml: Polycom's is rendered, a Yealink's is its own backup
+	KindBook      Kind = "book"      // phonebook.xml, <mac>/phonebook.xml: what phones download and never store here
 	KindLog       Kind = "log"       // -app.log, -boot.log
 	KindFirmware  Kind = "firmware"  // any other name that firmware can have
 )
@@ -33,8 +34,12 @@ type role struct {
 	template string // in templates.Set
 	media    string // content type (phone-facts/README.md 5.3)
 	binary   bool   // sent in the legacy format of Grandstream
+	page     int    // of a phone book
 	accounts bool   // holds the accounts: a phone that has it has its configuration
 }
+
+// isBook reports whether the file is a phone book.
+func (r role) isBook() bool { return r.kind == KindDirectory || r.kind == KindBook }
 
 const (
 	mediaText   = "text/plain"
@@ -50,6 +55,7 @@ func roles(v phone.Vendor) []role {
 		return []role{
 			{kind: KindMAC, own: true, template: "polycom/master", media: mediaXML},
 			{kind: KindPhone, own: true, accounts: true, template: "polycom/phone", media: mediaXML},
+			{kind: KindDirectory, own: true, template: "polycom/directory", media: mediaXML},
 			{kind: KindMaster, template: "polycom/master-common", media: mediaXML},
 			{kind: KindCommon, template: "polycom/common", media: mediaXML},
 		}
@@ -57,6 +63,7 @@ func roles(v phone.Vendor) []role {
 		return []role{
 			{kind: KindBoot, own: true, template: "yealink/boot", media: mediaText},
 			{kind: KindMAC, own: true, accounts: true, template: "yealink/phone", media: mediaText},
+			{kind: KindBook, own: true, template: "yealink/phonebook", media: mediaXML},
 			{kind: KindBoot, template: "yealink/boot-common", media: mediaText},
 			{kind: KindCommon, template: "yealink/common", media: mediaText},
 		}
@@ -64,6 +71,7 @@ func roles(v phone.Vendor) []role {
 		return []role{
 			{kind: KindBinary, own: true, accounts: true, template: "grandstream/phone", media: mediaBinary, binary: true},
 			{kind: KindPhone, own: true, accounts: true, template: "grandstream/phone", media: mediaXML},
+			{kind: KindBook, own: true, template: "grandstream/phonebook", media: mediaXML},
 			{kind: KindCommon, template: "grandstream/common", media: mediaXML},
 		}
 	}
@@ -80,7 +88,9 @@ func roleOf(v phone.Vendor, t Target) (role, bool) {
 	if i < 0 {
 		return role{}, false
 	}
-	return all[i], true
+	r := all[i]
+	r.page = t.Page
+	return r, r.page <= 1 || v == phone.Yealink
 }
 
 // Names lists the files that d fetches from this server, in the order in which it

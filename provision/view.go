@@ -1,126 +1,95 @@
 package provision
 
 import (
-	"fmt"
-	"maps"
-	"net"
-	"net/netip"
+	"cmp"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
 
+	"pbx.dev/dialtone/internal/catalog"
 	"pbx.dev/dialtone/internal/phone"
+	"pbx.dev/dialtone/internal/settings"
 	"pbx.dev/dialtone/templates"
 )
 
-// The neutral settings of a device. They mean the same for every vendor and win
-// over the server's facts. Every other setting is a vendor's own parameter under
-// its own name ("voice.codecPref.G722", "account.1.codec.g722.enable", "P57") and
-// goes into the phone's file as it is.
-const (
-	SettingTimeZone      = "timezone"      // IANA name
-	SettingNTP           = "ntp"           // host
-	SettingAdminPassword = "adminPassword" // of the phone's menu and web page
-	SettingUserPassword  = "userPassword"  // of its ordinary user
-	SettingServer        = "sipServer"     // host
-	SettingPort          = "sipPort"       // 1..65535
-	SettingTransport     = "transport"     // udp, tcp, tls
-	SettingOutboundProxy = "outboundProxy" // host, host:port or "off"
-	SettingAddress       = "dhcp.ip"       // IPv4 address that DHCP keeps for the phone; in no file
-	SettingExpires       = "expires"       // seconds, 60..86400
-	SettingLabel         = "label"         // of line 1; of line N: lines.N.label
-	SettingDisplayName   = "displayName"   // of line 1; of line N: lines.N.displayName
-)
+// SettingAddress is the setting for the address that DHCP keeps for a phone.
+const SettingAddress = "dhcp.ip"
 
 const defaultExpires = 3600
 
-// view is what the templates see of d. A device without a MAC gives what is common
-// to all phones: the server's facts alone.
+// view is what the templates see of d: the server's facts under the layers of
+// settings under the phone's own. A device without a MAC gives what is common to
+// all phones of its vendor and model.
 func (s *Service) view(d phone.Device, f Facts) (templates.View, error) {
-	b := builder{view: templates.View{
-		Vendor: string(d.Vendor), Model: d.Model, Name: d.Name, MAC: templates.NewMAC(d.MAC),
-		Server: templates.Server{
-			Host: f.SIPServer, Port: f.SIPPort, Transport: f.SIPTransport, Domain: f.SIPDomain, Expires: f.SIPExpires,
-		},
-		NTP: f.NTP, ProvisionURL: f.BaseURL, Raw: map[string]string{},
-	}, zone: f.TimeZone, proxy: f.OutboundProxy}
-	if b.view.Server.Expires == 0 {
-		b.view.Server.Expires = defaultExpires
-	}
-	if !d.Tokens.Steady.IsZero() && f.BaseURL != "" {
-		b.view.ProvisionURL, b.view.Sticky = TokenURL(f.BaseURL, d.Tokens.Steady).Reveal(), true
-	}
+	return s.viewOf(d, f, s.layers().Effective(d, modelCode(d), nil))
+}
+
+func (s *Service) viewOf(d phone.Device, f Facts, e settings.Effective) (templates.View, error) {
+	b := newBuilder(d, f)
 	if !d.MAC.IsZero() {
-		b.view.AdminPassword = f.AdminPassword
 		if s.opts.Credentials != nil {
 			b.view.ProvisionUser, b.view.ProvisionPassword = s.opts.Credentials(d.MAC)
 		}
-		b.lines(d.Lines)
+		b.addLines(d.Lines)
 	}
-	for _, name := range slices.Sorted(maps.Keys(d.Settings)) {
-		if err := b.apply(d.Vendor, name, d.Settings[name]); err != nil {
-			return templates.View{}, err
-		}
+	if err := b.applyAll(e); err != nil {
+		return templates.View{}, err
 	}
 	var err error
 	if b.view.TimeZone, err = s.zones.Lookup(b.zone); err != nil {
 		return templates.View{}, err
 	}
-	portOfTransport(&b.view.Server, d, f)
-	b.view.Server.OutboundProxy, err = proxyOf(b.proxy, b.view.Server.Port)
-	if _, own := d.Settings[SettingOutboundProxy]; !own && b.view.Server.OutboundProxy.Port == f.SIPPort {
-		b.view.Server.OutboundProxy.Port = b.view.Server.Port
-	}
-	return b.view, err
+	b.finish()
+	return b.view, nil
 }
 
-// portOfTransport sets the port when a device has a transport of its own and no
-// port: TLS is on another port than UDP and TCP.
-func portOfTransport(s *templates.Server, d phone.Device, f Facts) {
-	if _, own := d.Settings[SettingPort]; own || (s.Transport == "tls") == (f.SIPTransport == "tls") {
-		return
+// modelCode is the spelling of a device's model that layers are named by.
+func modelCode(d phone.Device) string {
+	if m, ok := catalog.Lookup(string(d.Vendor), d.Model); ok {
+		return m.Code
 	}
-	s.Port = 5060
-	if s.Transport == "tls" {
-		s.Port = 5061
-	}
-	if f.SIPOtherPort != 0 {
-		s.Port = f.SIPOtherPort
-	}
+	return strings.TrimSpace(d.Model)
 }
 
-// CheckSettings reports the first setting that cannot be: a neutral one with a
-// value it cannot have, or a name that no parameter of the vendor can have. The
-// error is a phone.FieldError for "settings.NAME".
-func (s *Service) CheckSettings(v phone.Vendor, settings map[string]string) error {
-	b := builder{view: templates.View{Raw: map[string]string{}}}
-	for _, name := range slices.Sorted(maps.Keys(settings)) {
-		if err := b.apply(v, name, settings[name]); err != nil {
-			return err
-		}
-		if !templates.Carries(v, settings[name]) {
-			return phone.Invalid("settings."+name, "holds a character that the file of the phone cannot carry")
-		}
-		if _, raw := b.view.Raw[name]; !raw && !neutral(name) {
-			return phone.Invalid("settings."+name, "neither a setting nor the name of a parameter of this vendor")
-		}
-	}
-	if zone, ok := settings[SettingTimeZone]; ok {
-		if _, err := s.zones.Lookup(zone); err != nil {
-			return phone.Invalid("settings."+SettingTimeZone, "not an IANA time zone")
-		}
-	}
-	return nil
+// account is where a line registers, before ports follow from transports.
+type account struct {
+	host, transport, proxy string
+	port, expires          int
+	ownPort, ownProxy      bool
 }
 
-// builder collects a view; zone and proxy are looked up when all settings are in.
+// builder collects a view.
 type builder struct {
-	view  templates.View
-	zone  string
-	proxy string
+	view     templates.View
+	facts    Facts
+	vendor   phone.Vendor
+	zone     string
+	server   account
+	accounts []account // of view.Lines
+	keys     keyRows
+	book     bool
 }
 
-func (b *builder) lines(lines []phone.Line) {
+func newBuilder(d phone.Device, f Facts) *builder {
+	b := &builder{vendor: d.Vendor, facts: f, zone: f.TimeZone, book: true, view: templates.View{
+		Vendor: string(d.Vendor), Model: d.Model, Name: d.Name, MAC: templates.NewMAC(d.MAC),
+		NTP: f.NTP, ProvisionURL: f.BaseURL, Raw: map[string]string{},
+	}, server: account{
+		host: f.SIPServer, port: f.SIPPort, transport: f.SIPTransport, proxy: f.OutboundProxy,
+		expires: cmp.Or(f.SIPExpires, defaultExpires),
+	}}
+	b.keys.limit(d)
+	if !d.Tokens.Steady.IsZero() && f.BaseURL != "" {
+		b.view.ProvisionURL, b.view.Sticky = TokenURL(f.BaseURL, d.Tokens.Steady).Reveal(), true
+	}
+	if !d.MAC.IsZero() {
+		b.view.AdminPassword = f.AdminPassword
+	}
+	return b
+}
+
+func (b *builder) addLines(lines []phone.Line) {
 	b.view.Lines = make([]templates.Line, len(lines))
 	for i, l := range lines {
 		b.view.Lines[i] = templates.Line{
@@ -137,80 +106,134 @@ func first(a, b string) string {
 	return b
 }
 
-// apply takes over one setting. A name that means nothing is left out.
-func (b *builder) apply(v phone.Vendor, name, value string) error {
-	var err error
-	switch name {
-	case SettingTimeZone:
-		b.zone = value
-	case SettingNTP:
-		b.view.NTP, err = hostOf(name, value)
-	case SettingAdminPassword:
-		b.view.AdminPassword = phone.NewSecret(value)
-	case SettingUserPassword:
-		b.view.UserPassword = phone.NewSecret(value)
-	case SettingServer:
-		b.view.Server.Host, err = hostOf(name, value)
-	case SettingPort:
-		b.view.Server.Port, err = number(name, value, 1, 65535)
-	case SettingTransport:
-		b.view.Server.Transport = strings.ToLower(value)
-		if !slices.Contains([]string{"udp", "tcp", "tls"}, b.view.Server.Transport) {
-			err = phone.Invalid("settings."+name, "must be udp, tcp or tls")
+// applyAll takes over the settings: those of the phone and of all lines, then those
+// of single lines. A name that means nothing is left out.
+func (b *builder) applyAll(e settings.Effective) error {
+	var single []settings.Ref
+	var texts []string
+	for name, v := range e {
+		ref, ok := settings.Lookup(name)
+		if variable, of := strings.CutPrefix(name, variablePrefix); of {
+			b.variable(variable, v.Text)
+			continue
 		}
-	case SettingOutboundProxy:
-		b.proxy = value
-		_, err = proxyOf(value, 0)
-	case SettingAddress:
-		if a, parseErr := netip.ParseAddr(value); parseErr != nil || !a.Is4() || a.IsUnspecified() || a.IsMulticast() {
-			err = phone.Invalid("settings."+name, "must be an IPv4 address such as 192.0.2.50")
+		if !ok {
+			if rawName(b.vendor, name) {
+				b.view.Raw[name] = v.Text
+			}
+			continue
 		}
-	case SettingExpires:
-		b.view.Server.Expires, err = number(name, value, 60, 86400)
-	default:
-		if n, what, ok := lineSetting(name); ok {
-			b.line(n, what, value)
-		} else if rawName(v, name) {
-			b.view.Raw[name] = value
+		text, err := ref.Spec.Parse(v.Text)
+		if err != nil {
+			return settings.Field(name, err)
 		}
-	}
-	return err
-}
-
-func (b *builder) line(n int, what, value string) {
-	for i := range b.view.Lines {
-		if l := &b.view.Lines[i]; l.Number == n {
-			if what == SettingLabel {
-				l.Label = value
-			} else {
-				l.DisplayName = value
+		switch {
+		case ref.Key > 0:
+			b.keys.set(ref, text)
+		case ref.Line > 0 && name == ref.Spec.Key: // line 1 by its bare name: below lines.1
+			single, texts = slices.Insert(single, 0, ref), slices.Insert(texts, 0, text)
+		case ref.Line > 0:
+			single, texts = append(single, ref), append(texts, text)
+		case ref.Spec.PerLine:
+			b.ofAllLines(ref.Spec.Key, text)
+		default:
+			if set, ok := phoneSetters[ref.Spec.Key]; ok {
+				set(b, text)
 			}
 		}
 	}
+	b.accounts = slices.Repeat([]account{b.server}, len(b.view.Lines))
+	for i, ref := range single {
+		b.ofLine(ref, texts[i])
+	}
+	return nil
 }
 
-// lineSetting reads "label", "displayName", "lines.2.label", "lines.2.displayName".
-func lineSetting(name string) (line int, what string, ok bool) {
-	line, what = 1, name
-	if rest, found := strings.CutPrefix(name, "lines."); found {
-		n, after, _ := strings.Cut(rest, ".")
-		v, err := strconv.Atoi(n)
-		if err != nil || v < 1 {
-			return 0, "", false
+// variable takes over what a template may have declared.
+func (b *builder) variable(name, text string) {
+	if b.view.Vars == nil {
+		b.view.Vars = map[string]string{}
+	}
+	b.view.Vars[name] = text
+}
+
+func (b *builder) ofAllLines(key, text string) {
+	b.server.set(key, text)
+	for i := range b.view.Lines {
+		if set, ok := lineSetters[key]; ok {
+			set(&b.view.Lines[i], text)
 		}
-		line, what = v, after
 	}
-	return line, what, what == SettingLabel || what == SettingDisplayName
 }
 
-func neutral(name string) bool {
-	if _, _, ok := lineSetting(name); ok {
-		return true
+// ofLine sets a line of the phone, if it has that line.
+func (b *builder) ofLine(ref settings.Ref, text string) {
+	for i := range b.view.Lines {
+		if b.view.Lines[i].Number != ref.Line {
+			continue
+		}
+		b.accounts[i].set(ref.Spec.Key, text)
+		if set, ok := lineSetters[ref.Spec.Key]; ok {
+			set(&b.view.Lines[i], text)
+		}
 	}
-	return slices.Contains([]string{
-		SettingTimeZone, SettingNTP, SettingAdminPassword, SettingUserPassword, SettingServer, SettingPort,
-		SettingTransport, SettingOutboundProxy, SettingExpires, SettingAddress,
-	}, name)
+}
+
+// set takes over a setting that says where to register; Parse has checked it.
+func (a *account) set(key, text string) {
+	switch key {
+	case "sipServer":
+		a.host = text
+	case "sipPort":
+		a.port, _ = strconv.Atoi(text)
+		a.ownPort = true
+	case "transport":
+		a.transport = text
+	case "outboundProxy":
+		a.proxy, a.ownProxy = text, true
+	case "expires":
+		a.expires, _ = strconv.Atoi(text)
+	}
+}
+
+// finish works out what depends on several settings.
+func (b *builder) finish() {
+	b.view.Server = b.serverOf(b.server)
+	for i := range b.view.Lines {
+		b.view.Lines[i].Server = b.serverOf(b.accounts[i])
+	}
+	b.view.Keys, b.view.ModuleKeys = b.keys.rows(b.view.Call.Pickup)
+	if b.book && b.view.ProvisionURL != "" && b.view.MAC.Hex != "" {
+		b.view.PhonebookURL = b.view.ProvisionURL + b.view.MAC.Hex + "/"
+	}
+	if fw := &b.view.Firmware; fw.URL != "" {
+		fw.DirURL = strings.TrimSuffix(fw.URL, path.Base(fw.URL))
+	}
+}
+
+// serverOf gives an account its ports: TLS is on another port than UDP and TCP, and
+// the server's own proxy follows the port.
+func (b *builder) serverOf(a account) templates.Server {
+	f := b.facts
+	s := templates.Server{Host: a.host, Port: a.port, Transport: a.transport, Domain: f.SIPDomain, Expires: a.expires}
+	if !a.ownPort && (a.transport == "tls") != (f.SIPTransport == "tls") {
+		s.Port = 5060
+		if a.transport == "tls" {
+			s.Port = 5061
+		}
+		if f.SIPOtherPort != 0 {
+			s.Port = f.SIPOtherPort
+		}
+	}
+	host, port, err := settings.SplitAddress(a.proxy)
+	if err != nil || host == "" {
+		return s
+	}
+	s.OutboundProxy = templates.HostPort{Host: host, Port: cmp.Or(port, s.Port)}
+	if !a.ownProxy && port == f.SIPPort {
+		s.OutboundProxy.Port = s.Port
+	}
+	return s
 }
 
 // rawName reports whether name can be a parameter of the vendor. All that Polycom
@@ -222,36 +245,16 @@ func rawName(v phone.Vendor, name string) bool {
 	return templates.ValidParam(name) && strings.Contains(name, ".")
 }
 
-func number(name, value string, low, high int) (int, error) {
-	n, err := strconv.Atoi(value)
-	if err != nil || n < low || n > high {
-		return 0, phone.Invalid("settings."+name, fmt.Sprintf("must be a number from %d to %d", low, high))
+// Base is the settings that phones have from the server's configuration alone.
+func (s *Service) Base() map[string]string {
+	f := s.opts.Facts()
+	base := map[string]string{
+		"sipServer": f.SIPServer, "sipPort": strconv.Itoa(f.SIPPort), "transport": f.SIPTransport,
+		"expires": strconv.Itoa(cmp.Or(f.SIPExpires, defaultExpires)), "outboundProxy": f.OutboundProxy,
+		"ntp": f.NTP, "timezone": f.TimeZone, "phonebook": "true",
 	}
-	return n, nil
-}
-
-// proxyOf reads "host", "host:port" or "[v6]:port"; "" and "off" are none.
-func proxyOf(text string, port int) (templates.HostPort, error) {
-	if text == "" || text == "off" {
-		return templates.HostPort{}, nil
+	if !f.AdminPassword.IsZero() {
+		base["adminPassword"] = templates.Mask
 	}
-	host, p, err := net.SplitHostPort(text)
-	if err != nil {
-		return templates.HostPort{Host: strings.Trim(text, "[]"), Port: port}, nil
-	}
-	n, err := number(SettingOutboundProxy, p, 1, 65535)
-	if err != nil {
-		return templates.HostPort{}, phone.Invalid("settings."+SettingOutboundProxy, "must be host or host:port")
-	}
-	return templates.HostPort{Host: host, Port: n}, nil
-}
-
-// hostOf checks the form of a host name or an address.
-func hostOf(name, value string) (string, error) {
-	for _, r := range value {
-		if (r|0x20 < 'a' || r|0x20 > 'z') && (r < '0' || r > '9') && !strings.ContainsRune(".-_:", r) {
-			return "", phone.Invalid("settings."+name, "must be a host name or an address")
-		}
-	}
-	return value, nil
+	return base
 }

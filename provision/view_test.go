@@ -75,7 +75,7 @@ func TestPorts(t *testing.T) {
 	}
 }
 
-func TestCheckSettings(t *testing.T) {
+func TestCheckPhone(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
 	for _, tt := range []struct {
@@ -105,7 +105,7 @@ func TestCheckSettings(t *testing.T) {
 		{phone.Grandstream, "P57x", "9", false},
 		{phone.Grandstream, "account.1", "9", false},
 	} {
-		err := b.CheckSettings(tt.vendor, map[string]string{tt.name: tt.value})
+		_, err := b.CheckPhone(phone.Device{Vendor: tt.vendor, Settings: map[string]string{tt.name: tt.value}})
 		var field *phone.FieldError
 		if (err == nil) != tt.ok || err != nil && (!errors.As(err, &field) || field.Field != "settings."+tt.name) {
 			t.Errorf("%s %s=%q: %v", tt.vendor, tt.name, tt.value, err)

@@ -20,7 +20,10 @@ type Report struct {
 
 // ownFiles are the files that belong to one phone and hold its secrets; the others
 // are served to anybody.
-var ownFiles = []string{"polycom/master", "polycom/phone", "yealink/boot", "yealink/phone", "grandstream/phone"}
+var ownFiles = []string{
+	"polycom/master", "polycom/phone", "polycom/directory", "yealink/boot", "yealink/phone", "yealink/phonebook",
+	"grandstream/phone", "grandstream/phonebook",
+}
 
 // Check tries a variant before any phone gets it: it must parse, every action must
 // end in an escaper, it must render each of the samples within the limits, what it
@@ -113,7 +116,7 @@ func (c *checker) warn(list ...Warning) {
 func (c *checker) secrets(params []Parameter) []Warning {
 	var out []Warning
 	for _, p := range params {
-		if strings.Contains(p.Value, sampleSecret) && !SecretParam(p.Name) {
+		if strings.Contains(p.Value, sampleSecret) && !phone.SecretParam(p.Name) {
 			out = append(out, Warning{Code: "secret", Parameter: p.Name, Line: p.Line, Reason: "gets a password and is not known to hold one"})
 		}
 	}

@@ -25,13 +25,13 @@ func (e *Error) Error() string {
 // Unwrap gives the cause and makes errors.Is(err, phone.ErrInvalid) hold.
 func (e *Error) Unwrap() []error { return []error{e.cause, phone.ErrInvalid} }
 
-// position is how text/template starts its messages.
-var position = regexp.MustCompile(`(?s)^template: ([^:\s]+):(\d+)(?::(\d+))?: (.*)$`)
+// parserMessage is how text/template starts its messages.
+var parserMessage = regexp.MustCompile(`(?s)^template: ([^:\s]+):(\d+)(?::(\d+))?: (.*)$`)
 
 // newError reads the position out of err; name is used when err has none.
 func newError(name string, err error) *Error {
 	e := &Error{Name: name, Reason: err.Error(), cause: err}
-	if m := position.FindStringSubmatch(err.Error()); m != nil {
+	if m := parserMessage.FindStringSubmatch(err.Error()); m != nil {
 		e.Name, e.Reason = m[1], m[4]
 		e.Line, _ = strconv.Atoi(m[2])
 		e.Column, _ = strconv.Atoi(m[3])

@@ -1,7 +1,6 @@
 package templates
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"unicode"
@@ -31,81 +30,51 @@ const (
 // quote it. "#", ";" and "=" are kept: the value runs to the end of the line, and
 // "#" starts a comment only where a line starts.
 
-// escapers returns the functions by name.
-func escapers() map[string]any {
-	return map[string]any{
-		escAttr:  func(v any) (string, error) { return escape(v, xmlEscape) },
-		escText:  func(v any) (string, error) { return escape(v, xmlEscape) },
-		escLine:  func(v any) (string, error) { return escape(v, lineEscape) },
-		escParam: paramName,
-		escRaw:   func(v any) (string, error) { return escape(v, func(s string) string { return s }) },
+// xmlPlain marks the bytes that XML does not have to change; linePlain those of a
+// Yealink line, where they stand inside a value.
+var xmlPlain, linePlain = func() (x, l [256]bool) {
+	for c := 0x20; c < 0x7f; c++ {
+		x[c], l[c] = strings.IndexByte(`&<>"'`, byte(c)) < 0, true
 	}
-}
+	return x, l
+}()
 
-func escape(v any, how func(string) string) (string, error) {
-	s, err := textOf(v)
-	if err != nil {
-		return "", err
-	}
-	return how(s), nil
-}
-
-// textOf is the one place where a file gets the text of a secret.
-func textOf(v any) (string, error) {
-	switch v := v.(type) {
-	case string:
-		return v, nil
-	case int:
-		return strconv.Itoa(v), nil
-	case bool:
-		if v {
-			return "1", nil
-		}
-		return "0", nil
-	case phone.Secret:
-		return v.Reveal(), nil
-	}
-	return "", fmt.Errorf("a value of type %T cannot be written into a file", v)
-}
-
-// xmlEscape makes s safe in XML text and in attribute values with either quote.
-func xmlEscape(s string) string {
-	if plain(s) {
-		return s
-	}
-	var b strings.Builder
-	b.Grow(len(s) + 16)
-	for _, r := range s {
-		switch {
-		case r == '&':
-			b.WriteString("&amp;")
-		case r == '<':
-			b.WriteString("&lt;")
-		case r == '>':
-			b.WriteString("&gt;")
-		case r == '"':
-			b.WriteString("&quot;")
-		case r == '\'':
-			b.WriteString("&#39;")
-		case r == '\n', r == '\r', r == '\t':
-			fmt.Fprintf(&b, "&#%d;", r)
-		case xmlChar(r):
-			b.WriteRune(r) // a byte that is not UTF-8 ranges as U+FFFD
-		}
-	}
-	return b.String()
-}
-
-// plain reports whether no dialect has to change s: letters, digits and the marks
-// that host names, numbers and minted passwords consist of.
-func plain(s string) bool {
+func all(s string, in *[256]bool) bool {
 	for i := range len(s) {
-		c := s[i]
-		if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '.' && c != '-' && c != '_' && c != ':' {
+		if !in[s[i]] {
 			return false
 		}
 	}
 	return true
+}
+
+// appendXML appends s so that it is safe in XML text and in attribute values with
+// either quote.
+func appendXML(b []byte, s string) []byte {
+	if all(s, &xmlPlain) {
+		return append(b, s...)
+	}
+	for _, r := range s {
+		switch {
+		case r == '&':
+			b = append(b, "&amp;"...)
+		case r == '<':
+			b = append(b, "&lt;"...)
+		case r == '>':
+			b = append(b, "&gt;"...)
+		case r == '"':
+			b = append(b, "&quot;"...)
+		case r == '\'':
+			b = append(b, "&#39;"...)
+		case r == '\n', r == '\r', r == '\t':
+			b = append(b, '&', '#')
+			b = strconv.AppendInt(b, int64(r), 10)
+			b = append(b, ';')
+		case xmlChar(r):
+			b = utf8.AppendRune(b, r) // a byte that is not UTF-8 ranges as U+FFFD
+		}
+	}
+	return b
 }
 
 // xmlChar is production 2 of XML 1.0 without the three characters handled above.
@@ -113,19 +82,28 @@ func xmlChar(r rune) bool {
 	return r >= 0x20 && r <= 0xD7FF || r >= 0xE000 && r <= 0xFFFD || r >= 0x10000 && r <= utf8.MaxRune
 }
 
-func lineEscape(s string) string {
-	if plain(s) {
-		return s
+// appendLine appends s as the value of a Yealink line.
+func appendLine(b []byte, s string) []byte {
+	if s == "" || s[0] > ' ' && s[0] != '%' && s[len(s)-1] > ' ' && all(s, &linePlain) {
+		return append(b, s...)
 	}
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
-			return -1
-		}
-		return r
-	}, s)
+	return append(b, lineEscape(s)...)
+}
+
+func lineEscape(s string) string {
+	if strings.IndexFunc(s, unprintable) >= 0 || !utf8.ValidString(s) {
+		s = strings.Map(func(r rune) rune {
+			if unprintable(r) {
+				return -1
+			}
+			return r
+		}, s)
+	}
 	s = strings.TrimLeftFunc(s, func(r rune) bool { return r == '%' || unicode.IsSpace(r) })
 	return strings.TrimRightFunc(s, unicode.IsSpace)
 }
+
+func unprintable(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }
 
 // Carries reports whether a file of the vendor hands s to the phone unchanged.
 // Whoever accepts passwords for a phone can ask before it is too late.
@@ -142,15 +120,6 @@ func Carries(vendor phone.Vendor, s string) bool {
 		}
 	}
 	return true
-}
-
-// paramName lets through what can stand where a file names a parameter.
-func paramName(v any) (string, error) {
-	s, ok := v.(string)
-	if !ok || !ValidParam(s) {
-		return "", fmt.Errorf("%.40q cannot be the name of a parameter", fmt.Sprint(v))
-	}
-	return s, nil
 }
 
 // ValidParam reports whether s can be the name of a vendor parameter: a letter,

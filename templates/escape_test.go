@@ -32,19 +32,26 @@ func TestHostilePhoneReadsBack(t *testing.T) {
 				"reg.1.auth.password": want, "reg.1.server.1.address": want, "reg.1.outboundProxy.address": want,
 				"device.auth.localAdminPassword": want, "device.auth.localUserPassword": want,
 				"tcpIpApp.sntp.address": want, "device.prov.serverName": want, "np.normal.label": want,
+				"msg.mwi.1.callBack": want, "divert.1.contact": want, "divert.busy.1.contact": want, "divert.noanswer.1.contact": want,
+				"device.syslog.serverName": want, "bg.color.bm.1.name": "http://" + want, "call.directedCallPickupString": want,
 				"device.prov.user": want, "device.prov.password": want,
+				"attendant.resourceList.1.address": want, "attendant.resourceList.1.label": want,
 			},
 			phone.Yealink: {
 				"account.1.user_name": want, "account.1.display_name": want, "account.1.label": want, "account.1.auth_name": want,
 				"account.1.password": want, "account.1.sip_server.1.address": want, "account.1.outbound_proxy.1.address": want,
-				"static.security.user_password": "admin:" + want, "local_time.ntp_server1": want,
+				"static.security.user_password(admin)": "admin:" + want, "security.user_password(user)": "user:" + want, "local_time.ntp_server1": want,
 				"local_time.time_zone": want, "static.auto_provision.server.url": "http://" + want, "features.hostile": want,
 				"static.auto_provision.server.username": want, "static.auto_provision.server.password": want,
+				"voice_mail.number.1": want, "account.1.always_fwd.target": want, "account.1.busy_fwd.target": want,
+				"account.1.timeout_fwd.target": want, "static.syslog.server": want, "wallpaper_upload.url": "http://" + want,
+				"features.pickup.direct_pickup_code": want, "linekey.1.value": want, "linekey.1.label": want, "linekey.1.extension": want,
+				"expansion_module.1.key.2.label": want, "static.firmware.url": "http://" + want, "remote_phonebook.data.1.url": "http://" + want + "phonebook.xml",
 			},
 			phone.Grandstream: {
 				"P35": want, "P3": want, "P270": want, "P36": want, "P34": want, "P47": want + ":5060",
 				"P48": want, "P2": want, "P196": want, "P30": want, "P237": want, "P64": want, "P9999": want,
-				"P1360": want, "P1361": want,
+				"P33": want, "P207": want, "P2916": want, "P1347": want, "P302": want, "P303": want, "P6402": want, "P331": want, "P192": want, "P1360": want, "P1361": want,
 			},
 		}[vendor] {
 			if got[param] != expect {
@@ -65,7 +72,7 @@ func TestParametersExist(t *testing.T) {
 	structure := regexp.MustCompile(`^(version|encoding|standalone|APP_FILE_PATH|CONFIG_FILES|MISC_FILES|[A-Z_]+_DIRECTORY|overwrite_mode)$`)
 	digits := regexp.MustCompile(`(^|\.)[0-9]+(\.|$)`)
 	for _, vendor := range phone.Vendors() {
-		text, err := os.ReadFile("testdata/params/" + lists[vendor])
+		text, err := os.ReadFile("data/" + lists[vendor])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -78,12 +85,13 @@ func TestParametersExist(t *testing.T) {
 			if err != nil {
 				t.Errorf("%s: %v", file, err)
 			}
-			if len(params) == 0 && !strings.Contains(file, "boot") {
+			if len(params) == 0 && !strings.Contains(file, "boot") && !strings.Contains(file, "book") && !strings.Contains(file, "directory") {
 				t.Errorf("%s has no parameters", file)
 			}
 			for name := range params {
 				shape := digits.ReplaceAllString(name, "${1}N${2}")
 				shape = digits.ReplaceAllString(shape, "${1}N${2}")
+				shape, _, _ = strings.Cut(shape, "(")
 				if !known[shape] && !structure.MatchString(name) {
 					t.Errorf("%s: the vendor does not know %s", file, name)
 				}
@@ -112,6 +120,9 @@ func TestLineEscape(t *testing.T) {
 		if got := lineEscape(in); got != want {
 			t.Errorf("lineEscape(%q) = %q, want %q", in, got, want)
 		}
+		if got := string(appendLine(nil, in)); got != want {
+			t.Errorf("appendLine(%q) = %q, want %q", in, got, want)
+		}
 	}
 }
 
@@ -130,7 +141,7 @@ func TestXMLEscapeReadsBack(t *testing.T) {
 			B string `xml:"b,attr"`
 			T string `xml:",chardata"`
 		}
-		e := xmlEscape(s)
+		e := string(appendXML(nil, s))
 		if err := xml.Unmarshal([]byte(`<x a="`+e+`" b='`+e+`'>`+e+`</x>`), &doc); err != nil {
 			t.Fatal(err)
 		}
@@ -146,7 +157,7 @@ func TestLineEscapeIsOneLine(t *testing.T) {
 		s := rapid.String().Draw(t, "s")
 		e := lineEscape(s)
 		got, err := readYealink("#!version:1.0.0.1\nkey = " + e + "\n")
-		if err != nil || got["key"] != e || lineEscape(e) != e {
+		if err != nil || got["key"] != e || lineEscape(e) != e || string(appendLine(nil, s)) != e {
 			t.Errorf("%q is written as %q and reads back as %q, %v", s, e, got["key"], err)
 		}
 		if Carries(phone.Yealink, s) && e != s {

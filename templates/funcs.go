@@ -1,67 +1,45 @@
 package templates
 
 import (
-	"fmt"
-	"net"
+	"reflect"
 	"strconv"
 	"strings"
-	"text/template"
 )
 
-// funcs are the pure functions of the templates, beside the escapers.
-func funcs() template.FuncMap {
-	m := template.FuncMap{
-		"choose":   choose,
-		"hostport": hostport,
-		"minutes":  func(seconds int) int { return max(1, seconds/60) },
-		"lower":    strings.ToLower,
-		"scheme":   func(url string) string { s, _ := splitURL(url); return s },
-		"unscheme": func(url string) string { _, rest := splitURL(url); return rest },
-		"unused":   unused,
-		"account":  grandstreamAccount,
-		"p":        p,
+// vendorFunctions know the numbers of Grandstream's parameters and what a list of
+// lines leaves free.
+func vendorFunctions() map[string]builder {
+	return map[string]builder{
+		"unused":  unusedOf,
+		"account": accountOf,
+		"p":       paramOf,
+		"gsKeys":  keysOf(grandstreamKeys),
+		"codecs":  codecsOf,
 	}
-	for name, f := range escapers() {
-		m[name] = f
-	}
-	return m
 }
 
-// choose returns the result beside the case that is key:
-// {{choose .Server.Transport "udp" "0" "tcp" "1"}}. No case is an error.
-func choose(key string, pairs ...string) (string, error) {
-	for i := 0; i+1 < len(pairs); i += 2 {
-		if pairs[i] == key {
-			return pairs[i+1], nil
+// unusedOf returns the numbers 1..n that no line has, so that a file can switch off
+// the accounts that an earlier one switched on.
+func unusedOf(at position, args []expr) (expr, error) {
+	if len(args) != 2 || args[0].t != reflect.TypeFor[[]Line]() || args[1].t != intType {
+		return expr{}, at.errorf("unused wants lines and a number")
+	}
+	lines, n := args[0].get, args[1].num
+	return expr{t: reflect.TypeFor[[]int](), get: func(f *frame) reflect.Value {
+		all, _ := lines(f).Interface().([]Line)
+		return reflect.ValueOf(unused(all, n(f)))
+	}}, nil
+}
+
+func unused(lines []Line, n int) []int {
+	var used [maxUnused + 1]bool
+	for _, l := range lines {
+		if l.Number <= maxUnused {
+			used[l.Number] = true
 		}
 	}
-	return "", fmt.Errorf("choose: no case for %.40q", key)
-}
-
-// hostport joins a host and a port; port 0 is left out.
-func hostport(host string, port int) string {
-	if port == 0 {
-		return host
-	}
-	return net.JoinHostPort(host, strconv.Itoa(port))
-}
-
-func splitURL(url string) (scheme, rest string) {
-	if s, r, ok := strings.Cut(url, "://"); ok {
-		return strings.ToLower(s), r
-	}
-	return "", url
-}
-
-// unused returns the numbers 1..n that no line has, so that a file can switch off
-// the accounts that an earlier one switched on.
-func unused(lines []Line, n int) []int {
-	used := map[int]bool{}
-	for _, l := range lines {
-		used[l.Number] = true
-	}
 	var out []int
-	for i := 1; i <= n; i++ {
+	for i := 1; i <= min(n, maxUnused); i++ {
 		if !used[i] {
 			out = append(out, i)
 		}
@@ -69,44 +47,200 @@ func unused(lines []Line, n int) []int {
 	return out
 }
 
+const maxUnused = 64
+
 // Account is the P-values of one Grandstream account
-// (phone-facts/params/grandstream_pvalues.csv; Unregister from grandstream_pvalues_all.csv).
+// (phone-facts/params/grandstream_pvalues.csv; the others from grandstream_pvalues_all.csv).
 type Account struct {
 	Active, Server, Proxy, User, Auth, Password, Display, Label string
 	Transport, Register, Expires, Unregister                    string
+	Instance, SRTP, Voicemail, MWI, Ring, NoAnswer              string
+	Inband, RFC2833, Info                                       string // DTMF
+	Codecs                                                      [7]string
 }
 
-// grandstreamAccount returns the P-values of account n, or nil: they are known for
-// the accounts 1 to 6 only.
-func grandstreamAccount(n int) *Account {
-	base := map[int]int{2: 400, 3: 500, 4: 600, 5: 1700, 6: 1800}[n]
-	switch {
-	case n == 1:
-		return &Account{
-			Active: "P271", Server: "P47", Proxy: "P48", User: "P35", Auth: "P36", Password: "P34", Display: "P3",
-			Label: "P270", Transport: "P130", Register: "P31", Expires: "P32", Unregister: "P81",
+// accounts are the six accounts whose P-values the facts name. A phone with more
+// (GXV33xx) has the others in numbers that are not in any list we have.
+var accounts = func() (out [6]Account) {
+	name := func(n int) string { return "P" + strconv.Itoa(n) }
+	out[0] = Account{
+		Active: "P271", Server: "P47", Proxy: "P48", User: "P35", Auth: "P36", Password: "P34", Display: "P3", Label: "P270",
+		Transport: "P130", Register: "P31", Expires: "P32", Unregister: "P81", Instance: "P288", SRTP: "P183", Voicemail: "P33",
+		MWI: "P99", Ring: "P104", NoAnswer: "P139", Codecs: [7]string{"P57", "P58", "P59", "P60", "P61", "P62", "P46"},
+	}
+	for i, base := range []int{400, 500, 600, 1700, 1800} {
+		a := &out[i+1]
+		*a = Account{
+			Active: name(base + 1), Server: name(base + 2), Proxy: name(base + 3), User: name(base + 4), Auth: name(base + 5),
+			Password: name(base + 6), Display: name(base + 7), Label: name(base + 17), Transport: name(base + 48),
+			Register: name(base + 10), Expires: name(base + 12), Unregister: name(base + 11), Instance: name(base + 89),
+			SRTP: name(base + 43), Voicemail: name(base + 26), MWI: name(base + 15), Ring: name(base + 23), NoAnswer: name(base + 70),
 		}
-	case base == 0:
-		return nil
+		for c := range a.Codecs {
+			a.Codecs[c] = name(base + 51 + c)
+		}
 	}
-	name := func(offset int) string { return "P" + strconv.Itoa(base+offset) }
-	return &Account{
-		Active: name(1), Server: name(2), Proxy: name(3), User: name(4), Auth: name(5), Password: name(6), Display: name(7),
-		Label: name(17), Transport: name(48), Register: name(10), Expires: name(12), Unregister: name(11),
+	for i := range out {
+		base := 2300 + 100*i
+		out[i].Inband, out[i].RFC2833, out[i].Info = name(base+1), name(base+2), name(base+3)
 	}
+	return out
+}()
+
+// MaxGrandstreamAccounts is how many accounts of a Grandstream phone can be written.
+const MaxGrandstreamAccounts = len(accounts)
+
+// accountOf returns the P-values of account n, or nothing.
+func accountOf(at position, args []expr) (expr, error) {
+	if len(args) != 1 || args[0].t != intType {
+		return expr{}, at.errorf("account wants a number")
+	}
+	num := args[0].num
+	return expr{t: reflect.TypeFor[*Account](), get: func(f *frame) reflect.Value {
+		n := num(f)
+		if n < 1 || n > len(accounts) {
+			return reflect.ValueOf((*Account)(nil))
+		}
+		return reflect.ValueOf(&accounts[n-1])
+	}}, nil
 }
 
 // Param is one parameter that template "P" writes.
 type Param struct {
 	Name  string
-	Value any
+	Value string
 	Skip  bool // a raw setting of the phone takes its place
 }
 
-// p pairs a parameter with its value for the template "P", which leaves it out when
-// the phone has a raw setting of that name: what a Grandstream phone does with a
-// P-value that stands twice in a file is not verified.
-func p(v *View, name string, value any) Param {
-	_, skip := v.Raw[name]
-	return Param{Name: name, Value: value, Skip: skip}
+// paramOf pairs a parameter with its value for the template "P", which leaves it out
+// when the phone has a raw setting of that name: what a Grandstream phone does with
+// a P-value that stands twice in a file is not verified.
+func paramOf(at position, args []expr) (expr, error) {
+	if len(args) != 2 || args[0].t != stringType {
+		return expr{}, at.errorf("p wants a name and a value")
+	}
+	text, err := textOf(at, args[1])
+	if err != nil {
+		return expr{}, err
+	}
+	name := args[0].str
+	return expr{t: reflect.TypeFor[Param](), get: func(f *frame) reflect.Value {
+		p := Param{Name: name(f), Value: text(f)}
+		_, p.Skip = f.view.Raw[p.Name]
+		return reflect.ValueOf(p)
+	}}, nil
 }
+
+// keysOf is a function of the whole view that gives parameters.
+func keysOf(fn func(*View) []Param) builder {
+	return func(at position, args []expr) (expr, error) {
+		if len(args) != 0 {
+			return expr{}, at.errorf("wants nothing")
+		}
+		return expr{t: reflect.TypeFor[[]Param](), settings: []string{"keys.#.type"}, get: func(f *frame) reflect.Value {
+			return reflect.ValueOf(fn(f.view))
+		}}, nil
+	}
+}
+
+// codecsOf gives the choices of a Grandstream account: the codecs of a line by their
+// numbers, the first one again where there are fewer than choices. Opus has no
+// number in the facts.
+func codecsOf(at position, args []expr) (expr, error) {
+	if len(args) != 2 || elem(args[0].t) != reflect.TypeFor[Account]() || args[1].t != reflect.TypeFor[[]Codec]() {
+		return expr{}, at.errorf("codecs wants an account and codecs")
+	}
+	account, list := args[0].get, args[1].get
+	return expr{t: reflect.TypeFor[[]Param](), get: func(f *frame) reflect.Value {
+		r := account(f)
+		if r.Kind() == reflect.Struct {
+			r = r.Addr()
+		}
+		a, _ := r.Interface().(*Account)
+		all, _ := list(f).Interface().([]Codec)
+		return reflect.ValueOf(grandstreamCodecs(f.view, a, all))
+	}}, nil
+}
+
+func grandstreamCodecs(v *View, a *Account, all []Codec) []Param {
+	numbers := map[string]string{"pcmu": "0", "pcma": "8", "g722": "9", "g729": "18", "ilbc": "98", "g726": "2", "g723": "4"}
+	var chosen []string
+	for _, c := range all {
+		if n, ok := numbers[c.Name]; ok && c.Enabled == "1" {
+			chosen = append(chosen, n)
+		}
+	}
+	if a == nil || len(chosen) == 0 {
+		return nil
+	}
+	out := make([]Param, len(a.Codecs))
+	for i, name := range a.Codecs {
+		out[i] = Param{Name: name, Value: chosen[0]}
+		if i < len(chosen) {
+			out[i].Value = chosen[i]
+		}
+		_, out[i].Skip = v.Raw[name]
+	}
+	return out
+}
+
+// grandstreamKeys are the keys of the phone and of its expansion modules as
+// P-values. Which series a model has: phone-facts/params/grandstream_pvalues.csv,
+// group keys; what the modes mean is not verified there.
+func grandstreamKeys(v *View) []Param {
+	var out []Param
+	write := func(mode, account, name, value string, k Key, modes map[string]string) {
+		m, ok := modes[k.Type]
+		if !ok {
+			return
+		}
+		for _, p := range []Param{{Name: mode, Value: m}, {Name: account, Value: strconv.Itoa(k.Line - 1)}, {Name: name, Value: k.Label}, {Name: value, Value: k.Value}} {
+			if _, p.Skip = v.Raw[p.Name]; !p.Skip {
+				out = append(out, p)
+			}
+		}
+	}
+	for _, k := range v.Keys {
+		if n, ok := grandstreamKey(v.Model, k.Number); ok {
+			write(n.mode, n.account, n.name, n.value, k, n.modes)
+		}
+	}
+	for _, k := range v.ModuleKeys {
+		if i := (k.Module-1)*40 + k.Number; k.Number <= 40 && i <= 160 {
+			name := func(base int) string { return "P" + strconv.Itoa(base+i) }
+			write(name(6000), name(6200), name(6400), name(6600), k, mpkModes)
+		}
+	}
+	return out
+}
+
+// The modes of keys: multi-purpose keys and line keys have numbers of their own.
+var (
+	mpkModes  = map[string]string{"speeddial": "0", "blf": "1", "dtmf": "5", "park": "9"}
+	lineModes = map[string]string{"line": "0", "speeddial": "10", "blf": "11"}
+)
+
+type keyNames struct {
+	mode, account, name, value string
+	modes                      map[string]string
+}
+
+// grandstreamKey names the P-values of key n of a model.
+func grandstreamKey(model string, n int) (keyNames, bool) {
+	p := func(i int) string { return "P" + strconv.Itoa(i) }
+	m := strings.ToUpper(model)
+	switch {
+	case newKeys[strings.TrimSpace(m)]: // the newer GXP21xx: five numbers a key
+		base := 23000 + 5*(n-1)
+		return keyNames{p(base), p(base + 1), p(base + 2), p(base + 3), mpkModes}, n <= 100
+	case strings.HasPrefix(m, "GXP20") || strings.HasPrefix(m, "GXP21") || strings.HasPrefix(m, "GXV"):
+		if n <= 7 {
+			return keyNames{p(322 + n), p(298 + 3*n), p(299 + 3*n), p(300 + 3*n), mpkModes}, true
+		}
+		base := 353 + 4*(n-8)
+		return keyNames{p(base), p(base + 1), p(base + 2), p(base + 3), mpkModes}, n <= 18
+	}
+	return keyNames{p(1361 + 2*n), p(1362 + 2*n), p(1463 + 2*n), p(1464 + 2*n), lineModes}, n <= 6
+}
+
+var newKeys = map[string]bool{"GXP2130": true, "GXP2135": true, "GXP2140": true, "GXP2160": true, "GXP2170": true}

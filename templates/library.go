@@ -129,7 +129,7 @@ func NewLibrary(base *Set, variants ...Variant) (*Library, []error) {
 
 // With is s with the text of v in place of the file it stands in for.
 func (s *Set) With(v Variant) (*Set, error) {
-	if _, ok := s.Source(v.File); !ok {
+	if _, ok := s.programs[v.File]; !ok {
 		return nil, phone.Invalid("file", fmt.Sprintf("%s has no file %q", path.Dir(v.File), path.Base(v.File)))
 	}
 	return s.Overlay(fstest.MapFS{v.File + suffix: {Data: []byte(v.Text)}})

@@ -13,6 +13,9 @@ import (
 // readFile reads a file back as the phone would: parameter by name. The readers are
 // written from the formats (phone-facts/README.md 2), not from the templates.
 func readFile(v phone.Vendor, text string) (map[string]string, error) {
+	if strings.Contains(text, "<directory>") || strings.Contains(text, "<AddressBook>") || strings.Contains(text, "<YealinkIPPhoneDirectory>") {
+		return map[string]string{}, eachToken(text, func(xml.Token) error { return nil })
+	}
 	switch v {
 	case phone.Polycom:
 		return readPolycom(text)
@@ -112,7 +115,12 @@ func readYealink(text string) (map[string]string, error) {
 		if !ok || !ValidParam(key) {
 			return nil, fmt.Errorf("line %d is not key = value: %q", i+2, line)
 		}
-		out[key] = strings.TrimSpace(value)
+		value = strings.TrimSpace(value)
+		if strings.HasSuffix(key, "security.user_password") { // one line for each user of the phone
+			user, _, _ := strings.Cut(value, ":")
+			key += "(" + user + ")"
+		}
+		out[key] = value
 		if strings.HasPrefix(out[key], "%") {
 			return nil, fmt.Errorf("line %d is a command to the phone: %q", i+2, line)
 		}

@@ -2,8 +2,8 @@ package templates
 
 import (
 	"fmt"
+	"maps"
 	"slices"
-	"text/template"
 	"text/template/parse"
 )
 
@@ -13,21 +13,24 @@ const maxNesting = 32
 
 // secure rewrites all templates of a dialect so that every action ends in an
 // escaper, and refuses what could run for ever: templates that call themselves.
-func secure(root *template.Template, d dialect) error {
+func (c *compiler) secure() error {
 	calls := map[string][]string{}
-	for _, t := range root.Templates() {
-		if t.Tree == nil {
-			continue
+	for _, name := range slices.Sorted(maps.Keys(c.trees)) {
+		tree := c.trees[name]
+		w := &rewriter{dialect: c.dialect, place: func(n parse.Node) position {
+			return place(tree.ParseName, c.sources[tree.ParseName], int(n.Position()))
+		}}
+		if err := w.list(tree.Root, 0); err != nil {
+			return err
 		}
-		w := &rewriter{dialect: d}
-		if err := w.list(t.Root, 0); err != nil {
-			return fmt.Errorf("template: %s:%w", t.Name(), err)
+		calls[name] = w.calls
+		if w.raw {
+			c.raw = append(c.raw, tree.ParseName)
 		}
-		calls[t.Name()] = w.calls
 	}
 	for name := range calls {
 		if err := bounded(calls, []string{name}); err != nil {
-			return err
+			return &Error{Name: c.trees[name].ParseName, Line: 1, Column: 1, Reason: err.Error()}
 		}
 	}
 	return nil
@@ -35,7 +38,9 @@ func secure(root *template.Template, d dialect) error {
 
 type rewriter struct {
 	dialect dialect
+	place   func(parse.Node) position
 	calls   []string // templates that this one calls
+	raw     bool     // an action writes something as it is
 }
 
 func (w *rewriter) list(l *parse.ListNode, depth int) error {
@@ -43,7 +48,7 @@ func (w *rewriter) list(l *parse.ListNode, depth int) error {
 		return nil
 	}
 	if depth > maxNesting {
-		return fmt.Errorf("1: nested deeper than %d", maxNesting)
+		return w.place(l).errorf("nested deeper than %d", maxNesting)
 	}
 	for _, n := range l.Nodes {
 		if err := w.node(n, depth); err != nil {
@@ -62,16 +67,12 @@ func (w *rewriter) node(n parse.Node, depth int) error {
 	case *parse.WithNode:
 		return w.branch(&n.BranchNode, depth)
 	case *parse.RangeNode:
-		// An empty text at the head of the body is a write of nothing, which the
-		// limiting writer counts: a loop without output ends as well.
-		tick := &parse.TextNode{NodeType: parse.NodeText, Pos: n.Pos}
-		n.List.Nodes = slices.Insert(n.List.Nodes, 0, parse.Node(tick))
 		return w.branch(&n.BranchNode, depth)
 	case *parse.TemplateNode:
 		w.calls = append(w.calls, n.Name)
 	case *parse.TextNode, *parse.CommentNode, *parse.BreakNode, *parse.ContinueNode:
 	default:
-		return fmt.Errorf("1: %T is not understood", n)
+		return w.place(n).errorf("%T is not understood", n)
 	}
 	return nil
 }
@@ -86,6 +87,7 @@ func (w *rewriter) branch(b *parse.BranchNode, depth int) error {
 // action appends the dialect's escaper unless the pipeline writes nothing (it only
 // sets a variable) or already ends in an escaper.
 func (w *rewriter) action(n *parse.ActionNode) {
+	w.raw = w.raw || lastName(n.Pipe) == escRaw
 	if len(n.Pipe.Decl) > 0 || slices.Contains(w.dialect.escapers, lastName(n.Pipe)) {
 		return
 	}
@@ -109,11 +111,11 @@ func lastName(p *parse.PipeNode) string {
 // bounded follows the calls from the last template of path.
 func bounded(calls map[string][]string, path []string) error {
 	if len(path) > maxNesting {
-		return fmt.Errorf("template: %s:1: templates call each other more than %d deep", path[0], maxNesting)
+		return fmt.Errorf("templates call each other more than %d deep", maxNesting)
 	}
 	for _, next := range calls[path[len(path)-1]] {
 		if slices.Contains(path, next) {
-			return fmt.Errorf("template: %s:1: template %q calls itself", path[0], next)
+			return fmt.Errorf("template %q calls itself", next)
 		}
 		if err := bounded(calls, append(slices.Clip(path), next)); err != nil {
 			return err

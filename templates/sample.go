@@ -54,17 +54,33 @@ func sampleFull(v phone.Vendor, model, free, name string) View {
 	view.AdminPassword = phone.NewSecret(sampleSecret + free)
 	view.UserPassword = phone.NewSecret(sampleSecret + free)
 	view.ProvisionUser, view.ProvisionPassword = "020000abcdef", phone.NewSecret(sampleSecret+free)
+	sampleDevice(&view, free)
 	for n := 1; n <= 3; n++ {
 		l := sampleLine(n, free, view.Server)
 		l.DisplayName = name
+		l.SRTP, l.DTMF, l.MWI, l.Ring, l.DND, l.NoAnswerSeconds = "optional", "info", "1", "2", "0", "20"
+		l.Voicemail, l.ForwardAlways, l.ForwardBusy, l.ForwardNoAnswer = free, free, free, free
+		l.Codecs = []Codec{{Name: "g722", Enabled: "1", Priority: 1}, {Name: "pcma", Enabled: "0"}}
 		view.Lines = append(view.Lines, l)
 	}
 	return view
 }
 
-func sampleLine(n int, free string, _ Server) Line {
+// sampleDevice gives a phone every setting that is not a line's.
+func sampleDevice(v *View, free string) {
+	v.TimeFormat, v.Language, v.LLDP, v.CDP, v.QoS = "24", "de", "1", "0", QoS{"26", "46"}
+	v.Web, v.Syslog, v.Volume = Web{"1", "1"}, Syslog{free, "info"}, Volume{"5", "1"}
+	v.Call = Call{Waiting: "1", DNDAllowed: "1", ForwardAllowed: "1", Pickup: free}
+	v.Schedule, v.Wallpaper = Schedule{Minutes: "60"}, "http://192.0.2.10/"+free
+	v.PhonebookURL, v.PhonebookPages = v.ProvisionURL+v.MAC.Hex+"/", []int{1}
+	v.Keys = []Key{{Number: 1, Type: "line", Line: 1}, {Number: 2, Type: "blf", Value: free, Label: free, Line: 1, Pickup: free}}
+	v.ModuleKeys = []Key{{Module: 1, Number: 1, Type: "speeddial", Value: free, Label: free, Line: 1}}
+	v.Contacts = []Contact{{Number: free, Name: free, Speed: 2}}
+}
+
+func sampleLine(n int, free string, server Server) Line {
 	return Line{
 		Number: n, User: "10" + string(rune('0'+n)), AuthUser: "10" + string(rune('0'+n)) + "_a1b2c3",
-		Password: phone.NewSecret(sampleSecret + free), DisplayName: free, Label: free,
+		Password: phone.NewSecret(sampleSecret + free), DisplayName: free, Label: free, Server: server,
 	}
 }

@@ -4,18 +4,20 @@
 package templates
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"maps"
 	"path"
+	"reflect"
 	"slices"
 	"strings"
-	"text/template"
+	"sync"
+	"text/template/parse"
 
 	"pbx.dev/dialtone/internal/phone"
 )
@@ -40,10 +42,14 @@ func dialects() []dialect {
 }
 
 // Set is a complete set of templates. Names are "vendor/file" without ".tmpl",
-// e.g. "polycom/phone". A Set never changes and is safe for concurrent use.
+// e.g. "polycom/phone". A Set never changes and is safe for concurrent use; what it
+// renders with was compiled when it was made.
 type Set struct {
 	sources  map[string]string // by name
-	vendors  map[phone.Vendor]*template.Template
+	programs map[string]*program
+	traced   func() map[string]*program // the same, saying who wrote what; compiled when first asked for
+	raw      []string                   // templates that ask for "raw"
+	over     map[string]bool            // files that the last Overlay brought
 	revision string
 }
 
@@ -58,9 +64,10 @@ func Builtin() *Set {
 
 // Overlay returns a new set in which every vendor/*.tmpl of fsys stands in place of
 // the template of the same name, or beside the others. s stays as it is. The error
-// of a template that does not parse is an *Error.
+// of a template that does not parse, or that names what a View does not have, is an
+// *Error with line and column.
 func (s *Set) Overlay(fsys fs.FS) (*Set, error) {
-	out := &Set{sources: map[string]string{}, vendors: map[phone.Vendor]*template.Template{}}
+	out := &Set{sources: map[string]string{}, programs: map[string]*program{}, over: map[string]bool{}}
 	maps.Copy(out.sources, s.sources)
 	for _, d := range dialects() {
 		files, err := fs.Glob(fsys, string(d.vendor)+"/*"+suffix)
@@ -72,40 +79,96 @@ func (s *Set) Overlay(fsys fs.FS) (*Set, error) {
 			if err != nil {
 				return nil, fmt.Errorf("read template: %w", err)
 			}
-			out.sources[strings.TrimSuffix(file, suffix)] = string(text)
-		}
-		if out.vendors[d.vendor], err = out.parse(d); err != nil {
-			return nil, err
+			name := strings.TrimSuffix(file, suffix)
+			out.sources[name], out.over[name] = string(text), true
 		}
 	}
+	if err := out.compile(out.programs, false); err != nil {
+		return nil, err
+	}
+	out.traced = sync.OnceValue(func() map[string]*program {
+		m := map[string]*program{}
+		if err := out.compile(m, true); err != nil {
+			return nil // cannot be: it compiled before
+		}
+		return m
+	})
 	h := sha256.New()
-	for _, name := range out.Names() {
+	for _, name := range out.all() {
 		fmt.Fprintf(h, "%s\x00%d\x00%s", name, len(out.sources[name]), out.sources[name])
 	}
 	out.revision = hex.EncodeToString(h.Sum(nil)[:8])
 	return out, nil
 }
 
-// parse parses all templates of a vendor together, so that they see the templates
-// which the others define.
-func (s *Set) parse(d dialect) (*template.Template, error) {
-	root := template.New(string(d.vendor)).Funcs(funcs()).Option("missingkey=error")
-	for _, name := range s.Names() {
-		if path.Dir(name) != string(d.vendor) {
-			continue
+// compile fills programs with the files of all vendors. Templates of one vendor see
+// what the others define.
+func (s *Set) compile(programs map[string]*program, traced bool) error {
+	s.raw = nil
+	for _, d := range dialects() {
+		c := &compiler{trees: map[string]*parse.Tree{}, sources: s.sources, dialect: d, done: map[programKey]*program{}, traced: traced}
+		if err := s.parse(c); err != nil {
+			return err
 		}
-		if _, err := root.New(name).Parse(s.sources[name]); err != nil {
-			return nil, newError(name, err)
+		if err := c.secure(); err != nil {
+			return err
+		}
+		s.raw = append(s.raw, c.raw...)
+		for _, name := range s.Names() {
+			if path.Dir(name) != string(d.vendor) {
+				continue
+			}
+			p, err := c.program(name, reflect.TypeFor[View]())
+			if err != nil {
+				return err
+			}
+			programs[name] = p
 		}
 	}
-	if err := secure(root, d); err != nil {
-		return nil, newError("", err)
-	}
-	return root, nil
+	return nil
 }
 
-// Names lists the templates in order.
-func (s *Set) Names() []string { return slices.Sorted(maps.Keys(s.sources)) }
+// parse reads the templates of a vendor. What an overlay defines stands in place of a
+// definition of the same name in any other file.
+func (s *Set) parse(c *compiler) error {
+	names := s.all()
+	slices.SortStableFunc(names, func(a, b string) int { return btoi(s.over[a]) - btoi(s.over[b]) })
+	for _, name := range names {
+		if path.Dir(name) != string(c.dialect.vendor) {
+			continue
+		}
+		t := parse.New(name)
+		set := map[string]*parse.Tree{}
+		if _, err := t.Parse(s.sources[name], "", "", set, functionNames()); err != nil {
+			return newError(name, err)
+		}
+		set[name] = t // also when the file holds definitions only
+		for n, tree := range set {
+			c.trees[n] = tree
+		}
+	}
+	return nil
+}
+
+// functionNames is what the parser wants to know of functions.
+var functionNames = sync.OnceValue(func() map[string]any {
+	m := map[string]any{}
+	for name := range functions {
+		m[name] = true
+	}
+	return m
+})
+
+// parts is the name of a vendor's templates that are no file of a phone: they define
+// what its files have in common.
+const parts = "parts"
+
+// Names lists the templates of files in order.
+func (s *Set) Names() []string {
+	return slices.DeleteFunc(s.all(), func(name string) bool { return path.Base(name) == parts })
+}
+
+func (s *Set) all() []string { return slices.Sorted(maps.Keys(s.sources)) }
 
 // Source returns the text of a template.
 func (s *Set) Source(name string) (string, bool) {
@@ -116,22 +179,34 @@ func (s *Set) Source(name string) (string, bool) {
 // Revision changes whenever the text of a template does.
 func (s *Set) Revision() string { return s.revision }
 
+// UsesRaw lists the templates that write something as it is, without an escaper.
+func (s *Set) UsesRaw() []string { return slices.Compact(slices.Sorted(slices.Values(s.raw))) }
+
 // Render writes the file that the template gives for v. Nothing is written unless
 // all of it could be rendered. A set without the template is phone.ErrNotFound;
 // what goes wrong inside the template is an *Error.
 func (s *Set) Render(w io.Writer, name string, v View) error {
-	root := s.vendors[phone.Vendor(path.Dir(name))]
-	if _, ok := s.sources[name]; !ok || root == nil {
+	p, ok := s.programs[name]
+	if !ok {
 		return fmt.Errorf("template %.60q: %w", name, phone.ErrNotFound)
 	}
-	var buf bytes.Buffer
-	if err := root.ExecuteTemplate(&limitWriter{w: &buf}, name, &v); err != nil {
-		return newError(name, err)
+	f := frames.Get().(*frame)
+	defer f.release()
+	if err := p.execute(f, &v); err != nil {
+		return named(name, err)
 	}
-	if _, err := w.Write(buf.Bytes()); err != nil {
+	if _, err := w.Write(f.out); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
 	return nil
+}
+
+// named fills in the template of an error that knows no place.
+func named(name string, err error) error {
+	if e := new(Error); errors.As(err, &e) && e.Name == "" {
+		e.Name = name
+	}
+	return err
 }
 
 // RenderMasked is Render with Mask in place of every secret.

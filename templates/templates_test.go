@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -13,7 +12,6 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
-	"text/template"
 	"text/template/parse"
 
 	"github.com/google/go-cmp/cmp"
@@ -70,16 +68,26 @@ func TestEveryActionEndsInAnEscaper(t *testing.T) {
 	set := Builtin()
 	n := 0
 	for _, d := range dialects() {
-		for _, tm := range set.vendors[d.vendor].Templates() {
-			walkActions(tm.Root, func(p *parse.PipeNode) {
+		c := &compiler{trees: map[string]*parse.Tree{}, sources: set.sources, dialect: d}
+		if err := set.parse(c); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.secure(); err != nil {
+			t.Fatal(err)
+		}
+		for name, tree := range c.trees {
+			walkActions(tree.Root, func(p *parse.PipeNode) {
 				n++
 				if last := lastName(p); !slices.Contains(d.escapers, last) || last == escRaw {
-					t.Errorf("%s: action {{%s}} ends in %q", tm.Name(), p, last)
+					t.Errorf("%s: action {{%s}} ends in %q", name, p, last)
 				}
 			})
 		}
 	}
-	if n < 90 {
+	if len(set.UsesRaw()) > 0 {
+		t.Errorf("%q use %q", set.UsesRaw(), escRaw)
+	}
+	if n < 250 {
 		t.Errorf("only %d actions seen", n)
 	}
 	for _, name := range set.Names() {
@@ -91,6 +99,25 @@ func TestEveryActionEndsInAnEscaper(t *testing.T) {
 }
 
 var asksForRaw = regexp.MustCompile(`(\||\{\{-?|\()\s*raw\b`)
+
+// No definition of ours stands in place of another.
+func TestDefinitionsAreUnique(t *testing.T) {
+	t.Parallel()
+	set := Builtin()
+	where := map[string]string{}
+	for _, name := range set.all() {
+		text, _ := set.Source(name)
+		for _, m := range regexp.MustCompile(`\{\{-? *define "([^"]+)"`).FindAllStringSubmatch(text, -1) {
+			if first, twice := where[m[1]]; twice {
+				t.Errorf("%s is defined in %s and in %s", m[1], first, name)
+			}
+			where[m[1]] = name
+		}
+	}
+	if len(where) < 10 {
+		t.Errorf("only %d definitions", len(where))
+	}
+}
 
 // walkActions is a walk of its own, so that a kind of node which the rewriter
 // forgets is found.
@@ -122,19 +149,28 @@ func walkActions(n parse.Node, do func(*parse.PipeNode)) {
 func TestRewrite(t *testing.T) {
 	t.Parallel()
 	for src, want := range map[string]string{
-		`{{.Name}}`:                                        "a &lt;b&gt;",
-		`{{.Name | attr}}`:                                 "a &lt;b&gt;",
-		`{{attr .Name}}`:                                   "a &lt;b&gt;",
-		`{{.Name | raw}}`:                                  "a <b>",
-		`{{.Name | raw | printf "%s"}}`:                    "a &lt;b&gt;",
-		`{{printf "%s" (.Name | raw)}}`:                    "a &lt;b&gt;",
-		`{{$x := .Name}}{{$x}}`:                            "a &lt;b&gt;",
-		`{{if $x := .Name}}{{$x}}{{end}}`:                  "a &lt;b&gt;",
-		`{{with .Name}}{{.}}{{else}}none{{end}}`:           "a &lt;b&gt;",
-		`{{range .Lines}}x{{else}}{{$.Name}}{{end}}`:       "a &lt;b&gt;",
-		`{{define "d"}}{{.}}{{end}}{{template "d" .Name}}`: "a &lt;b&gt;",
-		`{{block "e" .Name}}{{.}}{{end}}`:                  "a &lt;b&gt;",
-		`{{.Name | html}}`:                                 "a &amp;lt;b&amp;gt;",
+		`{{.Name}}`:                                                          "a &lt;b&gt;",
+		`{{.Name | attr}}`:                                                   "a &lt;b&gt;",
+		`{{attr .Name}}`:                                                     "a &lt;b&gt;",
+		`{{.Name | raw}}`:                                                    "a <b>",
+		`{{.Name | raw | printf "%s"}}`:                                      "a &lt;b&gt;",
+		`{{printf "%s" (.Name | raw)}}`:                                      "a &lt;b&gt;",
+		`{{$x := .Name}}{{$x}}`:                                              "a &lt;b&gt;",
+		`{{if $x := .Name}}{{$x}}{{end}}`:                                    "a &lt;b&gt;",
+		`{{with .Name}}{{.}}{{else}}none{{end}}`:                             "a &lt;b&gt;",
+		`{{range .Lines}}x{{else}}{{$.Name}}{{end}}`:                         "a &lt;b&gt;",
+		`{{define "d"}}{{.}}{{end}}{{template "d" .Name}}`:                   "a &lt;b&gt;",
+		`{{block "e" .Name}}{{.}}{{end}}`:                                    "a &lt;b&gt;",
+		`{{if and .Name (eq .Name "a <b>" "x")}}{{len .Name}}{{end}}`:        "5",
+		`{{range $i, $l := .Lines}}{{$i}}{{else}}{{or .Model .Name}}{{end}}`: "a &lt;b&gt;",
+		`{{range 3}}{{if eq . 1}}{{continue}}{{end}}{{.}}{{end}}`:            "02",
+		`{{range 9}}{{.}}{{if ge . 2}}{{break}}{{end}}{{end}}`:               "012",
+		`{{$n := 1}}{{range 3}}{{$n = add $n .}}{{end}}{{$n}}`:               "4",
+		`{{with $x := .MAC}}{{$x.Hex}}{{$.Name}}{{end}}`:                     "a &lt;b&gt;",
+		`{{printf "%s-%02d %t" .Name 7 true}}`:                               "a &lt;b&gt;-07 true",
+		`{{.AdminPassword}}{{print .AdminPassword}}`:                         "[redacted]",
+		`{{index .Raw "k&"}}{{range $k, $v := .Raw}}{{$k}}={{$v}};{{end}}`:   "v&lt;k&amp;=v&lt;;z=1;",
+		`{{not .Lines}}{{(index .Keys 0).Label}}`:                            "1key",
 	} {
 		set, err := Builtin().Overlay(fstest.MapFS{"polycom/t.tmpl": {Data: []byte(src)}})
 		if err != nil {
@@ -142,7 +178,7 @@ func TestRewrite(t *testing.T) {
 			continue
 		}
 		var b strings.Builder
-		if err := set.Render(&b, "polycom/t", View{Name: "a <b>"}); err != nil || b.String() != want {
+		if err := set.Render(&b, "polycom/t", View{Name: "a <b>", Raw: map[string]string{"z": "1", "k&": "v<"}, Keys: []Key{{Label: "key"}}}); err != nil || b.String() != want {
 			t.Errorf("%s gives %q, %v, want %q", src, b.String(), err, want)
 		}
 	}
@@ -155,19 +191,31 @@ func TestBadTemplates(t *testing.T) {
 		src    string
 		parses bool
 		line   int
+		column int
 	}{
-		"syntax":           {src: "ok\n{{.Name", line: 2},
-		"unknown function": {src: "\n\n{{env \"HOME\"}}", line: 3},
-		"no such field":    {src: "\n{{.Nonsense}}", parses: true, line: 2},
-		"missing key":      {src: "{{.Raw.nothing}}", parses: true, line: 1},
-		"calls itself":     {src: `{{define "a"}}{{template "b"}}{{end}}{{define "b"}}{{template "a"}}{{end}}`, line: 1},
-		"nested":           {src: nested, line: 1},
-		"endless":          {src: "{{range 2000000000}}{{end}}", parses: true},
-		"too big":          {src: `{{range 2000}}{{printf "%1000d" 1}}{{end}}`, parses: true},
-		"a list":           {src: "\n{{.Lines}}", parses: true, line: 2},
-		"a nil":            {src: "{{account 99}}", parses: true, line: 1},
-		"bad name":         {src: "{{.Name | param}}", parses: true, line: 1},
-		"no such template": {src: `{{template "polycom/none" .}}`, parses: true, line: 1},
+		"syntax":            {src: "ok\n{{.Name", line: 2},
+		"unknown function":  {src: "\n\n{{env \"HOME\"}}", line: 3},
+		"no such field":     {src: "\n  {{.Nonsense}}", line: 2, column: 5},
+		"deep field":        {src: "{{.MAC.Hex.Nope}}", line: 1, column: 7},
+		"missing key":       {src: "{{.Raw.nothing}}", parses: true, line: 1, column: 7},
+		"no element":        {src: "\n{{(index .Lines 7).Label}}", parses: true, line: 2, column: 4},
+		"calls itself":      {src: `{{define "a"}}{{template "b"}}{{end}}{{define "b"}}{{template "a"}}{{end}}`, line: 1, column: 1},
+		"nested":            {src: nested, line: 1},
+		"endless":           {src: "\n{{range 2000000000}}{{end}}", parses: true, line: 2},
+		"endless in lists":  {src: "{{range 9000}}{{range 9000}}{{range $.Raw}}{{end}}{{end}}{{end}}", parses: true, line: 1},
+		"too big":           {src: `{{range 2000}}{{printf "%1000d" 1}}{{end}}`, parses: true, line: 1},
+		"calls":             {src: `{{define "d"}}{{end}}{{range 150000}}{{template "d" .}}{{end}}`, parses: true, line: 1},
+		"a list":            {src: "\n{{.Lines}}", line: 2},
+		"a nil":             {src: "{{account 99}}", line: 1},
+		"of a nil":          {src: "{{(account 99).Active}}", parses: true, line: 1},
+		"bad name":          {src: "{{.Name | param}}", parses: true, line: 1},
+		"no such template":  {src: `{{template "polycom/none" .}}`, line: 1},
+		"no value":          {src: `{{template "polycom/master"}}`, line: 1},
+		"wrong type":        {src: "\n{{minutes .Name}}", line: 2},
+		"a comparison":      {src: "{{if eq .Name 1}}{{end}}", line: 1},
+		"a secret compared": {src: `{{if eq .AdminPassword .UserPassword}}{{end}}`, line: 1},
+		"a method":          {src: "{{.TimeZone.String}}", line: 1},
+		"a break":           {src: "{{break}}", line: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -186,8 +234,8 @@ func TestBadTemplates(t *testing.T) {
 			if !errors.As(err, &e) || !errors.Is(err, phone.ErrInvalid) {
 				t.Fatalf("error is %v, want an *Error", err)
 			}
-			if e.Line != tt.line {
-				t.Errorf("error %v is in line %d, want %d", e, e.Line, tt.line)
+			if e.Line != tt.line || tt.column != 0 && e.Column != tt.column {
+				t.Errorf("error %v is in line %d:%d, want %d:%d", e, e.Line, e.Column, tt.line, tt.column)
 			}
 		})
 	}
@@ -276,7 +324,7 @@ func TestMaskedRawSettings(t *testing.T) {
 func TestFuncsAreNotThoseOfSprig(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"env", "expandenv", "repeat", "until", "now", "randAlpha", "genPrivateKey", "readFile"} {
-		if _, err := template.New("").Funcs(funcs()).Parse(fmt.Sprintf("{{%s}}", name)); err == nil {
+		if functions[name] != nil {
 			t.Errorf("templates can call %s", name)
 		}
 	}

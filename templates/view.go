@@ -9,7 +9,9 @@ import (
 )
 
 // View is what a template sees of one phone and of the server: plain values only.
-// A file that belongs to no phone ("common") has a zero MAC and no lines.
+// A file that belongs to no phone ("common") has a zero MAC and no lines. A text
+// that is empty was not set: the file leaves the parameter to the phone. Booleans
+// are the texts "1" and "0". The tag is the setting that fills a field.
 type View struct {
 	Vendor string // phone.Vendor
 	Model  string // as in the inventory; may be empty
@@ -18,10 +20,25 @@ type View struct {
 	Lines  []Line // ascending by Number
 	Server Server
 
-	NTP           string // host name or address of the time server
-	TimeZone      TimeZone
-	AdminPassword phone.Secret // of the phone's menu and web page; may be empty
-	UserPassword  phone.Secret // of the ordinary user; may be empty
+	NTP        string   `setting:"ntp"` // host name or address of the time server
+	TimeZone   TimeZone `setting:"timezone"`
+	TimeFormat string   `setting:"time.format"` // "12" or "24"
+	Language   string   `setting:"language"`    // "en", "fr", "de", "es", "it", "nl"
+
+	VLAN     VLAN
+	LLDP     string `setting:"lldp"`
+	CDP      string `setting:"cdp"`
+	QoS      QoS
+	Web      Web
+	Syslog   Syslog
+	Volume   Volume
+	Call     Call
+	Firmware Firmware // what the phone is to run; zero: as it finds it
+	Schedule Schedule
+
+	AdminPassword phone.Secret `setting:"adminPassword"` // of the phone's menu and web page; may be empty
+	UserPassword  phone.Secret `setting:"userPassword"`  // of the ordinary user; may be empty
+	Wallpaper     string       `setting:"wallpaper"`     // URL
 	ProvisionURL  string       // where the phone fetches its files, ends in "/"; may be empty
 	Sticky        bool         // it fetches from ProvisionURL alone, whatever DHCP says: only there it is known
 
@@ -30,7 +47,15 @@ type View struct {
 	ProvisionUser     string
 	ProvisionPassword phone.Secret
 
-	Firmware Firmware // what the phone is to run; zero: as it finds it
+	// PhonebookURL is the folder of the phone's own phone book, ends in "/"; empty:
+	// it shall have none.
+	PhonebookURL   string `setting:"phonebook"`
+	PhonebookPages []int  // numbers of its files: 1, or 1, 2, ...
+
+	Keys       []Key // line keys, ascending by Number
+	ModuleKeys []Key // keys of expansion modules, ascending by Module and Number
+	Contacts   []Contact
+
 	// Vars are the variables that the template declares, by name: the phone's own
 	// values, else the defaults.
 	Vars map[string]string
@@ -61,24 +86,38 @@ type Line struct {
 	User        string // number of the extension: the user part of the AOR
 	AuthUser    string // digest user minted for this line
 	Password    phone.Secret
-	DisplayName string
-	Label       string
+	DisplayName string `setting:"lines.#.displayName"`
+	Label       string `setting:"lines.#.label"`
+	Server      Server
+
+	SRTP      string  `setting:"lines.#.srtp"`   // "off", "optional", "required"
+	Codecs    []Codec `setting:"lines.#.codecs"` // all that the schema knows; none: not set
+	DTMF      string  `setting:"lines.#.dtmf"`   // "rfc2833", "info", "inband"
+	Voicemail string  `setting:"lines.#.voicemail.number"`
+	MWI       string  `setting:"lines.#.voicemail.subscribe"`
+	Ring      string  `setting:"lines.#.ring"` // number of the tone
+	DND       string  `setting:"lines.#.dnd"`
+	// Where calls go; "off": nowhere.
+	ForwardAlways   string `setting:"lines.#.forward.always"`
+	ForwardBusy     string `setting:"lines.#.forward.busy"`
+	ForwardNoAnswer string `setting:"lines.#.forward.noAnswer"`
+	NoAnswerSeconds string `setting:"lines.#.forward.noAnswerSeconds"`
 }
 
 // Server is where the phone registers.
 type Server struct {
-	Host      string
-	Port      int    // 1..65535
-	Transport string // "udp", "tcp" or "tls"
+	Host      string `setting:"sipServer"`
+	Port      int    `setting:"sipPort"`   // 1..65535
+	Transport string `setting:"transport"` // "udp", "tcp" or "tls"
 	Domain    string // SIP domain, which is the digest realm
-	Expires   int    // registration interval in seconds
+	Expires   int    `setting:"expires"` // registration interval in seconds
 	// OutboundProxy is where all SIP goes; an empty host means straight to Host.
-	OutboundProxy HostPort
+	OutboundProxy HostPort `setting:"outboundProxy"`
 }
 
 // Firmware is the image that a phone is to run.
 type Firmware struct {
-	URL     string // of the image; no secrets in it
+	URL     string `setting:"firmware.url"` // of the image; no secrets in it
 	Dir     string // its folder below the one of the phone's files, ends in "/"
 	DirURL  string // URL of that folder, ends in "/"
 	File    string // its name there, as the phone's file gives it
@@ -89,6 +128,76 @@ type Firmware struct {
 type HostPort struct {
 	Host string
 	Port int // 0: the default of the transport
+}
+
+// Codec is one codec of a line.
+type Codec struct {
+	Name     string // as SDP has it, in lower case: "pcmu", "g722"
+	Enabled  string // "1", "0"
+	Priority int    // 1 is the best; 0: off
+}
+
+// VLAN is the phone's place in the network.
+type VLAN struct {
+	ID       string `setting:"vlan.id"` // "0": untagged
+	Priority string `setting:"vlan.priority"`
+	PC       string `setting:"vlan.pc"`
+}
+
+// QoS is the DSCP of what the phone sends.
+type QoS struct {
+	SIP string `setting:"qos.sip"`
+	RTP string `setting:"qos.rtp"`
+}
+
+// Web is the phone's web page.
+type Web struct {
+	Enabled string `setting:"web.enabled"`
+	HTTPS   string `setting:"web.https"`
+}
+
+// Syslog is where the phone's log goes.
+type Syslog struct {
+	Server string `setting:"syslog.server"`
+	Level  string `setting:"syslog.level"` // "error", "warning", "info", "debug"
+}
+
+// Volume is the loudness of the phone.
+type Volume struct {
+	Ring string `setting:"volume.ring"` // 0..7
+	Keep string `setting:"volume.keep"`
+}
+
+// Call is how the phone treats calls.
+type Call struct {
+	Waiting        string `setting:"callWaiting"`
+	DNDAllowed     string `setting:"dnd.allowed"`
+	ForwardAllowed string `setting:"forward.allowed"`
+	Pickup         string `setting:"pickup"`
+}
+
+// Schedule is when the phone looks for a new configuration.
+type Schedule struct {
+	Minutes string `setting:"provisioning.interval"` // "0": never
+	Daily   string `setting:"provisioning.daily"`    // "03:30"
+}
+
+// Key is a programmable key.
+type Key struct {
+	Module int // expansion module; 0: the phone itself
+	Number int
+	Type   string // "line", "blf", "speeddial", "park", "dtmf", "none"
+	Value  string
+	Label  string
+	Line   int    // line that the key uses
+	Pickup string // of a busy lamp: code and number that pick the call up; may be empty
+}
+
+// Contact is one entry of the phone book.
+type Contact struct {
+	Number string
+	Name   string // the number, when there is no name
+	Speed  int    // number of the speed dial key; 0: none
 }
 
 // Mask is what RenderMasked prints for every secret.
@@ -115,10 +224,12 @@ func (v View) masked() View {
 		lines[i] = l
 	}
 	v.Lines = lines
-	v.ProvisionURL = tokenPath.ReplaceAllString(v.ProvisionURL, "/p/"+Mask+"/")
+	for _, url := range []*string{&v.ProvisionURL, &v.PhonebookURL, &v.Firmware.URL, &v.Firmware.DirURL} {
+		*url = tokenPath.ReplaceAllString(*url, "/p/"+Mask+"/")
+	}
 	raw := maps.Clone(v.Raw)
 	for name := range raw {
-		if secretName.MatchString(name) {
+		if phone.SecretParam(name) {
 			raw[name] = Mask
 		}
 	}
@@ -128,11 +239,3 @@ func (v View) masked() View {
 
 // tokenPath is the part of a URL that only one phone may know.
 var tokenPath = regexp.MustCompile(`/p/[^/]+/`)
-
-// SecretParam recognises vendor parameters that hold a secret: by name for Polycom
-// and Yealink, by number for Grandstream (admin, user and account passwords, keys of
-// the configuration file, HTTP password; phone-facts grandstream_pvalues.csv).
-func SecretParam(name string) bool { return secretName.MatchString(name) }
-
-var secretName = regexp.MustCompile(
-	`(?i)(passw|secret|aes_key|encryption\.key|\.key$|pin$|^P(1|2|34|196|406|506|606|1706|1806|1359|1361|6769)$)`)

@@ -35,6 +35,9 @@ type Parameter struct {
 // does and returns what it sets, in order (phone-facts/README.md 2). A file that the
 // phone could not read is an *Output.
 func Parameters(file string, body []byte) ([]Parameter, error) {
+	if base := path.Base(file); base == "directory" || base == "phonebook" {
+		return bookParameters(body)
+	}
 	switch phone.Vendor(path.Dir(file)) {
 	case phone.Yealink:
 		return yealinkParameters(body)
@@ -66,7 +69,12 @@ func yealinkParameters(body []byte) ([]Parameter, error) {
 		if !ok || !ValidParam(key) {
 			return nil, &Output{n, fmt.Sprintf("%.60q is not \"parameter = value\"", text)}
 		}
-		out = append(out, Parameter{key, strings.TrimSpace(value), n})
+		value = strings.TrimSpace(value)
+		if strings.HasSuffix(key, "security.user_password") { // one line for each user of the phone
+			user, _, _ := strings.Cut(value, ":")
+			key += "(" + user + ")"
+		}
+		out = append(out, Parameter{key, value, n})
 	}
 	return out, nil
 }
@@ -109,6 +117,19 @@ func grandstreamParameters(body []byte) ([]Parameter, error) {
 		}
 		seen[name] = true
 		out = append(out, Parameter{name, text, line})
+		return nil
+	})
+	return out, err
+}
+
+// bookParameters reads a phone book: it sets nothing, but its elements must not
+// depend on what people write. Each stands for a parameter of its name.
+func bookParameters(body []byte) ([]Parameter, error) {
+	var out []Parameter
+	err := readXML(body, func(line int, names []string, start *xml.StartElement, text string) error {
+		if start == nil {
+			out = append(out, Parameter{names[len(names)-1], text, line})
+		}
 		return nil
 	})
 	return out, err

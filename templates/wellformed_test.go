@@ -26,6 +26,9 @@ func TestParametersOfBuiltin(t *testing.T) {
 					t.Errorf("%s: %v\n%s", name, err, text)
 					continue
 				}
+				if len(want) == 0 { // a phone book sets nothing
+					continue
+				}
 				got := map[string]string{}
 				for _, p := range list {
 					if _, first := got[p.Name]; first && v == phone.Polycom {

@@ -76,6 +76,7 @@ type App struct {
 	relist    chan struct{} // capacity 1: the list has to be read again
 	certs     *tlsca.Keeper
 	files     *provision.Service
+	layers    layers
 	templates *templates.Live
 	library   *library.Service
 	desk      *enroll.Desk

@@ -127,6 +127,14 @@ func (a *App) admit(ctx context.Context, u provision.UnknownPhone) (provision.Ad
 	return provision.Admission{Device: d, Claim: code}, err
 }
 
+// leasedOther says what the DHCP leases have against a phone asking from an address.
+func (a *App) leasedOther(mac phone.MAC, from netip.Addr) string {
+	if a.dhcp == nil {
+		return ""
+	}
+	return a.dhcp.Against(mac, from)
+}
+
 // waiting lists a phone nobody knows.
 func (a *App) waiting(u provision.UnknownPhone) {
 	a.roster.Waiting(phone.Event{

@@ -20,7 +20,10 @@ import (
 )
 
 // openFiles makes the service that answers what phones fetch, and its listeners.
-func (a *App) openFiles(context.Context) error {
+func (a *App) openFiles(ctx context.Context) error {
+	if err := a.openLayers(ctx); err != nil {
+		return err
+	}
 	password := a.cfg.Provision.AdminPassword
 	if password.IsZero() {
 		var err error
@@ -39,7 +42,8 @@ func (a *App) openFiles(context.Context) error {
 		Inventory: readDevices{a.inventory}, Credentials: a.credentialsFor(), Renderer: a.templates, Choose: a.choose, Facts: func() provision.Facts { return facts }, Uploads: a.uploads,
 		Firmware: a.firmware.FS(), Images: images{a.firmware, a.roster},
 		Recorder: a.record, VendorOf: vendorOf, MACOf: macOf,
-		AgentVendor: agentVendor, Tokens: a.inventory, Unknown: a.waiting, Admit: a.admit, Known: a.roster.Knows,
+		Layers: a.layers.Stack, Directory: a.inventory.Directory,
+		AgentVendor: agentVendor, Tokens: a.inventory, Unknown: a.waiting, Admit: a.admit, Known: a.roster.Knows, Against: a.leasedOther,
 		Kept: a.lastGood, ProbeBudget: a.cfg.Provision.ProbeBudget, Decoys: macs(a.cfg.Provision.Decoys),
 		LAN: prefixes(a.cfg.Provision.LAN), Secrets: provision.Assurance(a.cfg.Provision.Secrets),
 		Below: provision.Below(a.cfg.Provision.Below), Enroll: provision.Enroll(a.cfg.Provision.Enroll),
@@ -48,6 +52,7 @@ func (a *App) openFiles(context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.followDirectory()
 	if a.sockets.tftp != nil {
 		a.tftp, err = tftpd.New(tftpd.Options{Files: a.files, Uploads: a.files, MaxBlock: a.cfg.TFTP.Blksize, Logger: a.log, Registerer: a.registry})
 		if err != nil {

@@ -2,9 +2,11 @@ package app
 
 import (
 	"context"
+	"net/netip"
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -30,8 +32,8 @@ func (a *App) openPnP(ctx context.Context) (err error) {
 }
 
 // pnpAnswer is the URL for a phone that is known or may be enrolled.
-func (a *App) pnpAnswer(_ context.Context, p pnp.Phone) (string, bool) {
-	if known, _ := a.known.Known(p.MAC); !known && !a.enrollable(p.MAC) {
+func (a *App) pnpAnswer(ctx context.Context, p pnp.Phone) (string, bool) {
+	if known, _ := a.known.Known(p.MAC); !known && !a.enrollable(ctx, p.MAC, p.Source.Addr()) {
 		return "", false
 	}
 	u := a.baseURL()
@@ -42,13 +44,17 @@ func (a *App) pnpAnswer(_ context.Context, p pnp.Phone) (string, bool) {
 }
 
 // enrollable reports whether a phone that nobody provisioned may be given anything:
-// enrollment is open and the block of its MAC address is a maker's whose files there are.
-func (a *App) enrollable(mac phone.MAC) bool {
-	if a.cfg.Provision.Enroll == "closed" {
+// the block of its MAC address is a maker's whose files there are, and enrollment is
+// not closed, or a window is open for where it is.
+func (a *App) enrollable(ctx context.Context, mac phone.MAC, from netip.Addr) bool {
+	if v, ok := vendorOf(mac); !ok || !slices.Contains(phone.Vendors(), v) {
 		return false
 	}
-	v, ok := vendorOf(mac)
-	return ok && slices.Contains(phone.Vendors(), v)
+	if a.cfg.Provision.Enroll != "closed" {
+		return true
+	}
+	w, err := a.inventory.Enrollment(ctx)
+	return err == nil && w.Open(time.Now()) && (!w.Subnet.IsValid() || w.Subnet.Contains(from))
 }
 
 // shareSIPPort lets the PnP responder have port 5060 of the group beside the

@@ -184,6 +184,22 @@ func list(cell string) []string {
 	return strings.Split(cell, "|")
 }
 
+// ModuleLimits reads Expansion: how many modules the model takes and how many keys
+// each has; 0 for what it does not say.
+func (m Model) ModuleLimits() (modules, keys int) {
+	for word := range strings.FieldsSeq(m.Expansion) {
+		word = strings.Trim(word, "(),;")
+		if n, ok := strings.CutPrefix(word, "x"); ok && modules == 0 {
+			modules, _ = strconv.Atoi(n)
+		}
+	}
+	if before, _, ok := strings.Cut(m.Expansion, " keys"); ok {
+		i := strings.LastIndexFunc(before, func(r rune) bool { return r < '0' || r > '9' })
+		keys, _ = strconv.Atoi(before[i+1:])
+	}
+	return modules, keys
+}
+
 // ModelKey is the form in which two spellings of a model of vendor are the same:
 // letters and digits in upper case, "VVX450", "SPIP650", "T46S".
 func ModelKey(vendor, name string) string { return modelKey(CanonicalVendor(vendor), name) }

@@ -21,6 +21,7 @@ const (
 	ChangeEnrollment ChangeKind = "enrollment"
 	ChangeFirmware   ChangeKind = "firmware" // an image or a target; with a MAC the state of one phone
 	ChangeTemplate   ChangeKind = "template"
+	ChangeSettings   ChangeKind = "settings" // a layer of settings; ID is scope/name
 )
 
 // Change is one committed change of the inventory.
@@ -101,7 +102,7 @@ func (s *Store) apply(e effect) {
 	case ChangeFirmware: // nothing of it is in the caches
 	case ChangeEnrollment:
 		s.windows.clear()
-	case ChangeTemplate: // nothing of it is kept here
+	case ChangeTemplate, ChangeSettings: // nothing of it is kept here
 	default:
 		s.credentials.clear()
 		s.extensions.clear()

@@ -107,6 +107,23 @@ func (s *Store) Extensions(ctx context.Context, after string, limit int) ([]phon
 	return list, nil
 }
 
+// Directory is Extensions with numbers and names only, for phone books: no password
+// is read.
+func (s *Store) Directory(ctx context.Context, after string, limit int) ([]phone.Extension, error) {
+	if after != "" {
+		after = sortKey(after)
+	}
+	list, err := engine.All(s.db.Reader(ctx), func(row engine.Row) (phone.Extension, error) {
+		var e phone.Extension
+		err := row.Scan(&e.Number, &e.Name)
+		return e, err
+	}, `SELECT number, name FROM extensions WHERE sort_key > $1 ORDER BY sort_key LIMIT $2`, after, within(limit))
+	if err != nil {
+		return nil, fmt.Errorf("read the directory: %w", err)
+	}
+	return list, nil
+}
+
 // UpdateExtension lets change edit the extension in a transaction; see
 // engine.DB.Write for what change may do. The number is fixed. An empty
 // SIPUsername or Password is minted anew. A new name gives every device that has

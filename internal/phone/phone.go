@@ -145,3 +145,17 @@ type APIKey struct {
 	ExpiresAt time.Time // zero: never
 	LastUsed  time.Time // zero: never
 }
+
+// Layer is a set of settings that many phones share: of all, of a site, of a
+// vendor, of a model or of a group.
+type Layer struct {
+	Scope     string            // "global", "site", "vendor", "model", "group"
+	Name      string            // of the site, vendor, model or group; empty for global
+	Settings  map[string]string // as Device.Settings
+	Revision  int64             // grows with every change of any layer
+	UpdatedAt time.Time
+}
+
+// Affects says whether a phone of this vendor and model is one that a model's layer
+// is for: models have many spellings, and the store knows none of them.
+type Affects func(vendor Vendor, model string) bool

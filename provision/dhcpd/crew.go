@@ -27,17 +27,19 @@ const (
 // MAC go to one worker, in order, so a client never races with itself, and a
 // flood with one MAC slows down one queue only.
 type crew struct {
-	engine  *engine
-	seed    maphash.Seed
-	queues  [workers]chan packet
-	delayed chan delayedReply
-	buffers sync.Pool
-	events  *rate.Limiter
-	offers  *rate.Limiter // of events about offers
-	work    sync.WaitGroup
-	quit    chan struct{} // closed when delayed replies are no longer worth sending
-	sender  sync.WaitGroup
-	prober  *prober
+	engine   *engine
+	seed     maphash.Seed
+	queues   [workers]chan packet
+	delayed  chan delayedReply
+	buffers  sync.Pool
+	events   *rate.Limiter
+	offers   *rate.Limiter // of events about offers
+	work     sync.WaitGroup
+	quit     chan struct{} // closed when delayed replies are no longer worth sending
+	sender   sync.WaitGroup
+	prober   *prober
+	outgoing chan outgoing
+	senders  sync.WaitGroup
 }
 
 // packet is one datagram, or with a zero buf an evicted client to forget.
@@ -62,6 +64,7 @@ func newCrew(e *engine) *crew {
 		engine: e, seed: maphash.MakeSeed(), events: rate.NewLimiter(eventsOverall, eventsBurst),
 		offers:  rate.NewLimiter(offersOverall, offersBurst),
 		delayed: make(chan delayedReply, delayedLen), quit: make(chan struct{}), prober: newProber(),
+		outgoing: make(chan outgoing, sendQueue),
 	}
 	c.buffers.New = func() any { return new([maxDatagram]byte) }
 	for i := range c.queues {
@@ -82,6 +85,7 @@ func (c *crew) start(ctx context.Context) {
 		})
 	}
 	c.sender.Go(c.sendDelayed)
+	c.senders.Go(c.sendAll)
 }
 
 // drain waits for what was read. Nobody may dispatch any more.
@@ -91,6 +95,8 @@ func (c *crew) drain() {
 		close(q)
 	}
 	c.work.Wait()
+	close(c.outgoing)
+	c.senders.Wait()
 	close(c.quit)
 	c.sender.Wait()
 }
@@ -177,7 +183,11 @@ func (c *crew) forget(ctx context.Context, mac phone.MAC) {
 
 func (c *crew) reply(res *result, l *link) {
 	if res.plan.delay == 0 {
-		c.send(l, res.reply, res.to)
+		select {
+		case c.outgoing <- outgoing{l, res.reply, res.to}:
+		default:
+			c.send(l, res.reply, res.to)
+		}
 		return
 	}
 	select {

@@ -30,8 +30,9 @@ type link struct {
 	inRange  bool // its network is the one of the range
 
 	conn *net.UDPConn
-	oob  []byte // makes replies leave with addr as their source
-	arp  *arp   // nil: not permitted, or not wanted
+	out  *ipv4.PacketConn // conn, for batches
+	oob  []byte           // makes replies leave with addr as their source
+	arp  *arp             // nil: not permitted, or not wanted
 }
 
 // isServer reports whether a is how we call ourselves on this link.
@@ -116,6 +117,7 @@ func (l *link) open(ctx context.Context, port int) error {
 	}
 	l.conn = pc.(*net.UDPConn) // what ListenPacket makes of "udp4"
 	_ = l.conn.SetReadBuffer(rcvBuf)
+	l.out = ipv4.NewPacketConn(l.conn)
 	l.oob = (&ipv4.ControlMessage{Src: l.addr.AsSlice()}).Marshal()
 	return nil
 }

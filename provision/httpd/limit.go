@@ -12,7 +12,7 @@ import (
 // Limits bound the connections of a listener.
 type Limits struct {
 	Total     int // at a time; further ones wait in the kernel; 0: 4096
-	PerSource int // at a time of one address; further ones are closed; 0: 256
+	PerSource int // at a time of one address, behind which may be a site; further ones are closed; 0: half of Total
 	// Refused counts connections that were closed at once; nil: nobody counts.
 	Refused prometheus.Counter
 }
@@ -23,7 +23,7 @@ func Limit(l net.Listener, o Limits) net.Listener {
 		o.Total = 4096
 	}
 	if o.PerSource < 1 {
-		o.PerSource = 256
+		o.PerSource = max(1, o.Total/2)
 	}
 	return &limited{
 		Listener: l, limits: o, places: make(chan struct{}, o.Total), closed: make(chan struct{}), source: map[netip.Addr]int{},

@@ -35,7 +35,7 @@ type Options struct {
 	MaxBlock     int           // bytes of file in a packet, 8..65464; 0: 1468, which fits an Ethernet frame
 	MaxWindow    int           // packets between two acknowledgements; 0: 64
 	MaxTransfers int           // at a time; 0: 512
-	MaxPerSource int           // at a time for one address; 0: 64
+	MaxPerSource int           // at a time for one address, behind which may be a site; 0: 256
 	Timeout      time.Duration // until a packet is sent again, five times; 0: 1 s
 	Grace        time.Duration // for transfers that are under way when Serve is told to stop; 0: 5 s
 
@@ -73,7 +73,7 @@ func New(o Options) (*Server, error) {
 	if o.Files == nil {
 		return nil, errors.New("tftpd: Files is required")
 	}
-	o.MaxTransfers, o.MaxPerSource = or(o.MaxTransfers, 512), or(o.MaxPerSource, 64)
+	o.MaxTransfers, o.MaxPerSource = or(o.MaxTransfers, 512), or(o.MaxPerSource, 256)
 	o.MaxBlock, o.MaxWindow = or(o.MaxBlock, blockSize), or(o.MaxWindow, maxSegments)
 	o.Timeout, o.Grace = or(o.Timeout, time.Second), or(o.Grace, 5*time.Second)
 	if o.Logger == nil {

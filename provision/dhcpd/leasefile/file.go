@@ -64,33 +64,34 @@ func parseRecord(p []byte) (change, error) {
 }
 
 // readAll calls fn with each record and returns how much of the file is sound. What
-// follows the last sound record is what a crash left of a write nobody was told of.
-func readAll(f *os.File, fn func(change)) (sound int64, err error) {
+// follows the last sound record is zeros, or damaged: what a crash left of a write
+// nobody was told of.
+func readAll(f *os.File, fn func(change)) (sound int64, damaged bool, err error) {
 	in := bufio.NewReaderSize(f, 1<<16)
 	head := make([]byte, len(magic))
 	if _, err := io.ReadFull(in, head); err != nil || string(head) != magic {
-		return 0, fmt.Errorf("%s is no file of leases", f.Name())
+		return 0, false, fmt.Errorf("%s is no file of leases", f.Name())
 	}
 	sound = int64(len(magic))
 	buf := make([]byte, maxRecord)
 	for {
 		var h [recordHeader]byte
 		if _, err := io.ReadFull(in, h[:]); err != nil {
-			return sound, torn(err)
+			return sound, errors.Is(err, io.ErrUnexpectedEOF), torn(err)
 		}
 		n := binary.LittleEndian.Uint32(h[:])
 		if n == 0 || n > maxRecord {
-			return sound, nil
+			return sound, h != [recordHeader]byte{}, nil
 		}
 		if _, err := io.ReadFull(in, buf[:n]); err != nil {
-			return sound, torn(err)
+			return sound, true, torn(err)
 		}
 		if crc32.Checksum(buf[:n], castagnoli) != binary.LittleEndian.Uint32(h[4:]) {
-			return sound, nil
+			return sound, true, nil
 		}
 		c, err := parseRecord(buf[:n])
 		if err != nil {
-			return sound, err
+			return sound, true, err
 		}
 		fn(c)
 		sound += recordHeader + int64(n)
@@ -131,7 +132,18 @@ func (s *Store) commit(b *batch) error {
 	return nil
 }
 
+// chunk is how much of the file is filled with zeros ahead. To sync what replaces
+// them the file system need not write that the file has grown, which costs several
+// times the data, and has to wait for what other programs do.
+const chunk = 1 << 20
+
 func (s *Store) append(p []byte) error {
+	if end := s.size + int64(len(p)); end > s.filled {
+		if _, err := s.file.WriteAt(make([]byte, end-s.filled+chunk), s.filled); err != nil {
+			return err
+		}
+		s.filled = end + chunk
+	}
 	if _, err := s.file.WriteAt(p, s.size); err != nil {
 		return err
 	}
@@ -160,7 +172,7 @@ func (s *Store) rewrite() error {
 	if s.file != nil {
 		s.file.Close()
 	}
-	s.file, s.size, s.bad = f, int64(len(b)), false
+	s.file, s.size, s.filled, s.bad = f, int64(len(b)), int64(len(b)), false
 	return nil
 }
 

@@ -32,13 +32,14 @@ type Store struct {
 	wake    *sync.Cond
 	closed  bool
 	done    chan struct{} // the committer has ended
-	company int           // how many the last batch had
-	full    chan struct{} // capacity 1: the pending batch has as many
+	company bool          // the last batch had more than one
+	full    chan struct{} // capacity 1: the pending batch is a crowd
 
 	// Of the committer alone.
-	file *os.File
-	size int64
-	bad  bool // what the file holds beyond size is unknown: it has to be written anew
+	file   *os.File
+	size   int64 // of what was written
+	filled int64 // size of the file, zeros after size
+	bad    bool  // what the file holds beyond size is unknown: it has to be written anew
 
 	live   sync.RWMutex // guards leases
 	leases map[phone.MAC]phone.Lease
@@ -106,14 +107,16 @@ func (s *Store) load(first func() ([]phone.Lease, error)) error {
 		return err
 	}
 	s.file = f
-	s.size, err = readAll(f, func(c change) { apply(s.leases, c) })
+	var damaged bool
+	s.size, damaged, err = readAll(f, func(c change) { apply(s.leases, c) })
 	if err != nil {
 		f.Close()
 		return err
 	}
-	if info, err := f.Stat(); err == nil && info.Size() > s.size {
-		s.log.Warn("the file of leases ends in a damaged record, which is dropped", "bytes", info.Size()-s.size)
+	if damaged {
+		s.log.Warn("the file of leases ends in a damaged record, which is dropped", "at", s.size)
 	}
+	s.filled = s.size
 	return f.Truncate(s.size)
 }
 
@@ -152,7 +155,7 @@ func (s *Store) write(ctx context.Context, c change) error {
 	b := s.pending
 	b.records = appendRecord(b.records, c)
 	b.changes = append(b.changes, c)
-	if len(b.changes) == s.company {
+	if len(b.changes) == crowd {
 		select {
 		case s.full <- struct{}{}:
 		default:
@@ -177,7 +180,7 @@ func (s *Store) commitAll() {
 		for s.pending == nil && !s.closed {
 			s.wake.Wait()
 		}
-		wait := s.pending != nil && len(s.pending.changes) < s.company && !s.closed
+		wait := s.pending != nil && s.company && len(s.pending.changes) < crowd && !s.closed
 		s.mu.Unlock()
 		if wait {
 			timer.Reset(linger)
@@ -195,16 +198,19 @@ func (s *Store) commitAll() {
 		}
 		b.err = s.commit(b)
 		s.mu.Lock()
-		s.company = len(b.changes)
+		s.company = len(b.changes) > 1
 		s.mu.Unlock()
 		close(b.done)
 	}
 }
 
-// linger is how long a batch waits at most to become as large as the one before. A
-// phone that is alone does not wait; a thousand share fewer syncs of the disk, which
-// are dear.
-const linger = 2 * time.Millisecond
+// linger is how long a batch waits at most for company when the one before had some,
+// and crowd how large it need not grow. A phone that is alone does not wait; a thousand
+// share fewer syncs of the disk, which are dear.
+const (
+	linger = 2 * time.Millisecond
+	crowd  = 48
+)
 
 // Close writes what is pending and closes the file. It may be called more than once.
 func (s *Store) Close() error {

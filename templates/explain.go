@@ -1,0 +1,107 @@
+package templates
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+	"text/template/parse"
+
+	"pbx.dev/dialtone/internal/phone"
+)
+
+// Written is one line of a rendered file and where it comes from.
+type Written struct {
+	Text     string   // without the line end
+	Template string   // file that wrote its first character: "yealink/phone"
+	Line     int      // in that file, 1 is the first
+	Settings []string // settings whose values stand in it, by full name: "lines.2.label"; raw parameters by theirs
+}
+
+// span is a piece of the output and who wrote it.
+type span struct {
+	end      int
+	at       position
+	text     string // of a text node: its own lines
+	settings []string
+}
+
+// trace makes o note what it wrote, in a program that is compiled for that.
+func (s *scope) trace(n parse.Node, read []string, o op) op {
+	if !s.c.traced {
+		return o
+	}
+	at := s.at(n)
+	text := ""
+	if t, ok := n.(*parse.TextNode); ok {
+		text = string(t.Text)
+	}
+	return func(f *frame) flow {
+		r := o(f)
+		f.spans = append(f.spans, span{len(f.out), at, text, f.numbered(read)})
+		return r
+	}
+}
+
+// numbered puts the numbers of the line or key at hand into the names of settings.
+func (f *frame) numbered(names []string) []string {
+	var out []string
+	for _, name := range names {
+		for _, v := range append([]value{f.dot}, f.vars...) {
+			if !strings.Contains(name, "#") {
+				break
+			}
+			if !v.r.IsValid() || !v.r.CanInterface() {
+				continue
+			}
+			switch x := v.r.Interface().(type) {
+			case Line:
+				name = strings.Replace(name, "lines.#", "lines."+strconv.Itoa(x.Number), 1)
+			case Key:
+				name = strings.Replace(name, "keys.#", "keys."+strconv.Itoa(x.Number), 1)
+			}
+		}
+		out = append(out, name)
+	}
+	return out
+}
+
+// Explain renders like RenderMasked and says of every line of the file which line of
+// which template wrote it and which settings stand in it.
+func (s *Set) Explain(name string, v View) ([]Written, error) {
+	p, ok := s.traced()[name]
+	if !ok {
+		return nil, fmt.Errorf("template %.60q: %w", name, phone.ErrNotFound)
+	}
+	v = v.masked()
+	f := frames.Get().(*frame)
+	defer f.release()
+	if err := p.execute(f, &v); err != nil {
+		return nil, named(name, err)
+	}
+	return linesOf(f.out, f.spans), nil
+}
+
+// linesOf splits the output into lines, each with the span that it begins in.
+func linesOf(out []byte, spans []span) []Written {
+	var lines []Written
+	at, start := 0, 0 // span at hand, where it starts
+	for pos := 0; pos < len(out); {
+		end := pos + bytes.IndexByte(out[pos:], '\n')
+		if end < pos {
+			end = len(out)
+		}
+		for at < len(spans)-1 && spans[at].end <= pos {
+			start = spans[at].end
+			at++
+		}
+		sp := spans[at]
+		w := Written{Text: string(out[pos:end]), Template: sp.at.name, Line: sp.at.line + strings.Count(sp.text[:min(len(sp.text), pos-start)], "\n")}
+		for i := at; i < len(spans) && (i == at || spans[i-1].end < end); i++ {
+			w.Settings = append(w.Settings, spans[i].settings...)
+		}
+		lines = append(lines, w)
+		pos = end + 1
+	}
+	return lines
+}
