@@ -47,7 +47,7 @@ func newSessions(key []byte) (*sessions, error) {
 // seal returns the cookie's value for a key's text.
 func (s *sessions) seal(text string, until time.Time) string {
 	nonce := make([]byte, s.aead.NonceSize())
-	_, _ = rand.Read(nonce) // never fails (crypto/rand)
+	_, _ = rand.Read(nonce)                                           // never fails (crypto/rand)
 	plain := binary.BigEndian.AppendUint64(nil, uint64(until.Unix())) //nolint:gosec // a time to come is positive
 	return base64.RawURLEncoding.EncodeToString(s.aead.Seal(nonce, nonce, append(plain, text...), []byte(sessionCookie)))
 }
