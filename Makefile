@@ -51,7 +51,7 @@ golden: ## rewrite the golden files; look at the diff before you commit it
 cover: ## print test coverage by package
 	$(GO) test -cover ./... | grep -v 'no test files'
 
-bench: build ## measure against the peers that are installed (Kamailio, dnsmasq)
+bench: build ## measure against the peers that are installed (Kamailio, dnsmasq, atftpd, nginx)
 	@scripts/bench.sh
 
 deb: build ## make a Debian package in bin/

@@ -40,6 +40,10 @@ type Options struct {
 	// Replacer exchanges phones and Imports takes whole lists; nil: no such calls.
 	Replacer Replacer
 	Imports  Imports
+	// Auditor keeps what administrators did; nil: nobody does.
+	Auditor Auditor
+	// Feed passes on what happens to phones; nil: no such call.
+	Feed Feed
 	// Settle returns when the list of phones shows what was just imported; nil: it
 	// does anyway.
 	Settle func(context.Context)
@@ -105,6 +109,7 @@ type server struct {
 	failures *failureLimiter
 	sessions *sessions
 	metrics  *metrics
+	streams  chan struct{} // one place for each listener
 }
 
 // New returns the handler of the admin listener.
@@ -152,7 +157,9 @@ func newServer(o Options) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &server{Options: o, failures: newFailureLimiter(), sessions: sessions, metrics: m}, nil
+	return &server{
+		Options: o, failures: newFailureLimiter(), sessions: sessions, metrics: m, streams: make(chan struct{}, maxStreams),
+	}, nil
 }
 
 // router builds the mux from the table of routes. Methods are dispatched below

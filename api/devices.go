@@ -53,6 +53,9 @@ func (s *server) createPhone(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	w.Header().Set("ETag", deviceTag(d))
+	noteSubject(r, d.ID)
+	note(r, "macAddress", d.MAC.String())
 	p, _ := s.Roster.Phone(d.ID)
 	return created(w, base+"/phones/"+url.PathEscape(d.ID), s.changedPhone(r, withDevice(p, d), d))
 }
@@ -73,11 +76,20 @@ func (s *server) patchPhone(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		return s.change(d, in)
+		if err := unchanged(r, deviceTag(*d)); err != nil {
+			return err
+		}
+		before := inputOf(*d)
+		if err := s.change(d, in); err != nil {
+			return err
+		}
+		noteChange(r, before, inputOf(*d))
+		return nil
 	})
 	if err != nil {
 		return absent("provisioned phone", err)
 	}
+	w.Header().Set("ETag", deviceTag(d))
 	p, _ := s.Roster.Phone(id)
 	return writeJSON(w, http.StatusOK, s.changedPhone(r, withDevice(p, d), d))
 }

@@ -104,6 +104,8 @@ func (s *server) createExtension(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	noteSubject(r, e.Number)
+	noteSecret(r, "sipPassword")
 	return created(w, base+"/extensions/"+url.PathEscape(e.Number), withPassword(e))
 }
 
@@ -116,6 +118,7 @@ func (s *server) getExtension(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return absent("extension", err)
 	}
+	w.Header().Set("ETag", extensionTag(e))
 	return writeJSON(w, http.StatusOK, extensionOf(e))
 }
 
@@ -129,6 +132,9 @@ func (s *server) patchExtension(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	e, err := s.Extensions.UpdateExtension(r.Context(), mux.Vars(r)["number"], func(e *phone.Extension) error {
+		if err := unchanged(r, extensionTag(*e)); err != nil {
+			return err
+		}
 		in, err := patched(extensionChange{e.Number, e.Name}, patch)
 		if err != nil {
 			return err
@@ -136,12 +142,14 @@ func (s *server) patchExtension(w http.ResponseWriter, r *http.Request) error {
 		if in.Number != e.Number {
 			return phone.Invalid("number", "cannot be changed")
 		}
+		noteChange(r, extensionChange{e.Number, e.Name}, in)
 		e.Name = in.Name
 		return nil
 	})
 	if err != nil {
 		return absent("extension", err)
 	}
+	w.Header().Set("ETag", extensionTag(e))
 	return writeJSON(w, http.StatusOK, extensionOf(e))
 }
 
@@ -167,6 +175,7 @@ func (s *server) rotateCredentials(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return absent("extension", err)
 	}
+	noteSecret(r, "sipPassword")
 	return writeJSON(w, http.StatusOK, withPassword(e))
 }
 

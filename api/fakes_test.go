@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"pbx.dev/dialtone/internal/feed"
 	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/internal/roster"
 	"pbx.dev/dialtone/registrar/location"
@@ -261,6 +262,7 @@ type house struct {
 	timeline   *fakeTimeline
 	files      *fakeFiles
 	jobs       *fakeJobs
+	feed       *feed.Feed
 }
 
 // fixed is the house with the cast in it.
@@ -280,6 +282,7 @@ func fixed() *house {
 		}},
 		files: &fakeFiles{},
 		jobs:  newFakeJobs(),
+		feed:  feed.New(16, noon),
 	}
 }
 
@@ -287,7 +290,7 @@ func fixed() *house {
 func empty() *house {
 	return &house{
 		roster: &fakeRoster{}, devices: &fakeDevices{}, extensions: &fakeExtensions{},
-		keys: &fakeKeys{keys: castKeys()}, timeline: &fakeTimeline{}, files: &fakeFiles{}, jobs: newFakeJobs(),
+		keys: &fakeKeys{keys: castKeys()}, timeline: &fakeTimeline{}, files: &fakeFiles{}, jobs: newFakeJobs(), feed: feed.New(16, noon),
 	}
 }
 
@@ -303,7 +306,7 @@ func (h *house) options() Options {
 		Claims: fakeDesk{}, Enrollment: fakeDesk{}, Bans: func() []Ban {
 			return []Ban{{Source: "203.0.113.9", Reason: "scan", Since: noon, Until: noon.Add(10 * time.Minute)}}
 		},
-		Jobs: h.jobs, JobRunner: h.jobs, Replacer: h.devices, Imports: noImports{},
+		Auditor: noAudit{}, Feed: h.feed, Jobs: h.jobs, JobRunner: h.jobs, Replacer: h.devices, Imports: noImports{},
 		Tokens: h.devices, TokenURL: func(t phone.Secret) phone.Secret { return phone.NewSecret("http://192.0.2.1/p/" + t.Reveal() + "/") },
 		Roster: h.roster, Devices: h.devices, Extensions: h.extensions, Credentials: h.extensions,
 		Keys: h.keys, Layers: noLayers{}, Timeline: h.timeline, Files: h.files, Uploads: noUploads{}, Firmware: noFirmware{}, FirmwareTargets: noFirmware{}, Templates: noTemplates{}, VendorOf: vendorOfTest,

@@ -183,6 +183,8 @@ func (s *server) imported(w http.ResponseWriter, r *http.Request, t *table, errs
 		return err
 	}
 	answer := importAnswer{DryRun: dryRun, Rows: len(t.rows)}
+	note(r, "rows", answer.Rows)
+	note(r, "dryRun", dryRun)
 	if !dryRun {
 		answer.Created = len(t.rows)
 		if s.Settle != nil {

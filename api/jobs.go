@@ -128,6 +128,7 @@ func (s *server) accepted(w http.ResponseWriter, r *http.Request, j phone.Job) e
 	if err != nil {
 		return err
 	}
+	note(r, "job", j.ID)
 	w.Header().Set("Location", base+"/jobs/"+url.PathEscape(j.ID))
 	return writeJSON(w, http.StatusAccepted, a)
 }

@@ -86,6 +86,9 @@ func (s *server) createKey(w http.ResponseWriter, r *http.Request) error {
 	}
 	a := keyOf(k)
 	a.Key = text.Reveal()
+	noteSubject(r, k.ID)
+	note(r, "scopes", k.Scopes)
+	noteSecret(r, "key")
 	return created(w, base+"/keys/"+url.PathEscape(k.ID), a)
 }
 

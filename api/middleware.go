@@ -18,6 +18,9 @@ type info struct {
 	id    string
 	route string // the path template; empty when none matched
 	key   phone.APIKey
+	// What the audit trail says beside: the thing that was made, and notes.
+	subject string
+	noted   map[string]any
 }
 
 type infoKey struct{}

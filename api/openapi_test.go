@@ -158,7 +158,7 @@ func TestOpenAPIHasTheFields(t *testing.T) {
 		"Layer": layerAnswer{}, "EffectiveSetting": effectiveValue{},
 		"Upload": uploadAnswer{}, "Firmware": firmwareAnswer{}, "FirmwareTarget": targetAnswer{}, "NewFirmwareTarget": targetInput{},
 		"PhoneFirmware": phoneFirmwareAnswer{}, "Token": tokenAnswer{},
-		"Replacement": replaceInput{}, "Import": importAnswer{},
+		"Audit": auditAnswer{}, "Replacement": replaceInput{}, "Import": importAnswer{},
 		"Job": jobAnswer{}, "JobPhone": jobPhoneAnswer{}, "JobCounts": jobCounts{}, "Waves": wavesInput{}, "ManyPhones": manyInput{},
 		"PhoneFilter": filterInput{}, "OnePhone": oneInput{},
 		"Adoption": adoption{}, "ClaimedAdoption": claimedAdoption{}, "NewEnrollment": newEnrollment{}, "Enrollment": enrollmentAnswer{}, "Ban": Ban{},

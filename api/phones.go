@@ -68,7 +68,7 @@ func (s *server) getPhone(w http.ResponseWriter, r *http.Request) error {
 	if err := noQuery(r); err != nil {
 		return err
 	}
-	a, err := s.onePhone(r, mux.Vars(r)["id"])
+	a, err := s.onePhone(w, r, mux.Vars(r)["id"])
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func (s *server) getPhone(w http.ResponseWriter, r *http.Request) error {
 }
 
 // onePhone is the answer with all there is about one phone.
-func (s *server) onePhone(r *http.Request, id string) (phoneAnswer, error) {
+func (s *server) onePhone(w http.ResponseWriter, r *http.Request, id string) (phoneAnswer, error) {
 	p, d, err := s.find(r.Context(), id)
 	if err != nil {
 		return phoneAnswer{}, err
@@ -84,7 +84,12 @@ func (s *server) onePhone(r *http.Request, id string) (phoneAnswer, error) {
 	if d == nil {
 		return answerOf(p), nil
 	}
-	return deviceAnswer(p, *d, infoOf(r).key), nil
+	w.Header().Set("ETag", deviceTag(*d))
+	a := deviceAnswer(p, *d, infoOf(r).key)
+	if len(a.Settings) > 0 {
+		noteSecret(r, "settings")
+	}
+	return a, nil
 }
 
 // find returns the phone as the roster knows it and, if it is provisioned, its

@@ -40,10 +40,16 @@ func (s *server) replacePhone(w http.ResponseWriter, r *http.Request) error {
 		return phone.Invalid("macAddress", "must be a MAC address, twelve hexadecimal digits")
 	}
 	id := mux.Vars(r)["id"]
-	d, err := s.Replacer.ReplaceDevice(r.Context(), id, mac, func(d *phone.Device) error { return s.exchange(d, in, mac) })
+	d, err := s.Replacer.ReplaceDevice(r.Context(), id, mac, func(d *phone.Device) error {
+		if err := unchanged(r, deviceTag(*d)); err != nil {
+			return err
+		}
+		return s.exchange(d, in, mac)
+	})
 	if err != nil {
 		return absent("provisioned phone", err)
 	}
+	note(r, "macAddress", d.MAC.String())
 	p, _ := s.Roster.Phone(id)
 	return writeJSON(w, http.StatusOK, s.changedPhone(r, withDevice(p, d), d))
 }

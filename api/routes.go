@@ -79,6 +79,8 @@ func (s *server) routes() []route {
 	table = append(table, s.enrollmentRoutes()...)
 	table = append(table, s.jobRoutes()...)
 	table = append(table, s.importRoutes()...)
+	table = append(table, s.eventRoutes()...)
+	table = append(table, s.auditRoutes()...)
 	if s.Replacer != nil {
 		table = append(table, route{"POST", base + "/phones/{id}/replace", phonesWrite, s.replacePhone})
 	}
@@ -145,6 +147,9 @@ func (s *server) dispatch(routes []route) handler {
 			if len(v) > maxPathVar || strings.ContainsFunc(v, unicode.IsControl) {
 				return missing("resource") // nothing has such a name, and no store need be asked
 			}
+		}
+		if s.Auditor != nil && routes[i].scope != "" {
+			w = &audited{ResponseWriter: w, s: s, r: r}
 		}
 		return routes[i].handle(w, r)
 	}

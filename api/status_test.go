@@ -12,7 +12,9 @@ import (
 // TestStuckAt lists the events newest first, as the timeline does.
 func TestStuckAt(t *testing.T) {
 	t.Parallel()
-	yealink := roster.Phone{Provisioned: true, Manufacturer: "Yealink", MAC: phone.MAC{0x80, 0x5e, 0xc0, 1, 2, 3}, State: "contacted"}
+	yealink := roster.Phone{Provisioned: true, Manufacturer: "Yealink", MAC: phone.MAC{0x80, 0x5e, 0xc0, 1, 2, 3}, State: "contacted", Revision: 5, HasRevision: 5}
+	behind, foreign := yealink, yealink
+	behind.HasRevision, foreign.HasRevision = 3, 0
 	polycom := roster.Phone{Provisioned: true, Manufacturer: "Polycom", MAC: deskMAC, State: "contacted"}
 	soft := roster.Phone{DeviceType: "softphone", State: "unregistered"}
 	live := yealink
@@ -56,6 +58,18 @@ func TestStuckAt(t *testing.T) {
 		{"wrong password of a softphone", soft, []phone.Event{kind(phone.EventAuthFailed)}, "wrong password. Enter"},
 		{"ran out", yealink, []phone.Event{kind(phone.EventExpired), kind(phone.EventRegister)}, "ran out"},
 		{"left", soft, []phone.Event{kind(phone.EventUnregister)}, "removed its registration"},
+		{"DHCP does not answer", yealink, []phone.Event{{At: noon, Kind: phone.EventDHCP, Outcome: "ignored"}}, "was not given what it asked for (ignored)"},
+		{"DHCP answered before", yealink, []phone.Event{{At: noon, Kind: phone.EventDHCP, Outcome: "ignored"}, kind(phone.EventDHCP)}, "never fetched a file"},
+		{"an old password", behind, []phone.Event{kind(phone.EventAuthFailed), file(config, "ok")}, "last fetched revision 3 of its configuration, the current one is 5"},
+		{"configured by something else", foreign, []phone.Event{kind(phone.EventAuthFailed)}, "something else has configured it"},
+		{"an old configuration", behind, []phone.Event{{At: noon, Kind: phone.EventFile, Path: config, Outcome: "ok", Revision: 3}}, "fetched revision 3 of its configuration"},
+		{"a common file that is not there", yealink, []phone.Event{file("/y000000000066.cfg", "not-found"), kind(phone.EventDHCP)}, "asked for y000000000066.cfg at 2026-09-01 12:00:00 UTC, which is not there, but never for its own"},
+		{"does not answer a NOTIFY", yealink, []phone.Event{{At: noon, Kind: phone.EventNotify, Outcome: "no-answer", Detail: "told to check-sync"}, file(config, "ok")}, "did not answer when it was told to check-sync"},
+		{"cannot be told", yealink, []phone.Event{{At: noon, Kind: phone.EventNotify, Outcome: "unreachable", Detail: "told to check-sync"}}, "was gone"},
+		{"obeyed a NOTIFY", yealink, []phone.Event{{At: noon, Kind: phone.EventNotify, Outcome: "ok"}, file(config, "ok")}, "has not registered since"},
+		{"does not trust us", yealink, []phone.Event{{At: noon, Kind: phone.EventConnect, Proto: "tls", Detail: "it does not accept the certificate of this server; give it the CA certificate, and the right time"}}, "does not accept the certificate"},
+		{"speaks old TLS", yealink, []phone.Event{{At: noon, Kind: phone.EventConnect, Proto: "tls", Detail: "it has no TLS version that is allowed here; see sip.tls_min_version"}}, "no TLS version"},
+		{"broke off", yealink, []phone.Event{file(config, "aborted"), file(boot, "ok")}, "broke off"},
 		{"nothing since", lapsed, nil, "last registered"},
 	}
 	for _, tt := range tests {

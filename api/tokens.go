@@ -43,6 +43,7 @@ func (s *server) issueToken(w http.ResponseWriter, r *http.Request) error {
 		return absent("provisioned phone", err)
 	}
 	w.Header().Set("Cache-Control", "no-store")
+	noteSecret(r, "token")
 	return writeJSON(w, http.StatusCreated, tokenAnswer{
 		URL: s.TokenURL(token).Reveal(), Token: token.Reveal(), ExpiresAt: stamp(d.Tokens.EnrollExpires),
 	})

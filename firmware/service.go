@@ -272,5 +272,9 @@ func (s *Service) update(ctx context.Context, mac phone.MAC, change func(now tim
 // State returns what is known of a phone; the zero state when nothing is.
 func (s *Service) State(mac phone.MAC) phone.FirmwareState { return s.state(mac) }
 
+// Offers reports whether any model has a target. Without one nothing need be found
+// out about a phone.
+func (s *Service) Offers() bool { return len(s.stock.Load().targets) > 0 }
+
 // Offer chooses the image for a phone.
 func (s *Service) Offer(p Phone) Offer { return s.stock.Load().offer(p, s.state(p.MAC)) }

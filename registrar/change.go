@@ -85,7 +85,7 @@ func (c *change) read() wire.Fault {
 }
 
 // wildcard is "Contact: *" (step 6). The user of one device's line removes what
-// that device registered; the extension's own user removes all.
+// that device registered, unless StrictUnregister; the extension's own user removes all.
 func (c *change) wildcard(zero bool) wire.Fault {
 	n := 0
 	for range c.r.Msg.List(wire.Contact) {
@@ -95,7 +95,7 @@ func (c *change) wildcard(zero bool) wire.Fault {
 		return badRequest("Bad Contact Wildcard")
 	}
 	c.update.RemoveAll = true
-	if c.cred.DeviceID != "" {
+	if c.cred.DeviceID != "" && !c.server.opts.StrictUnregister {
 		c.update.Device = lineDevice(c.cred)
 	}
 	return wire.Fault{}

@@ -329,6 +329,16 @@ func TestWildcardOfALineSparesOthers(t *testing.T) {
 	run(t, w, own, []step{{[]string{"Contact: *", "Expires: 0"}, "200 OK", nil}})
 }
 
+// TestStrictWildcard: with StrictUnregister any user's "*" removes all, as RFC 3261 says.
+func TestStrictWildcard(t *testing.T) {
+	t.Parallel()
+	w := start(t, func(o *Options) { o.StrictUnregister = true })
+	one, two := dialPhone(t, w, "udp", "101_line1"), dialPhone(t, w, "udp", "101_line2")
+	one.register("Contact: <sip:1@h>")
+	two.register("Contact: <sip:2@h>")
+	run(t, w, one, []step{{[]string{"Contact: *", "Expires: 0"}, "200 OK", nil}})
+}
+
 func TestMaxContacts(t *testing.T) {
 	t.Parallel()
 	w := start(t, func(o *Options) { o.MaxContacts = 2 })

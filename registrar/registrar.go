@@ -51,6 +51,9 @@ type Options struct {
 	// Bounds of the granted expiry; 0 is one minute, two hours and one hour.
 	MinExpires, MaxExpires, DefaultExpires time.Duration
 	MaxContacts                            int // per AOR; 0 is 10
+	// StrictUnregister: "Contact: *" of any user removes all contacts of the AOR (RFC
+	// 3261 section 10.2.2), not only those of the line's device.
+	StrictUnregister bool
 	// Unreachable reports whether a phone is known not to answer; its contact may
 	// then make room for another. nil knows of closed connections only.
 	Unreachable func(location.Binding) bool

@@ -14,6 +14,7 @@ need=(
 	tftp:tftp-hpa
 	atftp:atftp
 	curl:curl
+	openssl:openssl
 	dhclient:isc-dhcp-client
 	udhcpc:udhcpc
 	dhcrelay:isc-dhcp-relay

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"unsafe"
 )
 
 // builder checks the arguments of a function and compiles its call.
@@ -53,11 +54,18 @@ func escaper(appendTo func([]byte, string) []byte) builder {
 			return expr{}, at.errorf("an escaper takes one value")
 		}
 		a := args[0]
+		if a.field {
+			return fieldEscaper(appendTo, a), nil
+		}
 		if a.num != nil {
 			return expr{
 				t: stringType, str: func(f *frame) string { return strconv.Itoa(a.num(f)) },
 				write: func(f *frame) flow {
-					f.out = strconv.AppendInt(f.out, int64(a.num(f)), 10)
+					if n := a.num(f); uint(n) < 10 {
+						f.out = append(f.out, '0'+byte(n))
+					} else {
+						f.out = strconv.AppendInt(f.out, int64(n), 10)
+					}
 					return next
 				},
 			}, nil
@@ -74,6 +82,26 @@ func escaper(appendTo func([]byte, string) []byte) builder {
 			},
 		}, nil
 	}
+}
+
+// fieldEscaper writes a field of the dot: the most common action, without a call in
+// between.
+func fieldEscaper(appendTo func([]byte, string) []byte, a expr) expr {
+	off := a.off
+	if a.num != nil {
+		return expr{t: stringType, str: func(f *frame) string { return strconv.Itoa(a.num(f)) }, write: func(f *frame) flow {
+			if n := *(*int)(unsafe.Add(f.dot.p, off)); uint(n) < 10 {
+				f.out = append(f.out, '0'+byte(n))
+			} else {
+				f.out = strconv.AppendInt(f.out, int64(n), 10)
+			}
+			return next
+		}}
+	}
+	return expr{t: stringType, str: func(f *frame) string { return string(appendTo(nil, a.str(f))) }, write: func(f *frame) flow {
+		f.out = appendTo(f.out, *(*string)(unsafe.Add(f.dot.p, off)))
+		return next
+	}}
 }
 
 func parameter(at position, args []expr) (expr, error) {
@@ -138,6 +166,9 @@ func compare(fits func(int) bool) builder {
 		first, others := args[0], args[1:]
 		if len(others) == 1 && first.str != nil {
 			b := others[0].str
+			if same := fits(0); same != fits(1) && same != fits(-1) { // eq and ne
+				return expr{t: boolType, num: func(f *frame) int { return btoi((first.str(f) == b(f)) == same) }}, nil
+			}
 			return expr{t: boolType, num: func(f *frame) int { return btoi(fits(strings.Compare(first.str(f), b(f)))) }}, nil
 		}
 		return expr{t: boolType, num: func(f *frame) int {
@@ -283,6 +314,9 @@ func choose(at position, args []expr) (expr, error) {
 		}
 	}
 	key, cases := args[0].str, args[1:]
+	if e, ok := chooseLiteral(at, key, cases); ok {
+		return e, nil
+	}
 	return expr{t: stringType, str: func(f *frame) string {
 		k := key(f)
 		for i := 0; i+1 < len(cases); i += 2 {
@@ -295,6 +329,31 @@ func choose(at position, args []expr) (expr, error) {
 		}
 		panic(at.errorf("choose: no case for %.40q", k))
 	}}, nil
+}
+
+// chooseLiteral is choose where all cases and results are constants, but perhaps the
+// one for all others.
+func chooseLiteral(at position, key func(*frame) string, cases []expr) (expr, bool) {
+	pairs := len(cases) &^ 1
+	texts := make([]string, pairs)
+	for i, c := range cases[:pairs] {
+		if !c.lit {
+			return expr{}, false
+		}
+		texts[i] = c.str(nil)
+	}
+	return expr{t: stringType, str: func(f *frame) string {
+		k := key(f)
+		for i := 0; i+1 < len(texts); i += 2 {
+			if texts[i] == k {
+				return texts[i+1]
+			}
+		}
+		if pairs < len(cases) {
+			return cases[pairs].str(f)
+		}
+		panic(at.errorf("choose: no case for %.40q", k))
+	}}, true
 }
 
 // hostPort joins a host and a port; port 0 is left out.

@@ -91,7 +91,7 @@ func fullDevice(v *View) {
 	v.Wallpaper, v.PhonebookURL = "http://files.pbx.dev/wall.jpg", v.ProvisionURL+v.MAC.Hex+"/"
 	v.PhonebookPages = []int{1, 2}
 	v.Schedule = Schedule{Minutes: "120"}
-	v.Firmware = Firmware{URL: "http://files.pbx.dev/fw/x.rom", DirURL: "http://files.pbx.dev/fw/", Version: "66.86.0.15"}
+	v.Firmware = Firmware{URL: "http://files.pbx.dev/fw/x.rom", Dir: "fw/", DirURL: "http://files.pbx.dev/fw/", File: "sip.ld", Version: "66.86.0.15"}
 	v.Keys = []Key{
 		{Number: 1, Type: "line", Line: 1},
 		{Number: 2, Type: "blf", Value: "103", Label: "Ben", Line: 1, Pickup: "*8103"},

@@ -53,6 +53,7 @@ type scope struct {
 	c    *compiler
 	name string // of the template
 	dot  reflect.Type
+	from []string // settings that the dot is made of, for explain
 	vars []variable
 	prog *program
 	loop bool
@@ -107,16 +108,40 @@ func (s *scope) list(l *parse.ListNode) ([]op, error) {
 	visible := len(s.vars)
 	defer func() { s.vars = s.vars[:visible] }()
 	var ops []op
-	for _, n := range l.Nodes {
+	for i, n := range l.Nodes {
 		o, err := s.node(n)
 		if err != nil {
 			return nil, err
 		}
-		if o != nil {
-			ops = append(ops, o)
+		if o == nil {
+			continue
 		}
+		if text, ok := textBefore(l.Nodes, i); ok && !s.c.traced {
+			ops[len(ops)-1] = fused(text, o)
+			continue
+		}
+		ops = append(ops, o)
 	}
 	return ops, nil
+}
+
+// textBefore is the text right before an action: the two are one step.
+func textBefore(nodes []parse.Node, i int) (string, bool) {
+	if _, ok := nodes[i].(*parse.ActionNode); !ok || i == 0 {
+		return "", false
+	}
+	t, ok := nodes[i-1].(*parse.TextNode)
+	if !ok || len(t.Text) == 0 {
+		return "", false
+	}
+	return string(t.Text), true
+}
+
+func fused(text string, o op) op {
+	return func(f *frame) flow {
+		f.out = append(f.out, text...)
+		return o(f)
+	}
 }
 
 func (s *scope) node(n parse.Node) (op, error) {
@@ -228,12 +253,12 @@ func (s *scope) branch(b *parse.BranchNode, with bool) (op, error) {
 	if err != nil {
 		return nil, err
 	}
-	dot := s.dot
+	dot, from := s.dot, s.from
 	if with {
-		s.dot = elem(cond.t)
+		s.dot, s.from = elem(cond.t), cond.settings
 	}
 	yes, err := s.list(b.List)
-	s.dot = dot
+	s.dot, s.from = dot, from
 	if err != nil {
 		return nil, err
 	}
@@ -298,14 +323,24 @@ func (s *scope) call(n *parse.TemplateNode) (op, error) {
 	if err != nil {
 		return nil, err
 	}
-	eval, at := arg.value(), s.at(n)
-	return func(f *frame) flow {
+	eval, at, read := arg.value(), s.at(n), arg.settings
+	o := func(f *frame) flow {
 		f.step(at)
 		v := eval(f).asDot()
 		saved := f.enter(p, v)
 		run(p.ops, f)
 		f.leave(saved)
 		return next
+	}
+	if !s.c.traced {
+		return o, nil
+	}
+	return func(f *frame) flow {
+		before := f.reads
+		f.reads = append(f.reads[:len(f.reads):len(f.reads)], f.numbered(read)...)
+		r := o(f)
+		f.reads = before
+		return r
 	}, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"sync"
 	"time"
+	"unsafe"
 
 	"pbx.dev/dialtone/internal/phone"
 )
@@ -21,12 +22,16 @@ type value struct {
 	s string
 	n int
 	r reflect.Value
+	p unsafe.Pointer // to the struct that r is, when the value is a dot
 }
 
 // asDot follows a pointer, so that the dot is the struct.
 func (v value) asDot() value {
 	if v.r.IsValid() && v.r.Kind() == reflect.Pointer {
 		v.r = v.r.Elem()
+	}
+	if v.r.IsValid() && v.r.Kind() == reflect.Struct {
+		v.p = v.r.Addr().UnsafePointer()
 	}
 	return v
 }
@@ -43,7 +48,7 @@ func ofReflect(r reflect.Value) value {
 	if s, ok := secretOf(r); ok {
 		return value{s: s}
 	}
-	return value{r: r}
+	return value{r: r}.asDot()
 }
 
 func secretOf(r reflect.Value) (string, bool) {
@@ -71,7 +76,8 @@ type frame struct {
 	view  *View
 	steps int
 	until time.Time
-	spans []span // of a traced rendering
+	spans []span   // of a traced rendering
+	reads []string // settings that the running template was called with
 }
 
 // saved is what a template call puts back.
@@ -130,7 +136,7 @@ func (p *program) execute(f *frame, v *View) (err error) {
 		}
 	}()
 	f.view, f.until = v, time.Now().Add(maxTime)
-	f.enter(p, value{r: reflect.ValueOf(v).Elem()})
+	f.enter(p, value{r: reflect.ValueOf(v)}.asDot())
 	run(p.ops, f)
 	if len(f.out) > maxBytes {
 		return &Error{Reason: "the file would be larger than 1 MB or take too many steps"}

@@ -38,7 +38,11 @@ func (s *scope) trace(n parse.Node, read []string, o op) op {
 	}
 	return func(f *frame) flow {
 		r := o(f)
-		f.spans = append(f.spans, span{len(f.out), at, text, f.numbered(read)})
+		s := span{end: len(f.out), at: at, text: text}
+		if text == "" { // what an action writes, and not the text around it
+			s.settings = append(f.numbered(read), f.reads...)
+		}
+		f.spans = append(f.spans, s)
 		return r
 	}
 }

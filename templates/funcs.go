@@ -127,7 +127,7 @@ func paramOf(at position, args []expr) (expr, error) {
 	return expr{t: reflect.TypeFor[Param](), get: func(f *frame) reflect.Value {
 		p := Param{Name: name(f), Value: text(f)}
 		_, p.Skip = f.view.Raw[p.Name]
-		return reflect.ValueOf(p)
+		return reflect.ValueOf(&p).Elem()
 	}}, nil
 }
 

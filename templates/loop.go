@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"slices"
 	"text/template/parse"
+	"unsafe"
 )
 
 // rangeOver compiles a range over a list, a map of texts in the order of its keys,
@@ -75,8 +76,16 @@ func (l *loop) overSlice(f *frame) flow {
 		return run(l.none, f)
 	}
 	saved := f.dot
+	structs := list.Type().Elem().Kind() == reflect.Struct && list.Type().Elem() != secretType
+	size := list.Type().Elem().Size()
 	for i := range n {
-		if !l.once(f, value{n: i}, ofReflect(list.Index(i))) {
+		v := value{}
+		if structs {
+			v.r, v.p = list.Index(i), unsafe.Add(list.UnsafePointer(), uintptr(i)*size) // both are element i
+		} else {
+			v = ofReflect(list.Index(i))
+		}
+		if !l.once(f, value{n: i}, v) {
 			break
 		}
 	}

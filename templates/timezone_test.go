@@ -1,12 +1,17 @@
 package templates
 
 import (
+	"archive/zip"
 	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
 	"pbx.dev/dialtone/internal/phone"
 )
 
@@ -132,4 +137,59 @@ func TestUnknownZone(t *testing.T) {
 			t.Errorf("Lookup(%q) = %v, want ErrInvalid", name, err)
 		}
 	}
+}
+
+// Every zone of the database in every dialect: a new database that moves a clock
+// shows as a difference of this file.
+func TestGoldenZones(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	for _, name := range zoneNames(t) {
+		tz := zone(t, name)
+		fmt.Fprintf(&b, "%s\tpolycom %d", name, tz.Offset)
+		if tz.Saving != 0 {
+			for _, r := range []Rule{tz.Start, tz.End} {
+				fmt.Fprintf(&b, " %d/%d/%d/%d last %t", r.Month, r.Date, r.SundayOne, r.Hour, r.Last)
+			}
+		}
+		fmt.Fprintf(&b, "\tyealink %s %q", tz.YealinkZone, tz.YealinkName)
+		if tz.Saving != 0 {
+			fmt.Fprintf(&b, " %d", tz.Saving/60)
+			for _, r := range []Rule{tz.Start, tz.End} {
+				fmt.Fprintf(&b, " %d/%d/%d/%d", r.Month, r.Week, r.MondayOne, r.Hour)
+			}
+		}
+		fmt.Fprintf(&b, "\tgrandstream %s %s\n", tz.Grandstream, tz.POSIX)
+	}
+	if n := strings.Count(b.String(), "\n"); n < 400 {
+		t.Errorf("only %d zones", n)
+	}
+	golden(t, "zones.txt", b.String())
+}
+
+// zonesOfGo is the zone database that comes with Go: the golden file must not depend
+// on that of the machine.
+func zonesOfGo() string {
+	root, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		panic(err)
+	}
+	return filepath.Join(strings.TrimSpace(string(root)), "lib", "time", "zoneinfo.zip")
+}
+
+func zoneNames(t *testing.T) []string {
+	t.Helper()
+	z, err := zip.OpenReader(zonesOfGo())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	var names []string
+	for _, f := range z.File {
+		if !strings.HasSuffix(f.Name, "/") {
+			names = append(names, f.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }

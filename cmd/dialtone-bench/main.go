@@ -1,4 +1,4 @@
-// Command dialtone-bench measures dialtone beside Kamailio and dnsmasq, where they are
+// Command dialtone-bench measures dialtone beside its peers (Kamailio, dnsmasq, atftpd, nginx), where they are
 // installed, in one run: the server on one core, the load on another.
 package main
 
@@ -28,6 +28,7 @@ type runner struct {
 	rounds   int
 	jobs     string
 	alone    bool
+	contacts int
 	port     int // next free block of ports
 }
 
@@ -37,12 +38,14 @@ const (
 )
 
 func main() {
-	r := runner{port: 21000}
+	var r runner
 	flag.StringVar(&r.binary, "binary", "bin/dialtone", "the dialtone to measure")
+	flag.IntVar(&r.port, "port", 21000, "the ports of the servers are counted up from here")
 	flag.IntVar(&r.users, "users", 2000, "extensions that register, and phones that fetch")
 	flag.DurationVar(&r.duration, "duration", 5*time.Second, "time of each measurement")
 	flag.IntVar(&r.rounds, "rounds", 1, "rounds; ours and the peers take turns")
-	flag.StringVar(&r.jobs, "jobs", "memory,redis,files", "what to measure; of files also single ones: tftp, image, http")
+	flag.StringVar(&r.jobs, "jobs", "memory,redis,files,render", "what to measure: memory, redis, million, render, files or single ones of files: tftp, image, http")
+	flag.IntVar(&r.contacts, "contacts", 1_000_000, "contacts of million")
 	flag.BoolVar(&r.alone, "alone", false, "without the peers")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
@@ -77,7 +80,7 @@ func (r *runner) run(ctx context.Context) error {
 		for _, job := range []struct {
 			name string
 			run  func(context.Context) error
-		}{{"memory", r.registerMemory}, {"redis", r.registerRedis}, {"files", r.files}, {"dhcp", r.dhcp}} {
+		}{{"memory", r.registerMemory}, {"redis", r.registerRedis}, {"files", r.files}, {"dhcp", r.dhcp}, {"million", r.million}, {"render", r.render}} {
 			if !r.wanted(job.name) {
 				continue
 			}
@@ -132,14 +135,25 @@ func (r *runner) measure(base *bench.Result, job, system string, load func() (be
 	return &res, nil
 }
 
-// registration measures both kinds of REGISTER on one server.
-func (r *runner) registration(ctx context.Context, base [2]*bench.Result, store, system, target string, procs ...*bench.Process) (out [2]*bench.Result, err error) {
+// kinds are the measurements of REGISTER: as fast as the server can, with and without
+// a challenge, then at a rate that leaves it time, for the latency.
+var kinds = [...]struct {
+	name    string
+	refresh bool
+	rate    int
+}{{name: "challenge"}, {name: "refresh", refresh: true}, {name: "challenge 5000/s", rate: 5000}}
+
+// registrations are the results of the kinds.
+type registrations [len(kinds)]*bench.Result
+
+// registration measures all kinds of REGISTER on one server.
+func (r *runner) registration(ctx context.Context, base registrations, store, system, target string, procs ...*bench.Process) (out registrations, err error) {
 	r.port += 10
-	// The phones of the refresh are those of the challenge, at the same address.
+	// The phones are the same all the time, at the same address.
 	load := bench.SIPLoad{Target: target, Local: fmt.Sprintf("127.0.0.1:%d", r.port), Domain: "bench.test", Users: users(r.users), Parallel: 64, Duration: r.duration}
-	for i, name := range []string{"challenge", "refresh"} {
-		load.Refresh, load.CSeq = name == "refresh", i*1_000_000
-		out[i], err = r.measure(base[i], name+", "+store, system, func() (bench.Result, error) { return load.Run(ctx) }, procs...)
+	for i, kind := range kinds {
+		load.Refresh, load.Rate, load.CSeq = kind.refresh, kind.rate, i*1_000_000
+		out[i], err = r.measure(base[i], kind.name+", "+store, system, func() (bench.Result, error) { return load.Run(ctx) }, procs...)
 		if err != nil {
 			return out, err
 		}
@@ -157,7 +171,7 @@ func users(n int) []bench.User {
 }
 
 func (r *runner) registerMemory(ctx context.Context) error {
-	var base [2]*bench.Result
+	var base registrations
 	if !r.alone && installed("/usr/sbin/kamailio") {
 		dir, port, err := r.workdir("kamailio")
 		if err != nil {
@@ -180,7 +194,7 @@ func (r *runner) registerRedis(ctx context.Context) error {
 	if !installed("redis-server", "redis-cli") {
 		return nil
 	}
-	var base [2]*bench.Result
+	var base registrations
 	modules, _ := filepath.Glob("/usr/lib/*/kamailio/modules/db_redis.so")
 	if !r.alone && len(modules) > 0 && installed("/usr/sbin/kamailio") {
 		dir, port, err := r.workdir("kamailio-redis")
@@ -214,7 +228,7 @@ func (r *runner) registerRedis(ctx context.Context) error {
 	return r.ours(ctx, base, "redis", fmt.Sprintf("redis://127.0.0.1:%d/0", port), store)
 }
 
-func (r *runner) ours(ctx context.Context, base [2]*bench.Result, store, redisURL string, more ...*bench.Process) error {
+func (r *runner) ours(ctx context.Context, base registrations, store, redisURL string, more ...*bench.Process) error {
 	dir, port, err := r.workdir("dialtone")
 	if err != nil {
 		return err

@@ -34,6 +34,7 @@ func commands() []command {
 		{"backup", "put the data directory into one file", saveBackup},
 		{"restore", "make a data directory of such a file", restoreBackup},
 		{"doctor", "say what DHCP would tell a phone, and look for other servers", doctor},
+		{"firmware", "upload, list, delete and target firmware images", firmwareCommand},
 		{"phone", "be a phone: boot, register and answer calls", simulate},
 	}
 }

@@ -52,6 +52,8 @@ func (a *App) openAPI(context.Context) error {
 		TokenURL:        func(t phone.Secret) phone.Secret { return provision.TokenURL(a.baseURL(), t) },
 		Jobs:            a.inventory,
 		JobRunner:       a.jobs,
+		Feed:            a.feed,
+		Auditor:         a.inventory,
 		Replacer:        a.inventory,
 		Imports:         a.inventory,
 		Settle:          a.settle,

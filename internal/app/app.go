@@ -20,6 +20,7 @@ import (
 	"pbx.dev/dialtone/firmware"
 	"pbx.dev/dialtone/internal/config"
 	"pbx.dev/dialtone/internal/enroll"
+	"pbx.dev/dialtone/internal/feed"
 	"pbx.dev/dialtone/internal/inventory"
 	"pbx.dev/dialtone/internal/lastgood"
 	"pbx.dev/dialtone/internal/library"
@@ -45,6 +46,9 @@ const stopTimeout = 7 * time.Second
 
 // adminTimeout bounds the end of the last requests to the API.
 const adminTimeout = time.Second
+
+// feedSize is how many events a client of the event stream may be behind.
+const feedSize = 8192
 
 // Options of New.
 type Options struct {
@@ -90,6 +94,7 @@ type App struct {
 	proxy     *proxy.Proxy
 	pinger    *proxy.Pinger // nil: phones are not asked
 	jobs      *rollout.Engine
+	feed      *feed.Feed
 	rotated   chan string // digest users that have proved their new secret
 	tftp      *tftpd.Server
 	dhcp      *dhcpd.Server
@@ -116,7 +121,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	a := &App{cfg: o.Config, out: o.Out, log: o.Logger, reload: o.Reload, registry: newRegistry(o.Version), relist: make(chan struct{}, 1), rotated: make(chan string, provedQueue)}
+	a := &App{cfg: o.Config, out: o.Out, log: o.Logger, reload: o.Reload, registry: newRegistry(o.Version), relist: make(chan struct{}, 1), feed: feed.New(feedSize, time.Now()), rotated: make(chan string, provedQueue)}
 	for _, step := range []struct {
 		name string
 		do   func(context.Context) error
@@ -394,6 +399,7 @@ func (a *App) services() map[string]func(context.Context) error {
 
 // drain lets what is under way end: requests, downloads, calls being set up.
 func (a *App) drain(ctx context.Context) error {
+	a.feed.Close() // who listens would keep the admin listener busy
 	var g errgroup.Group
 	for _, s := range a.phones {
 		g.Go(func() error { return s.Shutdown(ctx) })

@@ -119,6 +119,9 @@ var _ provision.Images = images{}
 func (i images) offer(d phone.Device) firmware.Offer { return i.service.Offer(i.facts(d, "")) }
 
 func (i images) Offer(d phone.Device, userAgent string) (provision.FirmwareOffer, bool) {
+	if !i.service.Offers() { // every fetch of a configuration comes this way
+		return provision.FirmwareOffer{}, false
+	}
 	o := i.service.Offer(i.facts(d, userAgent))
 	return provision.FirmwareOffer{ID: o.Image.ID, File: firmware.FileOf(o.Image), Version: o.Image.Version}, o.Image.ID != ""
 }

@@ -27,6 +27,7 @@ func (a *App) newRoster(ctx context.Context) (*roster.Roster, error) {
 		DeviceStates: paged(a.inventory.DeviceStates, func(s phone.DeviceState) string { return s.DeviceID }),
 		Save:         saver{a.inventory},
 		ForgetAfter:  a.forgetAfter(),
+		Kept:         func(b location.Binding) *location.Binding { return a.mirror.Kept(b) },
 		ShowUnknown:  a.cfg.Provision.Enroll != "closed",
 		Logger:       a.log, Registerer: a.registry,
 	})
@@ -118,6 +119,7 @@ func (a *App) record(e phone.Event) {
 	a.inventory.Record(e)
 	a.roster.Observe(e)
 	a.jobs.Observe(e.DeviceID)
+	a.feed.Publish(e)
 }
 
 // bindingChanged hears of every contact that came, changed or went.

@@ -41,7 +41,7 @@ func (r Result) Percentile(q float64) time.Duration {
 }
 
 // Header is the heading of String's columns.
-const Header = "job                     system            ops/s   p50 ms   p99 ms   cpu ms/1000   errors   ratio"
+const Header = "job                                 system          ops/s   p50 ms   p99 ms   cpu ms/1000   errors   ratio"
 
 // Line is one row; base is the peer's result that the ratio compares CPU with.
 func (r Result) Line(base *Result) string {
@@ -50,6 +50,6 @@ func (r Result) Line(base *Result) string {
 		ratio = fmt.Sprintf("%.2f", r.CPUPer1000()/base.CPUPer1000())
 	}
 	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-	return fmt.Sprintf("%-22s  %-14s %8.0f %8.2f %8.2f %13.1f %8d   %s",
+	return fmt.Sprintf("%-36s%-12s %8.0f %8.2f %8.2f %13.1f %8d   %s",
 		r.Job, r.System, r.Rate(), ms(r.Percentile(0.5)), ms(r.Percentile(0.99)), r.CPUPer1000(), r.Errors, ratio)
 }

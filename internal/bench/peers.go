@@ -120,7 +120,7 @@ func awaitUDP(p *Process, port int) error {
 func await(p *Process, ready func() bool) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for range 500 {
+	for range 6000 { // two minutes: a server may have a million registrations to read
 		if ready() {
 			return nil
 		}

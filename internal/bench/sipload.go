@@ -14,14 +14,15 @@ import (
 	"golang.org/x/net/ipv4"
 )
 
-// SIPLoad registers users over UDP in a closed loop: one thread, one socket,
-// batches of datagrams, so that the generator costs less than the server.
+// SIPLoad registers users over UDP, in a closed loop or at a fixed rate: one thread,
+// one socket, batches of datagrams, so that the generator costs less than the server.
 type SIPLoad struct {
 	Target   string // ip:port
 	Local    string // ip:port of the socket, as it stands in every Contact; "" is any
 	Domain   string
 	Users    []User
-	Parallel int  // registrations under way
+	Parallel int  // registrations under way, without Rate
+	Rate     int  // registrations begun a second, whether or not those before have ended; 0: as many as Parallel allows
 	CSeq     int  // of the first request of each user, less one: over that of a run before
 	Refresh  bool // answer ahead with the last nonce, nc counted up
 	Duration time.Duration
@@ -74,6 +75,7 @@ type sipRun struct {
 	local string
 	slots []slot
 	next  int
+	begun int // with Rate
 	out   []ipv4.Message
 	res   Result
 	start time.Time
@@ -85,8 +87,10 @@ func (g *sipRun) run(ctx context.Context, conn net.Conn) (Result, error) {
 	for i := range g.slots {
 		g.slots[i] = slot{user: i, cseq: g.CSeq, buf: make([]byte, 0, 1024)}
 	}
-	for range min(g.Parallel, len(g.slots)/2) {
-		g.begin()
+	if g.Rate == 0 {
+		for range min(g.Parallel, len(g.slots)/2) {
+			g.begin(g.start)
+		}
 	}
 	in := make([]ipv4.Message, 64)
 	for i := range in {
@@ -94,10 +98,11 @@ func (g *sipRun) run(ctx context.Context, conn net.Conn) (Result, error) {
 	}
 	end := g.start.Add(g.Duration)
 	for now := g.start; now.Before(end) && ctx.Err() == nil; now = time.Now() {
+		wait := g.beginDue(now)
 		if err := g.flush(); err != nil {
 			return g.res, err
 		}
-		_ = conn.SetReadDeadline(now.Add(retransmitAfter))
+		_ = conn.SetReadDeadline(now.Add(wait))
 		n, err := g.conn.ReadBatch(in, 0)
 		var timeout net.Error
 		if errors.As(err, &timeout) && timeout.Timeout() {
@@ -115,15 +120,44 @@ func (g *sipRun) run(ctx context.Context, conn net.Conn) (Result, error) {
 	return g.res, nil
 }
 
+// beginDue begins what is due at a fixed rate, and returns how long to wait for
+// answers until there is something to do again. What the generator is late with
+// counts from when it was due.
+func (g *sipRun) beginDue(now time.Time) time.Duration {
+	if g.Rate == 0 {
+		return retransmitAfter
+	}
+	every := time.Second / time.Duration(g.Rate)
+	for {
+		due := g.start.Add(time.Duration(g.begun) * every)
+		if due.After(now) {
+			return min(due.Sub(now), retransmitAfter)
+		}
+		g.begun++
+		g.begin(due)
+	}
+}
+
+// again begins another registration when one has ended, in a closed loop.
+func (g *sipRun) again() {
+	if g.Rate == 0 {
+		g.begin(time.Now())
+	}
+}
+
 // begin starts the registration of the next user in turn.
-func (g *sipRun) begin() {
+func (g *sipRun) begin(due time.Time) {
 	s := &g.slots[g.next]
-	for s.busy {
+	for tried := 0; s.busy; tried++ {
+		if tried == len(g.slots) { // all wait for an answer
+			g.res.Errors++
+			return
+		}
 		g.next = (g.next + 1) % len(g.slots)
 		s = &g.slots[g.next]
 	}
 	g.next = (g.next + 1) % len(g.slots)
-	s.busy, s.due = true, time.Now()
+	s.busy, s.due = true, due
 	if !g.Refresh {
 		s.nonce = s.nonce[:0]
 	}
@@ -190,7 +224,7 @@ func (g *sipRun) answer(msg []byte) {
 		g.res.Ops++
 		g.res.Latency = append(g.res.Latency, time.Since(s.due))
 		s.busy = false
-		g.begin()
+		g.again()
 	case "401":
 		nonce := header(msg, `nonce="`)
 		s.nonce = append(s.nonce[:0], nonce[:max(bytes.IndexByte(nonce, '"'), 0)]...)
@@ -199,7 +233,7 @@ func (g *sipRun) answer(msg []byte) {
 	default:
 		g.res.Errors++
 		s.busy = false
-		g.begin()
+		g.again()
 	}
 }
 

@@ -123,6 +123,9 @@ type SIP struct {
 	MaxExpires     int      `yaml:"max_expires"`     // seconds
 	DefaultExpires int      `yaml:"default_expires"` // seconds
 	MaxContacts    int      `yaml:"max_contacts"`    // per extension
+	// StrictUnregister: "Contact: *" removes every contact of the extension, as RFC
+	// 3261 section 10.2.2 says; false: those of the phone that asks.
+	StrictUnregister bool `yaml:"strict_unregister"`
 	// DeclineEndsCall: a 6xx of one phone ends the call for all (RFC 3261 section
 	// 16.7 step 5); false lets the others ring on.
 	DeclineEndsCall bool `yaml:"decline_ends_call"`

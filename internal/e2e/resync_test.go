@@ -223,3 +223,29 @@ func TestJobsOutliveARestart(t *testing.T) {
 		t.Errorf("%+v", j)
 	}
 }
+
+// TestEventStream: curl listens while a phone fetches and registers.
+func TestEventStream(t *testing.T) {
+	t.Parallel()
+	curl := testkit.Need(t, "curl")
+	d := serve(t)
+	macs := deskPhones(d)
+	cmd := exec.Command(curl, "-sN", "-H", "Authorization: Bearer "+d.key, "http://"+d.addr["admin"]+"/v1/pbx/events")
+	out := &syncBuffer{}
+	cmd.Stdout = out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Process.Kill()
+	eventually(t, 10*time.Second, "curl listens", func() bool { return strings.Contains(out.String(), ": listening") })
+	d.simulated("yealink", macs["yealink"])
+	eventually(t, 20*time.Second, "both kinds of events", func() bool {
+		return strings.Contains(out.String(), "event: provisioning\n") && strings.Contains(out.String(), "event: registration\n")
+	})
+	if err := d.kill(syscall.SIGTERM); err != nil {
+		t.Errorf("the listener holds up the stop: %v", err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("curl: %v", err)
+	}
+}

@@ -13,7 +13,7 @@ func (r *Roster) Binding(c location.Change) {
 	r.change(func(s *state) {
 		switch c.Kind {
 		case location.Added, location.Changed, location.Refreshed:
-			r.metrics.bound(s.bound(c.Binding))
+			r.metrics.bound(s.bound(r.opts.Kept(c.Binding)))
 		case location.Removed, location.Expired, location.Evicted, location.FlowLost:
 			s.unbound(c.Binding)
 		}
@@ -22,17 +22,17 @@ func (r *Roster) Binding(c location.Change) {
 
 // bound adds a contact or follows its change. It returns the rule of a contact
 // that was matched anew and whether there is one.
-func (s *state) bound(b location.Binding) (rule string, matched bool) {
+func (s *state) bound(b *location.Binding) (rule string, matched bool) {
 	key := contactKey{b.AOR, b.ID}
 	old := s.contacts[key]
-	if old != nil && sameFacts(&old.b, &b) {
+	if old != nil && sameFacts(old.b, b) {
 		old.b = b
 		s.refreshed(old)
 		return "", false
 	}
 	a := s.agentOf(agentKey{useragent.Clean(b.UserAgent), useragent.SIP, useragent.FromBrowser(b.Transport, b.Contact)})
 	c := &contact{b: b, agent: a}
-	id, rule := Match(b, *a, s)
+	id, rule := Match(*b, *a, s)
 	target := s.byID[id]
 	var before *row
 	if old != nil {
@@ -171,7 +171,7 @@ func (s *state) rematch(contacts []*contact) {
 			s.moveLine(c)
 			continue
 		}
-		id, rule := Match(c.b, *c.agent, s)
+		id, rule := Match(*c.b, *c.agent, s)
 		device := s.byID[id]
 		switch {
 		case before != nil && device == before && rule == c.rule:

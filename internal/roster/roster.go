@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"pbx.dev/dialtone/internal/phone"
+	"pbx.dev/dialtone/registrar/location"
 )
 
 // Bounds of what is kept.
@@ -62,6 +63,10 @@ type Options struct {
 	// address as "pending", when its MAC belongs to a vendor of phone.Vendors.
 	ShowUnknown bool
 
+	// Kept returns a contact that Binding is just told of in a place where it stays
+	// and is never modified, which spares a copy of each; nil makes the copies.
+	Kept func(location.Binding) *location.Binding
+
 	Now        func() time.Time      // nil: time.Now
 	Logger     *slog.Logger          // nil: discard
 	Registerer prometheus.Registerer // nil: none
@@ -87,6 +92,9 @@ type Roster struct {
 func New(opts Options) (*Roster, error) {
 	if opts.Now == nil {
 		opts.Now = time.Now
+	}
+	if opts.Kept == nil {
+		opts.Kept = func(b location.Binding) *location.Binding { return &b }
 	}
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)

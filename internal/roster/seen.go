@@ -22,7 +22,7 @@ import (
 // seenFor returns the row of a contact that belongs to no device, a new one if
 // the phone was never seen.
 func (s *state) seenFor(c *contact) *row {
-	inst, addr := keysOf(&c.b)
+	inst, addr := keysOf(c.b)
 	if r := s.instance[inst]; inst != "" && r != nil {
 		return r
 	}
@@ -54,7 +54,7 @@ func (s *state) seenFor(c *contact) *row {
 func (s *state) recognise(r *row, c *contact) {
 	s.unkey(r)
 	r.seen.heard = time.Time{}
-	r.seen.instance, r.seen.address = keysOf(&c.b)
+	r.seen.instance, r.seen.address = keysOf(c.b)
 	r.seen.extension = extensionOf(c.b.AOR)
 	if mac := hintedMAC(c); !mac.IsZero() || r.mac.IsZero() {
 		r.mac = mac

@@ -68,7 +68,7 @@ type seen struct {
 
 // contact is one live binding and the phone it belongs to.
 type contact struct {
-	b     location.Binding
+	b     *location.Binding // shared with the mirror
 	agent *useragent.Agent
 	row   *row
 	rule  string

@@ -118,7 +118,7 @@ func (r *Roster) Contacts(extension string) []Contact {
 	}
 	out := make([]Contact, 0, len(e.contacts))
 	for _, c := range e.contacts {
-		out = append(out, Contact{Binding: c.b, PhoneID: c.row.id})
+		out = append(out, Contact{Binding: *c.b, PhoneID: c.row.id})
 	}
 	slices.SortFunc(out, func(a, b Contact) int {
 		if a.Binding.Q != b.Binding.Q {

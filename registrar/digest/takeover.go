@@ -8,8 +8,7 @@ import (
 
 // A nonce is good on one node at a time, at first on the one that made it: there the
 // record in memory is the whole truth and costs no round trip. Another node that is
-// shown it asks for it, and from then on it is good there only. See docs/adr, nonces of
-// several nodes.
+// shown it asks for it, and from then on it is good there only. See docs/adr/0005.
 
 // Maker returns who makes the nonces of v.
 func (v *Verifier) Maker() Maker { return v.nonces.maker }

@@ -182,6 +182,17 @@ func (m *Memory) Lookup(ctx context.Context, aor AOR) ([]Binding, error) {
 	return liveOf(bindings, toMillis(m.now())), nil
 }
 
+// single implements resident.
+func (m *Memory) single(aor AOR) []Binding {
+	s := m.shard(aor)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if e := s.m[aor]; e != nil && len(e.bindings) == 1 {
+		return e.bindings
+	}
+	return nil
+}
+
 // Watch implements Store. Plain refreshes are reported, too.
 func (m *Memory) Watch(ctx context.Context, fn func(Change)) error {
 	w := m.watchers.add()

@@ -136,6 +136,16 @@ func (m *Mirror) Bindings(aor AOR) []Binding {
 	return nil
 }
 
+// Kept returns b, as it was just reported, where the mirror keeps it: it is never
+// modified, and who keeps all bindings needs no copies of his own. Only subscribers
+// may call it, while they are told.
+func (m *Mirror) Kept(b Binding) *Binding {
+	if kept := m.get(b.AOR, b.ID); kept != nil {
+		return kept
+	}
+	return &b
+}
+
 // Len is the number of bindings.
 func (m *Mirror) Len() int {
 	m.mu.RLock()

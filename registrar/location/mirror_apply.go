@@ -81,9 +81,29 @@ func (m *Mirror) put(old *Binding, b Binding) {
 	if e == nil {
 		e = &entry{aor: b.AOR, pos: -1}
 	}
+	m.publish(e, m.with(e, old, b))
+	m.report(kind, b)
+}
+
+// resident is a Store in this process that has all bindings in memory itself, and
+// never modifies them there.
+type resident interface {
+	// single returns the binding of an AOR that has one, in a slice; else nil.
+	single(aor AOR) []Binding
+}
+
+// with is the bindings of e with b as the newest state of old, which is nil for a new
+// one. A store in this process keeps the same already: then it is not kept twice.
+func (m *Mirror) with(e *entry, old *Binding, b Binding) []Binding {
 	n := len(e.bindings)
 	if old == nil {
 		n++
+	}
+	if store, ok := m.store.(resident); ok && n == 1 {
+		if own := store.single(b.AOR); len(own) == 1 && own[0].ID == b.ID && own[0].CSeq == b.CSeq && own[0].CallID == b.CallID &&
+			own[0].RefreshedAt.Equal(b.RefreshedAt) && own[0].ExpiresAt.Equal(b.ExpiresAt) {
+			return own
+		}
 	}
 	next := make([]Binding, 0, n)
 	for i := range e.bindings {
@@ -91,8 +111,9 @@ func (m *Mirror) put(old *Binding, b Binding) {
 			next = append(next, e.bindings[i])
 		}
 	}
-	m.publish(e, append(next, b))
-	m.report(kind, b)
+	next = append(next, b)
+	sortBindings(next)
+	return next
 }
 
 func (m *Mirror) remove(kind ChangeKind, b Binding) {
@@ -114,9 +135,8 @@ func (m *Mirror) part(kind ChangeKind, b Binding) {
 	m.remove(kind, b)
 }
 
-// publish makes next what readers see of e.
+// publish makes next, which is in order, what readers see of e.
 func (m *Mirror) publish(e *entry, next []Binding) {
-	sortBindings(next)
 	m.mu.Lock()
 	m.count += len(next) - len(e.bindings)
 	e.bindings = next

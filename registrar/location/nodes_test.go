@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -164,4 +165,36 @@ func TestStartBeforeAnotherLayout(t *testing.T) {
 	if n := client.Exists(t.Context(), "dialtone:node:n1").Val(); n != 0 || store.Settled() {
 		t.Errorf("%d signs of life in a layout of others", n)
 	}
+}
+
+// TestNodesOfACluster: signs of life, bans and messages work on a Cluster, where the
+// keys are on several servers.
+func TestNodesOfACluster(t *testing.T) {
+	t.Parallel()
+	client, err := location.OpenRedis(t.Context(), "redis+cluster://"+strings.Join(startCluster(t), ","))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	var store *location.Redis
+	r := newResilient(t, location.RedisOptions{Client: client, Node: "n1", Boot: "b1"}, func(o *location.ResilientOptions) { store = o.Store })
+	nodes := newNodes(t, store, r, time.Minute)
+	two := newRedis(t, location.RedisOptions{Client: client, Node: "n2", Boot: "b2", Address: func() string { return "192.0.2.2:5090" }})
+	if err := two.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	apply(t, two, over("1@pbx.dev", "connection", "n2", "f1"))
+	waitFor(t, "n2 is known", func() bool { _, ok := nodes.Peer("n2"); return ok })
+	for _, ban := range []string{"a", "b", "c", "d", "e", "f"} {
+		if err := store.KeepBan(t.Context(), ban, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if bans, err := two.Bans(t.Context()); err != nil || len(bans) != 6 {
+		t.Errorf("bans %v, %v", bans, err)
+	}
+	heard := make(chan string, 1000)
+	runBus(t, location.BusOptions{Client: client, ID: "two", Heard: func(_, data string) { heard <- data }})
+	one := runBus(t, location.BusOptions{Client: client, ID: "one"})
+	waitFor(t, "a message arrives", func() bool { one.Tell("x", "hello"); return len(heard) > 0 })
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"unsafe"
 )
 
 // The status in a reply of apply.lua.
@@ -46,6 +47,14 @@ type scriptItem struct {
 	update   *Update
 	contacts []Contact // of update, distinct
 	out      *Outcome
+}
+
+// newScriptCall has room for some updates of one contact.
+func newScriptCall(updates int) *scriptCall {
+	return &scriptCall{
+		items: make([]scriptItem, 0, updates), text: make([]byte, 0, 768*updates),
+		keys: make([]int, 0, 2*updates), args: make([]int, 0, 8*updates+1),
+	}
 }
 
 // add appends an update.
@@ -108,7 +117,7 @@ func (c *scriptCall) command(streamLen int) (keys int, args []any) {
 	for i := range c.items {
 		c.addArgs(&c.items[i])
 	}
-	text := string(c.text)
+	text := unsafe.String(unsafe.SliceData(c.text), len(c.text)) // nothing is written to it any more
 	args = make([]any, 0, len(c.keys)+len(c.args))
 	at := 0
 	for _, ends := range [...][]int{c.keys, c.args} {

@@ -78,7 +78,7 @@ func (r *Redis) values(ctx context.Context, s *redisShard, page []Binding, names
 			continue
 		}
 		if b, err := parseRecord(text); err == nil && b.live(now) {
-			page = append(page, b)
+			page = append(page, b.clone()) // the value is longer, and need not be kept
 		}
 	}
 	return page, nil

@@ -161,7 +161,10 @@ func (r *Redis) calls(batch []submission, outs []Outcome) []*scriptCall {
 			}
 			c := ofShard[shard]
 			if c == nil {
-				c = &scriptCall{}
+				c = newScriptCall(len(outs) + 1)
+				if cluster {
+					c = newScriptCall(1)
+				}
 				ofShard[shard] = c
 				calls = append(calls, c)
 			}

@@ -234,7 +234,7 @@ func parseEntry(values map[string]any) (Change, bool) {
 	switch c.Kind {
 	case Added, Changed, Refreshed, Removed, Evicted, FlowLost:
 		b, err := parseRecord(text("v"))
-		c.Binding = b
+		c.Binding = b.clone() // the value is longer, and not kept
 		return c, err == nil
 	case Expired:
 		aor, id, _ := strings.Cut(text("m"), "|")

@@ -21,7 +21,7 @@ import (
 // a phone hangs on the connection, or behind the NAT's hole, of the node that it
 // registered with. The node that has the call sends the branch to the one that has
 // the phone, which is an ordinary proxy on the way: it adds its Via, its own
-// Record-Route, and its CANCEL and 100. See docs/adr, phones of other nodes.
+// Record-Route, and its CANCEL and 100. See docs/adr/0006.
 
 // Link is the transport between nodes, for ServePacket and Advertise.
 const Link = "link"
