@@ -86,6 +86,10 @@ type Options struct {
 	// MetricsHandler answers GET /metrics; nil leaves the route out.
 	MetricsHandler http.Handler
 
+	// SessionKey, 32 bytes, seals the sessions of the page; nil: they end with the
+	// process.
+	SessionKey []byte
+
 	Now        func() time.Time      // nil: time.Now
 	Logger     *slog.Logger          // nil: discard
 	Registerer prometheus.Registerer // nil: no metrics of the API itself
@@ -103,6 +107,7 @@ type ReadyCheck struct {
 type server struct {
 	Options
 	failures *failureLimiter
+	sessions *sessions
 	metrics  *metrics
 	streams  chan struct{} // one place for each listener
 }
@@ -148,7 +153,13 @@ func newServer(o Options) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &server{Options: o, failures: newFailureLimiter(), metrics: m, streams: make(chan struct{}, maxStreams)}, nil
+	sessions, err := newSessions(o.SessionKey)
+	if err != nil {
+		return nil, err
+	}
+	return &server{
+		Options: o, failures: newFailureLimiter(), sessions: sessions, metrics: m, streams: make(chan struct{}, maxStreams),
+	}, nil
 }
 
 // router builds the mux from the table of routes. Methods are dispatched below

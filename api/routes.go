@@ -74,6 +74,7 @@ func (s *server) routes() []route {
 		{"POST", base + "/keys", keysWrite, s.createKey},
 		{"DELETE", base + "/keys/{id}", keysWrite, s.revokeKey},
 	}
+	table = append(table, s.sessionRoutes()...)
 	table = append(table, s.tokenRoutes()...)
 	table = append(table, s.enrollmentRoutes()...)
 	table = append(table, s.jobRoutes()...)

@@ -16,7 +16,12 @@ import (
 
 // openAPI makes the server of the admin listener.
 func (a *App) openAPI(context.Context) error {
+	sessionKey, err := subkey(a.master, "page sessions")
+	if err != nil {
+		return err
+	}
 	handler, err := api.New(api.Options{
+		SessionKey:     sessionKey,
 		Roster:          a.roster,
 		Devices:         a.inventory,
 		Extensions:      a.inventory,
