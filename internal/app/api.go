@@ -21,7 +21,7 @@ func (a *App) openAPI(context.Context) error {
 		return err
 	}
 	handler, err := api.New(api.Options{
-		SessionKey:     sessionKey,
+		SessionKey:      sessionKey,
 		Roster:          a.roster,
 		Devices:         a.inventory,
 		Extensions:      a.inventory,
@@ -55,6 +55,7 @@ func (a *App) openAPI(context.Context) error {
 		Feed:            a.feed,
 		Auditor:         a.inventory,
 		Replacer:        a.inventory,
+		Replays:         a.inventory,
 		Imports:         a.inventory,
 		Settle:          a.settle,
 		Logger:          a.log,
