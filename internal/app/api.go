@@ -21,7 +21,7 @@ func (a *App) openAPI(context.Context) error {
 		return err
 	}
 	handler, err := api.New(api.Options{
-		SessionKey:     sessionKey,
+		SessionKey:      sessionKey,
 		Roster:          a.roster,
 		Devices:         a.inventory,
 		Extensions:      a.inventory,
