@@ -8,7 +8,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"testing/fstest"
 
 	"pbx.dev/dialtone/internal/phone"
 )
@@ -132,7 +131,7 @@ func (s *Set) With(v Variant) (*Set, error) {
 	if _, ok := s.programs[v.File]; !ok {
 		return nil, phone.Invalid("file", fmt.Sprintf("%s has no file %q", path.Dir(v.File), path.Base(v.File)))
 	}
-	return s.Overlay(fstest.MapFS{v.File + suffix: {Data: []byte(v.Text)}})
+	return s.with(map[string]string{v.File: v.Text})
 }
 
 // Pick returns the template of a file, "yealink/phone", for a phone of a model with

@@ -73,8 +73,7 @@ func Builtin() *Set {
 // of a template that does not parse, or that names what a View does not have, is an
 // *Error with line and column.
 func (s *Set) Overlay(fsys fs.FS) (*Set, error) {
-	out := &Set{sources: map[string]string{}, programs: map[string]*program{}, over: map[string]bool{}}
-	maps.Copy(out.sources, s.sources)
+	texts := map[string]string{}
 	for _, d := range dialects() {
 		files, err := fs.Glob(fsys, string(d.vendor)+"/*"+suffix)
 		if err != nil {
@@ -85,9 +84,18 @@ func (s *Set) Overlay(fsys fs.FS) (*Set, error) {
 			if err != nil {
 				return nil, fmt.Errorf("read template: %w", err)
 			}
-			name := strings.TrimSuffix(file, suffix)
-			out.sources[name], out.over[name] = string(text), true
+			texts[strings.TrimSuffix(file, suffix)] = string(text)
 		}
+	}
+	return s.with(texts)
+}
+
+// with is Overlay for texts by name.
+func (s *Set) with(texts map[string]string) (*Set, error) {
+	out := &Set{sources: map[string]string{}, programs: map[string]*program{}, over: map[string]bool{}}
+	maps.Copy(out.sources, s.sources)
+	for name, text := range texts {
+		out.sources[name], out.over[name] = text, true
 	}
 	if err := out.compile(out.programs, nil); err != nil {
 		return nil, err

@@ -27,7 +27,7 @@ func (a *App) openFiles(ctx context.Context) error {
 	password := a.cfg.Provision.AdminPassword
 	if password.IsZero() {
 		var err error
-		if password, _, err = secretFile(a.cfg.DataDir, "phone-admin.password", phonePassword); err != nil {
+		if password, _, err = secretFile(a.cfg.DataDir, "phone-admin.password", func() (string, error) { return phonePassword(a.master) }); err != nil {
 			return fmt.Errorf("password of the phones' menus: %w", err)
 		}
 	}

@@ -19,7 +19,7 @@ func (db *DB) Snapshot(ctx context.Context, to string) error {
 	if err != nil {
 		return fmt.Errorf("copy the database: %w", err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }() // back to the pool
 	// Connections that read may not even write elsewhere; this one may, for a moment.
 	for _, s := range []struct {
 		text string
