@@ -151,6 +151,17 @@ func (l *Library) Bounded(file string) bool {
 	return slices.ContainsFunc(l.variants[file], func(v loaded) bool { return v.weight()&1 == 1 })
 }
 
+// Variables are what the variants declare, by the file that they stand in for.
+func (l *Library) Variables() map[string][]phone.TemplateVariable {
+	out := map[string][]phone.TemplateVariable{}
+	for file, list := range l.variants {
+		for _, v := range list {
+			out[file] = append(out[file], v.Variables...)
+		}
+	}
+	return out
+}
+
 // Base returns the built-in templates.
 func (l *Library) Base() *Set { return l.base }
 

@@ -47,10 +47,16 @@ func dialects() []dialect {
 type Set struct {
 	sources  map[string]string // by name
 	programs map[string]*program
-	traced   func() map[string]*program // the same, saying who wrote what; compiled when first asked for
-	raw      []string                   // templates that ask for "raw"
-	over     map[string]bool            // files that the last Overlay brought
+	traced   func() traces   // compiled when first asked for
+	raw      []string        // templates that ask for "raw"
+	over     map[string]bool // files that the last Overlay brought
 	revision string
+}
+
+// traces is what explains a set.
+type traces struct {
+	programs map[string]*program // as those of the set, saying who wrote what
+	uses     map[string]map[Use]bool
 }
 
 // Builtin returns the templates that dialtone is built with.
@@ -91,15 +97,15 @@ func (s *Set) with(texts map[string]string) (*Set, error) {
 	for name, text := range texts {
 		out.sources[name], out.over[name] = text, true
 	}
-	if err := out.compile(out.programs, false); err != nil {
+	if err := out.compile(out.programs, nil); err != nil {
 		return nil, err
 	}
-	out.traced = sync.OnceValue(func() map[string]*program {
-		m := map[string]*program{}
-		if err := out.compile(m, true); err != nil {
-			return nil // cannot be: it compiled before
+	out.traced = sync.OnceValue(func() traces {
+		t, again := traces{map[string]*program{}, map[string]map[Use]bool{}}, *out
+		if err := again.compile(t.programs, t.uses); err != nil {
+			return traces{} // cannot be: it compiled before
 		}
-		return m
+		return t
 	})
 	h := sha256.New()
 	for _, name := range out.all() {
@@ -110,11 +116,11 @@ func (s *Set) with(texts map[string]string) (*Set, error) {
 }
 
 // compile fills programs with the files of all vendors. Templates of one vendor see
-// what the others define.
-func (s *Set) compile(programs map[string]*program, traced bool) error {
+// what the others define. With uses the programs say who wrote what.
+func (s *Set) compile(programs map[string]*program, uses map[string]map[Use]bool) error {
 	s.raw = nil
 	for _, d := range dialects() {
-		c := &compiler{trees: map[string]*parse.Tree{}, sources: s.sources, dialect: d, done: map[programKey]*program{}, traced: traced}
+		c := &compiler{trees: map[string]*parse.Tree{}, sources: s.sources, dialect: d, done: map[programKey]*program{}, traced: uses != nil, uses: uses}
 		if err := s.parse(c); err != nil {
 			return err
 		}
