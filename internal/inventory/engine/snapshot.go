@@ -35,12 +35,12 @@ type statement struct {
 
 // withWritable runs statements that are no transactions. Connections that read may
 // not even write elsewhere; this one may, for a moment.
-func (db *DB) withWritable(ctx context.Context, what string, list ...statement) (err error) {
+func (db *DB) withWritable(ctx context.Context, what string, list ...statement) error {
 	conn, err := db.reads.db.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
+	defer func() { _ = conn.Close() }() // back to the pool
 	for _, s := range append(append([]statement{{text: "PRAGMA query_only = 0"}}, list...), statement{text: "PRAGMA query_only = 1"}) {
 		if _, e := conn.ExecContext(ctx, s.text, s.args...); e != nil {
 			err = errors.Join(err, fmt.Errorf("%s: %w", what, e))
