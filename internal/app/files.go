@@ -39,7 +39,7 @@ func (a *App) openFiles(ctx context.Context) error {
 	}
 	var err error
 	a.files, err = provision.New(provision.Options{
-		Inventory: readDevices{a.inventory}, Credentials: a.credentialsFor(), Renderer: a.templates, Choose: a.choose, Facts: func() provision.Facts { return facts }, Uploads: a.uploads,
+		Inventory: readDevices{a.inventory}, Credentials: a.credentialsFor(), Renderer: a.templates, Choose: a.choose, Variables: func() map[string][]phone.TemplateVariable { return a.templates.Library().Variables() }, Facts: func() provision.Facts { return facts }, Uploads: a.uploads,
 		Firmware: a.firmware.FS(), Images: images{a.firmware, a.roster},
 		Recorder: a.record, VendorOf: vendorOf, MACOf: macOf,
 		Layers: a.layers.Stack, Directory: a.inventory.Directory,
