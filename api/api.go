@@ -20,6 +20,7 @@ import (
 	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/internal/settings"
 	"pbx.dev/dialtone/registrar/location"
+	"pbx.dev/dialtone/templates"
 )
 
 // Options is everything the API needs from the rest of dialtone.
@@ -42,6 +43,9 @@ type Options struct {
 	Imports  Imports
 	// Auditor keeps what administrators did; nil: nobody does.
 	Auditor Auditor
+	// Replays keeps answers for who sends a request again; nil: Idempotency-Key has no
+	// effect.
+	Replays Replays
 	// Feed passes on what happens to phones; nil: no such call.
 	Feed Feed
 	// Settle returns when the list of phones shows what was just imported; nil: it
@@ -76,6 +80,10 @@ type Options struct {
 	Effective func(phone.Device) settings.Effective
 	// HasEffect reports whether a setting changes a file of the vendor's phones.
 	HasEffect func(v phone.Vendor, key string) bool
+	// NoEffect are the models, by vendor, on which a setting changes no file, and Uses
+	// the places of templates that read it. nil: that is not answered.
+	NoEffect func(setting string) map[phone.Vendor][]string
+	Uses     func(setting string) []templates.Use
 	// Ready reports what the daemon depends on; nil means always ready.
 	Ready func() []ReadyCheck
 	// Latency is how long a phone took to answer when it was last asked; false when
@@ -85,6 +93,10 @@ type Options struct {
 	Snippets func() ([]Snippet, error)
 	// MetricsHandler answers GET /metrics; nil leaves the route out.
 	MetricsHandler http.Handler
+
+	// SessionKey, 32 bytes, seals the sessions of the page; nil: they end with the
+	// process.
+	SessionKey []byte
 
 	Now        func() time.Time      // nil: time.Now
 	Logger     *slog.Logger          // nil: discard
@@ -103,6 +115,7 @@ type ReadyCheck struct {
 type server struct {
 	Options
 	failures *failureLimiter
+	sessions *sessions
 	metrics  *metrics
 	streams  chan struct{} // one place for each listener
 }
@@ -148,7 +161,13 @@ func newServer(o Options) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &server{Options: o, failures: newFailureLimiter(), metrics: m, streams: make(chan struct{}, maxStreams)}, nil
+	sessions, err := newSessions(o.SessionKey)
+	if err != nil {
+		return nil, err
+	}
+	return &server{
+		Options: o, failures: newFailureLimiter(), sessions: sessions, metrics: m, streams: make(chan struct{}, maxStreams),
+	}, nil
 }
 
 // router builds the mux from the table of routes. Methods are dispatched below

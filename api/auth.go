@@ -38,14 +38,21 @@ func (s *server) authorize(w http.ResponseWriter, r *http.Request, scope string)
 // refused before the store is asked, unless its key has been good before: a
 // guesser behind the same proxy must not lock out those who know their key.
 func (s *server) authenticate(w http.ResponseWriter, r *http.Request) (phone.APIKey, error) {
-	source := sourceOf(r)
 	text, ok := bearer(r)
+	if !ok && r.Header.Get("Authorization") == "" {
+		text, ok = s.sessionText(r)
+	}
 	if !ok {
 		s.metrics.authFailed("missing")
 		w.Header().Set("WWW-Authenticate", `Bearer realm="dialtone"`)
 		return phone.APIKey{}, refuse(http.StatusUnauthorized, "Send the key as \"Authorization: Bearer do_live_...\".")
 	}
-	now, hash := s.Now(), sha256.Sum256([]byte(text))
+	return s.check(w, r, text, sha256.Sum256([]byte(text)))
+}
+
+// check is authenticate for a key's text.
+func (s *server) check(w http.ResponseWriter, r *http.Request, text string, hash [sha256.Size]byte) (phone.APIKey, error) {
+	source, now := sourceOf(r), s.Now()
 	if wait := s.failures.wait(source, hash, now); wait > 0 {
 		s.metrics.authFailed("limited")
 		w.Header().Set("Retry-After", strconv.Itoa(wait))

@@ -74,6 +74,7 @@ func (s *server) routes() []route {
 		{"POST", base + "/keys", keysWrite, s.createKey},
 		{"DELETE", base + "/keys/{id}", keysWrite, s.revokeKey},
 	}
+	table = append(table, s.sessionRoutes()...)
 	table = append(table, s.tokenRoutes()...)
 	table = append(table, s.enrollmentRoutes()...)
 	table = append(table, s.jobRoutes()...)
@@ -150,6 +151,10 @@ func (s *server) dispatch(routes []route) handler {
 		if s.Auditor != nil && routes[i].scope != "" {
 			w = &audited{ResponseWriter: w, s: s, r: r}
 		}
-		return routes[i].handle(w, r)
+		handle := routes[i].handle
+		if s.Replays != nil && routes[i].scope != "" && method == http.MethodPost {
+			handle = s.once(handle)
+		}
+		return handle(w, r)
 	}
 }

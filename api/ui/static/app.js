@@ -1,155 +1,98 @@
-// The page is a client of the REST API: it asks for a key, keeps it in this tab
-// and shows what the API says. All text goes into the page as text.
+// The shell: who is logged in, which page is shown.
+import { call, get, onOver, Problem } from './api.js';
+import { field, h, toast, values, wrong } from './dom.js';
+import { text } from './text.js';
 
-const every = 5000;
-const slot = 'dialtone.key';
+// route: pattern of the hash, module, scope without which it is not in the menu.
+const routes = [
+  [/^\/$/, 'dashboard', 'pbx:phones:read', 'dashboard'],
+  [/^\/phones$/, 'phones', 'pbx:phones:read', 'phones'],
+  [/^\/phones\/([^/]+)$/, 'phone', 'pbx:phones:read'],
+  [/^\/extensions$/, 'extensions', 'pbx:extensions:read', 'extensions'],
+  [/^\/keys$/, 'keys', 'pbx:keys:write', 'keys'],
+  [/^\/jobs$/, 'jobs', 'pbx:phones:read', 'jobs'],
+];
+// The order of the menu.
+const menu = ['dashboard', 'phones', 'extensions', 'templates', 'firmware', 'dhcp', 'settings', 'jobs', 'audit', 'keys'];
+
 const $ = (id) => document.getElementById(id);
+let session = null;
+let leave = () => {}; // ends what the page shown has running
 
-let pages = 1;     // how many pages "Show more" has opened
-let round = 0;     // the newest refresh; an older one that ends late is dropped
-let timer = 0;
+/** can says whether the key has a scope. */
+export const can = (scope) => session !== null && session.scopes.includes(scope);
 
-async function call(path) {
-  const answer = await fetch(path, {
-    headers: { Authorization: `Bearer ${sessionStorage.getItem(slot)}` },
-    cache: 'no-store',
-    credentials: 'omit',
+function login(message = '') {
+  session = null;
+  leave();
+  leave = () => {};
+  $('top').hidden = true;
+  document.title = text.title;
+  const form = h('form', { class: 'login' }, h('h1', {}, text.title),
+    message && h('p', { role: 'alert' }, message),
+    field('key', text.login.key, { type: 'password', required: true, autocomplete: 'current-password', spellcheck: 'false' }, text.login.hint),
+    h('button', { type: 'submit', class: 'main' }, text.login.enter));
+  form.addEventListener('submit', async (e) => {
+    e.preventDefault();
+    try {
+      session = await call('POST', '/session', values(form));
+      enter();
+    } catch (error) { wrong(form, error); }
   });
-  if (answer.ok) return answer.json();
-  const problem = await answer.json().catch(() => ({}));
-  const error = new Error(problem.detail || problem.title || `The server answered ${answer.status}.`);
-  error.status = answer.status;
-  throw error;
-}
-
-function query(cursor) {
-  const q = new URLSearchParams({ limit: '100' });
-  if ($('q').value.trim()) q.set('q', $('q').value.trim());
-  if ($('registered').value) q.set('registered', $('registered').value);
-  if (cursor) q.set('cursor', cursor);
-  return `/v1/pbx/phones?${q}`;
-}
-
-async function read() {
-  const { stats } = await call('/v1/pbx/phones/stats');
-  const phones = [];
-  let next = '';
-  for (let i = 0; i < pages; i++) {
-    const page = await call(query(next));
-    phones.push(...page.phones);
-    next = page.next || '';
-    if (!next) break;
-  }
-  return { stats, phones, next };
-}
-
-function show({ stats, phones, next }) {
-  const figures = [
-    ['Phones', stats.totalPhones], ['Registered', stats.registered], ['Unregistered', stats.unregistered],
-    ['Hardware', stats.byType.hardware], ['Softphone', stats.byType.softphone],
-    ['WebRTC', stats.byType.webrtc], ['Mobile', stats.byType.mobile],
-  ];
-  $('stats').replaceChildren(...figures.map(([name, value]) => {
-    const pair = document.createElement('div');
-    pair.append(element('dt', name), element('dd', String(value)));
-    return pair;
-  }));
-  $('phones').replaceChildren(...phones.map(row));
-  if (phones.length === 0) {
-    const none = element('td', 'No phones.');
-    none.colSpan = 6;
-    const tr = document.createElement('tr');
-    tr.append(none);
-    $('phones').append(tr);
-  }
-  $('more').hidden = !next;
-}
-
-function row(phone) {
-  const state = element('td', phone.state || (phone.registered ? 'registered' : 'unregistered'));
-  state.className = phone.registered ? 'on' : 'off';
-  const tr = document.createElement('tr');
-  tr.append(
-    element('td', [phone.extensionNumber, phone.extensionName].filter(Boolean).join(' ')),
-    state,
-    element('td', [phone.manufacturer, phone.model].filter(Boolean).join(' ') || phone.userAgent || phone.deviceType || ''),
-    element('td', phone.macAddress || ''),
-    element('td', phone.ipAddress || ''),
-    element('td', phone.lastRegistered ? new Date(phone.lastRegistered).toLocaleString() : ''),
-  );
-  return tr;
-}
-
-function element(name, text) {
-  const e = document.createElement(name);
-  e.textContent = text;
-  return e;
-}
-
-async function refresh() {
-  clearTimeout(timer);
-  const mine = ++round;
-  try {
-    const seen = await read();
-    if (mine !== round) return;
-    show(seen);
-    say('');
-  } catch (error) {
-    if (mine !== round) return;
-    if (error.status === 401) {
-      leave();
-      say(error.message);
-      return;
-    }
-    say(error.status ? error.message : 'The server does not answer; trying again.');
-  }
-  timer = setTimeout(refresh, every);
-}
-
-function say(text) {
-  if ($('notice').textContent !== text) $('notice').textContent = text;
+  $('main').replaceChildren(form);
+  form.querySelector('input').focus();
 }
 
 function enter() {
-  $('enter').hidden = true;
-  $('view').hidden = false;
-  $('leave').hidden = false;
-  $('q').focus();
-  pages = 1;
-  refresh();
+  $('top').hidden = false;
+  const shown = routes.filter((r) => r[3] && can(r[2])).sort((a, b) => menu.indexOf(a[3]) - menu.indexOf(b[3]));
+  $('nav').replaceChildren(h('ul', {}, shown.map((r) => h('li', {}, h('a', { href: `#${pathOf(r)}`, 'data-page': r[1] }, text.nav[r[3]])))));
+  show();
 }
 
-function leave() {
-  clearTimeout(timer);
-  round++;
-  sessionStorage.removeItem(slot);
-  $('phones').replaceChildren();
-  $('stats').replaceChildren();
-  $('view').hidden = true;
-  $('leave').hidden = true;
-  $('enter').hidden = false;
-  $('key').focus();
-}
+const pathOf = (r) => (r[1] === 'dashboard' ? '/' : `/${r[3]}`);
 
-$('enter').addEventListener('submit', (event) => {
-  event.preventDefault();
-  sessionStorage.setItem(slot, $('key').value.trim());
-  $('key').value = '';
-  enter();
-});
-$('filter').addEventListener('submit', (event) => event.preventDefault());
-$('filter').addEventListener('input', () => {
-  pages = 1;
-  clearTimeout(timer);
-  timer = setTimeout(refresh, 250);
-});
-$('more').addEventListener('click', () => {
-  pages++;
-  refresh();
-});
-$('leave').addEventListener('click', () => {
+async function show() {
+  if (!session) return;
   leave();
-  say('');
-});
+  leave = () => {};
+  const [path, query = ''] = (location.hash.slice(1) || '/').split('?');
+  const found = routes.map((r) => [r, path.match(r[0])]).find(([, m]) => m);
+  $('menu').setAttribute('aria-expanded', 'false');
+  $('nav').classList.remove('open');
+  const main = $('main');
+  if (!found) { main.replaceChildren(h('p', {}, text.common.missing)); return; }
+  const [route, match] = found;
+  for (const a of $('nav').querySelectorAll('a')) {
+    const here = a.dataset.page === route[1] || (route[1] === 'phone' && a.dataset.page === 'phones');
+    if (here) a.setAttribute('aria-current', 'page'); else a.removeAttribute('aria-current');
+  }
+  if (!can(route[2])) { main.replaceChildren(h('p', {}, text.common.forbidden(route[2]))); return; }
+  const view = h('div', { class: `page ${route[1]}` }, h('p', { class: 'hint' }, text.common.loading));
+  main.replaceChildren(view);
+  const stops = [];
+  leave = () => stops.splice(0).forEach((stop) => stop());
+  try {
+    const module = await import(`./pages/${route[1]}.js`);
+    await module.show(view, { args: match.slice(1).map(decodeURIComponent), query: new URLSearchParams(query), can, stop: (fn) => stops.push(fn) });
+  } catch (error) {
+    if (error instanceof Problem && error.status === 401) return;
+    view.replaceChildren(h('p', { role: 'alert', class: 'summary' }, error.message));
+  }
+}
 
-if (sessionStorage.getItem(slot)) enter();
+onOver(() => { if (session) login(text.login.over); });
+$('leave').addEventListener('click', async () => {
+  try { await call('DELETE', '/session'); } catch (error) { toast(error.message, 'bad'); }
+  login();
+});
+$('menu').addEventListener('click', () => {
+  const open = $('nav').classList.toggle('open');
+  $('menu').setAttribute('aria-expanded', String(open));
+});
+addEventListener('hashchange', () => { show(); $('main').focus({ preventScroll: true }); });
+
+try {
+  session = await get('/session');
+  enter();
+} catch { login(); }

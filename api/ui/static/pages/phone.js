@@ -1,0 +1,145 @@
+// One phone: where it is stuck, what happened, what it gets, what can be done.
+import { del, get, listen, patch, post } from '../api.js';
+import { action, badge, confirm, dialog, facts, fail, field, h, page, table, time, toast } from '../dom.js';
+import { text } from '../text.js';
+
+const t = text.phone;
+
+export async function show(view, { args, can, stop }) {
+  const id = args[0];
+  const path = `/phones/${encodeURIComponent(id)}`;
+  const write = can('pbx:phones:write');
+  const job = h('p', { role: 'status' });
+  const stuck = h('section', { class: 'stuck' });
+  const about = h('section');
+  const lines = h('section');
+  const events = h('section', { 'aria-labelledby': 'timeline' });
+  const config = h('section', { 'aria-labelledby': 'config' });
+  const title = h('div');
+  view.replaceChildren(title, job, stuck, h('div', { class: 'grid' }, about, lines), config, events);
+  let phone = await get(path);
+
+  async function watch(kind) {
+    let j = await post(`${path}/${kind}`);
+    const draw = () => job.replaceChildren(`${t.job}: ${kind} `, badge(j.state, t.steps), j.reason ? ` ${j.reason}` : '');
+    for (draw(); !j.endedAt && view.isConnected; draw()) {
+      await new Promise((r) => setTimeout(r, 700));
+      j = await get(`/jobs/${encodeURIComponent(j.id)}`);
+    }
+    refresh().catch(fail);
+  }
+
+  function draw() {
+    const name = [phone.extensionNumber, phone.extensionName].filter(Boolean).join(' ') || phone.name || phone.macAddress || id;
+    const provisioned = phone.state !== 'pending' && phone.macAddress && phone.lines?.length > 0;
+    title.replaceChildren(page(name,
+      write && phone.state === 'pending' && h('button', { type: 'button', class: 'main', onclick: () => adopt() }, t.adopt),
+      write && provisioned && action(t.resync, () => watch('resync'), { class: 'main' }),
+      write && provisioned && action(t.reboot, () => watch('reboot')),
+      write && provisioned && h('button', { type: 'button', onclick: () => edit() }, t.edit),
+      write && provisioned && h('button', { type: 'button', onclick: () => replace() }, t.replace),
+      write && h('button', { type: 'button', onclick: () => confirm(t.remove, `${name}: ${text.common.sure}`, async () => {
+        await del(path);
+        toast(t.deleted);
+        location.hash = '#/phones';
+      }) }, t.remove)));
+    about.replaceChildren(h('h2', {}, t.facts), facts([
+      [text.phones.state, badge(phone.state)], [text.phones.phone, [phone.manufacturer, phone.model].filter(Boolean).join(' ')], [text.phones.mac, phone.macAddress && h('span', { class: 'mono' }, phone.macAddress)],
+      [text.phones.ip, phone.ipAddress], ['Firmware', phone.firmwareVersion], ['User-Agent', phone.userAgent], [text.phones.type, phone.deviceType], [text.phones.name, phone.name], [text.phones.site, phone.site],
+      [text.phones.seen, phone.lastRegistered && time(phone.lastRegistered)], [t.config, phone.lastProvisioned && time(phone.lastProvisioned)], [t.matched, phone.matchedBy],
+      [text.phones.drift, (phone.drift || []).join('; ')]]));
+    lines.replaceChildren(h('h2', {}, t.lines), handset(phone));
+  }
+
+  function adopt() {
+    dialog(t.adopt, [h('p', { class: 'hint' }, t.adoptHint), field('extensionNumber', t.extension, { required: true, inputmode: 'tel' })], async (v) => {
+      const made = await post(`${path}/adopt`, v);
+      location.hash = `#/phones/${encodeURIComponent(made.id || id)}`;
+      if (made.id === id) await refresh();
+    }, t.adopt);
+  }
+  function replace() {
+    dialog(t.replace, [h('p', { class: 'hint' }, t.replaceHint), field('macAddress', t.newMAC, { required: true, spellcheck: 'false' })], async (v) => {
+      const made = await post(`${path}/replace`, v);
+      location.hash = `#/phones/${encodeURIComponent(made.id || id)}`;
+      await refresh();
+    }, t.replace);
+  }
+  function edit() {
+    const numbers = (phone.lines || []).map((l) => `${l.line}=${l.extensionNumber}${l.label ? ` ${l.label}` : ''}`).join('\n');
+    const settings = Object.entries(phone.settings || {}).map(([k, v]) => `${k} = ${v}`).join('\n');
+    dialog(t.edit, [field('name', text.phones.name, { value: phone.name || '' }), field('site', text.phones.site, { value: phone.site || '' }), field('model', text.phones.model, { value: phone.model || '' }),
+      field('lines', t.lines, { rows: 3, value: numbers }, '1=101 Label'), field('settings', t.settings, { rows: 6, value: settings }, 'timezone = Europe/Berlin')],
+    async (v, form) => {
+      const old = phone.settings || {};
+      const next = {};
+      for (const row of (v.settings || '').split('\n')) {
+        const [k, ...rest] = row.split('=');
+        if (k.trim()) next[k.trim()] = rest.join('=').trim();
+      }
+      for (const k of Object.keys(old)) if (!(k in next)) next[k] = null;
+      const rows = (v.lines || '').split('\n').map((s) => s.trim().match(/^(\d+)\s*=\s*(\S+)\s*(.*)$/)).filter(Boolean);
+      await patch(path, { name: form.elements.name.value, site: form.elements.site.value, model: form.elements.model.value, settings: next,
+        lines: rows.map((m) => ({ line: Number(m[1]), extensionNumber: m[2], label: m[3] })) });
+      toast(text.common.saved);
+      await refresh();
+    });
+  }
+
+  async function refresh() {
+    phone = await get(path);
+    const line = await get(`${path}/timeline?limit=100`);
+    draw();
+    stuck.className = `stuck${line.stuckAt ? '' : ' well'}`;
+    stuck.replaceChildren(h('h2', {}, t.stuck), h('p', { id: 'stuck' }, line.stuckAt || t.well));
+    events.replaceChildren(h('h2', { id: 'timeline' }, t.timeline), h('ol', { class: 'timeline' }, line.events.map((e) => h('li', {}, time(e.at),
+      h('span', {}, t.kind[e.kind] || e.kind, e.protocol ? h('span', { class: 'what' }, ` ${e.protocol}`) : ''),
+      h('span', { class: e.outcome === 'ok' ? '' : 'bad' }, [e.path, e.outcome, e.status, e.detail, e.bytes ? `${e.bytes} B` : '', e.ms ? `${e.ms} ms` : ''].filter(Boolean).join(' · '))))));
+  }
+
+  await refresh();
+  await preview(config, path);
+  let due = 0;
+  const soon = (e) => {
+    if (e && e.phoneId && e.phoneId !== id && e.macAddress !== phone.macAddress) return;
+    due ||= setTimeout(() => { due = 0; refresh().catch(() => {}); }, 500);
+  };
+  const timer = setInterval(soon, 5000);
+  stop(() => { clearInterval(timer); clearTimeout(due); });
+  stop(listen(soon));
+}
+
+/** handset draws the line keys as they lie beside the screen. */
+function handset(phone) {
+  const keys = (phone.lines || []).map((l) => ({ n: l.line, label: [l.extensionNumber, l.label].filter(Boolean).join(' '), on: l.registered }));
+  const half = Math.ceil(Math.max(keys.length, 2) / 2);
+  const side = (list) => h('ol', {}, list.map((k) => h('li', { class: `key${k.label ? ' set' : ''}`, title: k.label || '' }, `${k.n} ${k.label || ''} ${k.on ? '●' : ''}`)));
+  while (keys.length < 2) keys.push({ n: keys.length + 1, label: '', on: false });
+  return h('div', { class: 'handset' }, side(keys.slice(0, half)),
+    h('div', { class: 'screen' }, h('strong', {}, phone.model || ''), h('span', {}, phone.extensionName || phone.extensionNumber || '')), side(keys.slice(half)));
+}
+
+/** preview shows the files a phone gets, masked, and where each line comes from. */
+async function preview(section, path) {
+  let files = [];
+  try { files = (await get(`${path}/config`)).files || []; } catch { /* nothing is made for this phone */ }
+  if (files.length === 0) { section.hidden = true; return; }
+  const out = h('div');
+  const explain = h('input', { type: 'checkbox', id: 'explain' });
+  const select = h('select', { 'aria-label': t.file }, files.map((f) => h('option', { value: f }, f)));
+  const load = async () => {
+    try {
+      const q = `${path}/config?file=${encodeURIComponent(select.value)}`;
+      if (!explain.checked) { out.replaceChildren(h('pre', { tabindex: '0' }, await get(q))); return; }
+      const { lines } = await get(`${q}&explain=1`);
+      out.replaceChildren(h('div', { class: 'explained' }, table(select.value, [
+        { title: '#', cell: (l) => l.n }, { title: t.file, class: 'text', cell: (l) => l.text },
+        { title: t.layer, cell: (l) => l.layer || '' }, { title: t.from, cell: (l) => (l.template ? `${l.template}:${l.templateLine}` : '') }], lines.map((l, n) => ({ n: n + 1, ...l })))));
+    } catch (error) { fail(error); }
+  };
+  section.replaceChildren(h('h2', { id: 'config' }, t.config), h('div', { class: 'buttons' }, select, h('label', { for: 'explain' }, explain, ` ${t.explain}`)), out);
+  select.addEventListener('change', load);
+  explain.addEventListener('change', load);
+  select.selectedIndex = files.length - 1;
+  await load();
+}
