@@ -152,7 +152,9 @@ func firmwareResource() resource {
 		name, help string
 		operands   []string
 	}{
-		{"upload", "upload an image", []string{"FILE"}}, {"list", "list images", nil}, {"delete", "delete an image", []string{"ID"}},
+		{"upload", "upload an image", []string{"FILE"}},
+		{"list", "list images", nil},
+		{"delete", "delete an image", []string{"ID"}},
 		{"target", "say which phones run an image", []string{"ID"}},
 	} {
 		r.verbs = append(r.verbs, verb{v.name, v.help, v.operands, func(fs *flag.FlagSet, c *apiClient) action {

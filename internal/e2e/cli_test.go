@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // An administrator who has nothing but the command line sets up phones, uploads a
@@ -15,7 +16,7 @@ func TestCommandLineClients(t *testing.T) {
 	run := func(wantErr bool, args ...string) string {
 		t.Helper()
 		args = append(args, "--server", "http://"+d.addr["admin"], "--key_file", filepath.Join(d.dir, "admin.key"))
-		out, err := exec.Command(d.bin, args...).CombinedOutput()
+		out, err := exec.Command(binary, args...).CombinedOutput()
 		if (err != nil) != wantErr {
 			t.Fatalf("%v: %v\n%s", args, err, out)
 		}
@@ -54,7 +55,7 @@ func TestCommandLineClients(t *testing.T) {
 	want(run(false, "templates", "list"), "mine")
 	want(run(true, "phones", "resync", id), "not registered", "1 failed")
 	d.simulated("yealink", "001565aabb01")
-	eventually(t, registerTime, "it registers", func() bool { return len(d.phones("registered=true")) == 1 })
+	eventually(t, 60*time.Second, "it registers", func() bool { return len(d.phones("registered=true")) == 1 })
 	want(run(false, "phones", "resync", "-", "--manufacturer", "yealink"), "done: 1 succeeded", "1 of 1")
 	want(run(true, "phones", "resync", "-"), "--all")
 	want(run(false, "jobs", "list"), "resync")
