@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"pbx.dev/dialtone/internal/inventory/engine"
 	"pbx.dev/dialtone/internal/phone"
@@ -77,16 +78,8 @@ func (u *unit) createDevice(d phone.Device) (phone.Device, error) {
 		d.ID = newID("phone_")
 	}
 	d.Revision, d.CreatedAt, d.UpdatedAt, d.Tokens = 1, u.Now, u.Now, phone.Tokens{}
-	n, err := u.Exec(`INSERT INTO devices
-		(id, mac, vendor, model, name, site, settings, revision, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (mac) DO NOTHING`,
-		d.ID, d.MAC.Hex(), string(d.Vendor), d.Model, d.Name, d.Site, settingsText(d.Settings), d.Revision,
-		toMillis(d.CreatedAt), toMillis(d.UpdatedAt))
-	if err != nil {
-		return d, fmt.Errorf("create phone %s: %w", d.MAC, err)
-	}
-	if n == 0 {
-		return d, fmt.Errorf("phone %s exists already: %w", d.MAC, phone.ErrConflict)
+	if err := u.insertDevice(d); err != nil {
+		return d, err
 	}
 	keepSecrets(d.Lines, nil)
 	if err := u.addLines(&d); err != nil {
@@ -178,10 +171,7 @@ func (u *unit) updateDevice(old, d phone.Device, kept []phone.Line) (phone.Devic
 	}
 	d.Revision++
 	d.UpdatedAt = u.Now
-	err := u.exec(`UPDATE devices SET mac = $2, vendor = $3, model = $4, name = $5, site = $6,
-		settings = $7, revision = $8, updated_at = $9 WHERE id = $1`,
-		d.ID, d.MAC.Hex(), string(d.Vendor), d.Model, d.Name, d.Site, settingsText(d.Settings), d.Revision,
-		toMillis(d.UpdatedAt))
+	err := u.storeDevice(d)
 	if engine.IsKind(err, engine.Unique) {
 		return d, fmt.Errorf("phone %s exists already: %w", d.MAC, phone.ErrConflict)
 	}
@@ -202,16 +192,20 @@ func (u *unit) updateDevice(old, d phone.Device, kept []phone.Line) (phone.Devic
 		return d, fmt.Errorf("update phone %s: %w", d.ID, err)
 	}
 	u.changed(effect{
-		Change: Change{Kind: ChangeDevice, ID: d.ID, MAC: d.MAC}, Was: old.MAC,
+		Change: Change{Kind: ChangeDevice, ID: d.ID, MAC: d.MAC, Freed: freed(old.Lines, d.Lines)}, Was: old.MAC,
 		Users: append(lineUsers(old.Lines), lineUsers(d.Lines)...),
 	})
 	return shown(d), nil
 }
 
-// DeleteDevice removes a device, its lines and what was last seen of it.
-func (s *Store) DeleteDevice(ctx context.Context, id string) error {
+// DeleteDevice removes a device, its lines and what was last seen of it, unless
+// check, if not nil, has an error for it.
+func (s *Store) DeleteDevice(ctx context.Context, id string, check func(phone.Device) error) error {
 	return s.write(ctx, func(u *unit) error {
 		old, _, err := u.edit(id, nil)
+		if err == nil && check != nil {
+			err = check(old)
+		}
 		if err != nil {
 			return err
 		}
@@ -219,9 +213,20 @@ func (s *Store) DeleteDevice(ctx context.Context, id string) error {
 			return fmt.Errorf("delete phone %s: %w", id, err)
 		}
 		u.changed(effect{
-			Change: Change{Kind: ChangeDevice, ID: id, MAC: old.MAC, Deleted: true},
+			Change: Change{Kind: ChangeDevice, ID: id, MAC: old.MAC, Deleted: true, Freed: freed(old.Lines, nil)},
 			Users:  lineUsers(old.Lines),
 		})
 		return nil
 	})
+}
+
+// freed are the extensions of lines whose digest users are not among those of now.
+func freed(was, now []phone.Line) (extensions []string) {
+	users := lineUsers(now)
+	for _, l := range was {
+		if !slices.Contains(users, l.AuthUser) && !slices.Contains(extensions, l.Extension) {
+			extensions = append(extensions, l.Extension)
+		}
+	}
+	return extensions
 }
