@@ -155,6 +155,7 @@ func problemText(res *http.Response) error {
 		Errors []struct {
 			Field, Detail string
 			Line, Column  int
+			Row           int
 		}
 	}
 	text := res.Status
@@ -165,7 +166,10 @@ func problemText(res *http.Response) error {
 		if e.Line > 0 {
 			text += fmt.Sprintf("\n  line %d, column %d:", e.Line, e.Column)
 		}
-		text += " " + e.Field + " " + e.Detail + "."
+		if e.Row > 0 {
+			text += fmt.Sprintf("\n  row %d:", e.Row)
+		}
+		text += " " + strings.TrimSpace(e.Field+" "+strings.TrimSuffix(e.Detail, ".")) + "."
 	}
 	return &statusError{res.StatusCode, text}
 }

@@ -42,8 +42,8 @@ func TestCommandLineClients(t *testing.T) {
 		t.Errorf("after a dry run: %s", out)
 	}
 	want(run(false, "phones", "import", rows), "1 of 1 created", "100%")
-	want(run(true, "phones", "import", rows), "409")
-	want(run(false, "phones", "list", "--manufacturer", "yealink"), "00:15:65:aa:bb:01", "T46S")
+	want(run(true, "phones", "import", rows), "row 2", "exists already")
+	want(run(false, "phones", "list", "--manufacturer", "yealink"), "00:15:65:AA:BB:01", "T46S")
 	id := d.phones("")[0].ID
 	want(run(false, "phones", "config", id, "001565aabb01.cfg", "--explain"), "LAYER", "built-in", "yealink-phone", "account.1.enable = 1")
 	want(run(true, "templates", "validate", file("mine.tmpl", "#!version:1.0.0.1\na = {{.Nothing}}\n"), "--vendor", "yealink"), "line 2, column", "Nothing")
