@@ -29,7 +29,7 @@ func (s *state) insert(r *row) {
 
 // remove takes a row out of the list; its contacts must be gone.
 func (s *state) remove(r *row) {
-	s.count(s.hot[r.slot], -1)
+	s.count(s.hot[r.slot], -1, "")
 	if i := s.position(r.id); i < len(s.order) && s.order[i] == r.slot {
 		s.order = slices.Delete(s.order, i, i+1)
 	} else {
