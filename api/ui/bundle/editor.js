@@ -57,6 +57,12 @@ const theme = EditorView.theme({
   '.cm-selectionMatch': { backgroundColor: 'var(--warn-back)' },
   '.cm-panels, .cm-tooltip': { backgroundColor: 'var(--paper)', color: 'var(--ink)', borderColor: 'var(--line)' },
   '.cm-textfield, .cm-button': { backgroundColor: 'var(--paper)', backgroundImage: 'none', color: 'var(--ink)', border: '1px solid var(--soft)' },
+  // The marks of the linter are pictures in data: URLs, which the policy refuses too.
+  '.cm-lintRange, .cm-lintRange-active': { backgroundImage: 'none', textDecoration: 'underline wavy var(--bad)', textDecorationSkipInk: 'none' },
+  '.cm-lintRange-error, .cm-lintRange-warning': { backgroundImage: 'none' },
+  '.cm-lint-marker': { width: '.7em', height: '.7em', margin: '.35em .1em', borderRadius: '50%' },
+  '.cm-lint-marker-error': { content: 'normal', backgroundColor: 'var(--bad)' },
+  '.cm-lint-marker-warning': { content: 'normal', backgroundColor: 'var(--warn)' },
   '.cm-diagnostic-error': { borderLeftColor: 'var(--bad)' },
 });
 

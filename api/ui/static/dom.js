@@ -16,6 +16,9 @@ export function h(name, props = {}, ...children) {
   return e;
 }
 
+/** fill replaces what is in e; children as h takes them. */
+export const fill = (e, ...children) => e.replaceChildren(...h('div', {}, ...children).childNodes);
+
 let count = 0;
 
 /** field is a label with its input; name is what the value is called in values(). */

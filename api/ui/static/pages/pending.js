@@ -1,7 +1,7 @@
 // Phones that nobody provisioned: the window that lets them in, their adoption, and
 // who asks for too much.
 import { del, get, listen, post } from '../api.js';
-import { action, badge, dialog, facts, fail, field, h, page, table, time, toast } from '../dom.js';
+import { action, badge, dialog, facts, fail, field, fill, h, page, table, time, toast } from '../dom.js';
 import { text } from '../text.js';
 
 const t = text.pending;
@@ -45,7 +45,7 @@ export async function show(view, { can, stop }) {
     const seen = JSON.stringify([now, rows]);
     if (seen === shown) return;
     shown = seen;
-    enrollment.replaceChildren(h('h2', { id: 'window' }, t.window),
+    fill(enrollment, h('h2', { id: 'window' }, t.window),
       h('p', {}, badge(now.open ? 'active' : 'stored', { active: t.openUntil(new Date(now.closesAt).toLocaleString()), stored: t.closed })),
       now.open && facts([[t.phones, t.taken(now.taken, now.phones)], [t.subnet, now.subnet], [t.mode, t.modes[now.mode]]]),
       write && (now.open ? action(t.close, async () => { await del('/enrollment'); await drawRest(); }) : h('button', { type: 'button', onclick: open }, t.open)));

@@ -116,7 +116,8 @@ export async function show(view, { args, can, stop }) {
   }
 
   await refresh();
-  await preview(config, path);
+  config.hidden = true;
+  if (phone.state !== 'pending') await preview(config, path);
   await drawLayers();
 
   let due = 0;

@@ -23,8 +23,8 @@ function one(s, value, readOnly) {
   if (s.type === 'boolean') return field(s.key, label, { ...props, options: [['', t.inherit], ['true', text.common.yes], ['false', text.common.no]] }, hint);
   if (s.type === 'choice') return field(s.key, label, { ...props, options: [['', t.inherit], ...s.choices] }, hint);
   if (s.type === 'secret') return field(s.key, label, { ...props, value: '', type: 'password', autocomplete: 'new-password', placeholder: value === undefined ? '' : mask }, value === undefined ? hint : `${t.secret} ${hint}`);
-  if (s.type === 'number') return field(s.key, label, { ...props, type: 'number', min: s.min ?? 0, max: s.max, placeholder: s.example }, hint);
-  return field(s.key, label, { ...props, placeholder: s.example, spellcheck: 'false' }, hint);
+  if (s.type === 'number') return field(s.key, label, { ...props, type: 'number', min: s.min ?? 0, max: s.max, placeholder: t.example(s.example) }, hint);
+  return field(s.key, label, { ...props, placeholder: t.example(s.example), spellcheck: 'false' }, hint);
 }
 
 const linesOf = (entries) => entries.map(([k, v]) => `${k} = ${v !== '' && secretName.test(k) ? mask : v}`).join('\n');

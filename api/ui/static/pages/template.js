@@ -1,6 +1,6 @@
 // The editor of one template: marks while typing, preview, difference, what it would do.
 import { all, del, get, post, put } from '../api.js';
-import { action, badge, confirm, dialog, facts, fail, field, h, page, table, time, toast, wrong } from '../dom.js';
+import { action, badge, confirm, dialog, facts, fail, field, fill, h, page, table, time, toast, wrong } from '../dom.js';
 import { text } from '../text.js';
 import { makeEditor } from '../vendor/codemirror.js';
 import { badges, draft, vendorName } from './templates.js';
@@ -69,9 +69,9 @@ export async function show(view, { args, query, can, stop }) {
     if (mine !== round) return;
     editor.mark((problem?.errors || []).filter((e) => e.field === 'content'));
     const goTo = (e) => (e.line ? h('button', { type: 'button', class: 'small', onclick: () => editor.goTo(e.line) }, t.at(e.line, e.column || 1)) : h('strong', {}, e.field));
-    verdict.replaceChildren(...(problem
+    fill(verdict, problem
       ? [h('p', { class: 'bad' }, badge('error', { error: t.wrong(problem.errors.length) })), h('ul', { class: 'plain' }, problem.errors.map((e) => h('li', {}, goTo(e), ` ${e.detail}`)))]
-      : [h('p', {}, badge('ok', { ok: t.right(found.bytes) })), found.warnings.length > 0 && h('ul', { class: 'plain' }, found.warnings.map((w) => h('li', {}, badge('behind', { behind: w.code }), ` ${w.parameter}: ${w.detail}`)))].filter(Boolean)));
+      : [h('p', {}, badge('ok', { ok: t.right(found.bytes) })), found.warnings.length > 0 && h('ul', { class: 'plain' }, found.warnings.map((w) => h('li', {}, badge('behind', { behind: w.code }), ` ${w.parameter}: ${w.detail}`)))]);
     await drawPreview(!problem);
   }
 
@@ -79,7 +79,7 @@ export async function show(view, { args, query, can, stop }) {
   const mine = phones.filter((p) => p.macAddress && p.lines?.length > 0);
   const choose = h('select', { 'aria-label': t.phone, onchange: () => drawPreview(true).catch(fail) }, mine.map((p) => h('option', { value: p.id, selected: p.id === query.get('phone') }, [p.extensionNumber, p.extensionName, p.model, p.macAddress].filter(Boolean).join(' '))));
   const file = h('pre', { tabindex: '0', id: 'rendered', role: 'group', 'aria-label': t.previewFile });
-  preview.replaceChildren(h('h2', { id: 'preview' }, t.preview), mine.length > 0 ? choose : h('p', { class: 'hint' }, t.noPhones), mine.length > 0 && file);
+  fill(preview, h('h2', { id: 'preview' }, t.preview), mine.length > 0 ? choose : h('p', { class: 'hint' }, t.noPhones), mine.length > 0 && file);
   async function drawPreview(whole) {
     if (mine.length === 0 || !whole) { file.classList.add('old'); return; }
     try {
