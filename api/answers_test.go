@@ -213,6 +213,20 @@ func TestDelete(t *testing.T) {
 	}
 }
 
+func TestExplainedFile(t *testing.T) {
+	t.Parallel()
+	w := send(t, fixed().handler(t), request{call: "GET /v1/pbx/phones/phone_desk/config?file=0004f2abcdef.cfg&explain=1"})
+	want := `{"file":"0004f2abcdef.cfg","lines":[{"text":"<APPLICATION password=\"[redacted]\"/>","layer":"global","template":"yealink-phone","templateLine":3,"settings":["ntp"]}]}`
+	if got := strings.TrimSpace(w.Body.String()); w.Code != 200 || got != want {
+		t.Errorf("%d %s\nwant %s", w.Code, got, want)
+	}
+	for query, code := range map[string]int{"file=0004f2000000.cfg&explain=1": 404, "file=0004f2abcdef.cfg&explain=x": 422} {
+		if w := send(t, fixed().handler(t), request{call: "GET /v1/pbx/phones/phone_desk/config?" + query}); w.Code != code {
+			t.Errorf("%s: %d, want %d", query, w.Code, code)
+		}
+	}
+}
+
 func TestConfigPreview(t *testing.T) {
 	t.Parallel()
 	w := send(t, fixed().handler(t), request{call: "GET /v1/pbx/phones/phone_desk/config?file=0004f2abcdef.cfg"})

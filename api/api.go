@@ -20,6 +20,7 @@ import (
 	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/internal/settings"
 	"pbx.dev/dialtone/registrar/location"
+	"pbx.dev/dialtone/templates"
 )
 
 // Options is everything the API needs from the rest of dialtone.
@@ -76,6 +77,10 @@ type Options struct {
 	Effective func(phone.Device) settings.Effective
 	// HasEffect reports whether a setting changes a file of the vendor's phones.
 	HasEffect func(v phone.Vendor, key string) bool
+	// NoEffect are the models, by vendor, on which a setting changes no file, and Uses
+	// the places of templates that read it. nil: that is not answered.
+	NoEffect func(setting string) map[phone.Vendor][]string
+	Uses     func(setting string) []templates.Use
 	// Ready reports what the daemon depends on; nil means always ready.
 	Ready func() []ReadyCheck
 	// Latency is how long a phone took to answer when it was last asked; false when

@@ -13,7 +13,7 @@ func (s *server) phoneConfig(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	file := q.text("file")
+	file, explain := q.text("file"), q.choice("explain", "0", "1") == "1"
 	if err := q.err(); err != nil {
 		return err
 	}
@@ -24,6 +24,9 @@ func (s *server) phoneConfig(w http.ResponseWriter, r *http.Request) error {
 	if file == "" {
 		names := append([]string{}, s.Files.Names(d)...)
 		return writeJSON(w, http.StatusOK, map[string][]string{"files": names})
+	}
+	if explain {
+		return s.explainFile(w, r, d, file)
 	}
 	body, _, err := s.Files.Preview(r.Context(), d, file)
 	if err != nil {

@@ -260,6 +260,11 @@ func (f fakeFiles) Preview(_ context.Context, d phone.Device, file string) ([]by
 	return []byte("<APPLICATION password=\"[redacted]\"/>\n"), "text/xml", f.err
 }
 
+func (f fakeFiles) Explain(ctx context.Context, d phone.Device, file string) ([]phone.FileLine, error) {
+	body, _, err := f.Preview(ctx, d, file)
+	return []phone.FileLine{{Text: strings.TrimSuffix(string(body), "\n"), Layer: "global", Template: "yealink-phone", Line: 3, Settings: []string{"ntp"}}}, err
+}
+
 // house is one set of fakes.
 type house struct {
 	roster     *fakeRoster

@@ -24,6 +24,7 @@ func (s *server) settingsRoutes() []route {
 	return []route{
 		{"GET", base + "/settings", phonesRead, s.listLayers},
 		{"GET", base + "/settings/schema", phonesRead, s.settingsSchema},
+		{"GET", base + "/settings/uses", phonesRead, s.settingUses},
 		{"GET", base + "/settings/global", phonesRead, s.getLayer},
 		{"PUT", base + "/settings/global", phonesWrite, s.putLayer},
 		{"DELETE", base + "/settings/global", phonesWrite, s.deleteLayer},

@@ -8,6 +8,7 @@ import (
 
 	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/internal/settings"
+	"pbx.dev/dialtone/templates"
 )
 
 // settingsClient drives the layers over a real store, with a check that knows two
@@ -125,4 +126,28 @@ func TestSettingsSchema(t *testing.T) {
 	if diff := cmp.Diff([]any{"global", "site", "vendor", "model", "group", "phone", "line"}, got["layers"]); diff != "" {
 		t.Error(diff)
 	}
+}
+
+func TestUsesOfASetting(t *testing.T) {
+	t.Parallel()
+	c := newClient(t)
+	o := realOptions(t, c.store, c.list)
+	o.Uses = templates.Builtin().Uses
+	o.NoEffect = func(string) map[phone.Vendor][]string { return map[phone.Vendor][]string{phone.Yealink: {"T19P"}} }
+	s, err := newServer(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.handler = s.around(s.router())
+	got := c.do(http.StatusOK, "GET /v1/pbx/settings/uses?name=codecs", "")
+	uses, _ := got["uses"].([]any)
+	first, _ := uses[0].(map[string]any)
+	if first["vendor"] == "" || first["template"] == "" || first["line"] == 0.0 {
+		t.Errorf("uses are %v", uses)
+	}
+	if diff := cmp.Diff(map[string]any{"yealink": []any{"T19P"}}, got["noEffect"]); diff != "" {
+		t.Errorf("no effect (-want +got):\n%s", diff)
+	}
+	c.do(http.StatusUnprocessableEntity, "GET /v1/pbx/settings/uses?name=codec", "")
+	c.do(http.StatusUnprocessableEntity, "GET /v1/pbx/settings/uses", "")
 }

@@ -92,4 +92,6 @@ type Files interface {
 	Names(d phone.Device) []string
 	// Preview renders one of them; another name is phone.ErrNotFound.
 	Preview(ctx context.Context, d phone.Device, file string) (body []byte, contentType string, err error)
+	// Explain is Preview line by line, with where each comes from.
+	Explain(ctx context.Context, d phone.Device, file string) ([]phone.FileLine, error)
 }

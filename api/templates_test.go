@@ -136,7 +136,7 @@ func TestTemplateRefused(t *testing.T) {
 	}{
 		{"syntax", "POST /v1/pbx/templates", map[string]any{"name": "x", "vendor": "yealink", "content": "#!version:1.0.0.1\na.b = {{.Nothing}}\n"}, "content", 2},
 		{"put over a built-in one", "PUT /v1/pbx/templates/yealink-phone", map[string]any{"content": "#!version:1.0.0.1\na.b = {{if}}\n"}, "content", 2},
-		{"validate", "POST /v1/pbx/templates/validate", map[string]any{"vendor": "polycom", "content": "<?xml version=\"1.0\"?><a>"}, "content", 0},
+		{"validate", "POST /v1/pbx/templates/validate", map[string]any{"vendor": "polycom", "content": "<?xml version=\"1.0\"?><a>"}, "content", 1},
 		{"unknown vendor", "POST /v1/pbx/templates", map[string]any{"name": "x", "vendor": "snom", "content": "x"}, "vendor", 0},
 		{"unknown file", "POST /v1/pbx/templates", map[string]any{"name": "x", "vendor": "yealink", "file": "none", "content": "x"}, "file", 0},
 		{"unknown field", "POST /v1/pbx/templates", map[string]any{"name": "x", "vendor": "yealink", "text": "x"}, "text", 0},

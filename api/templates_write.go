@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -162,8 +163,11 @@ func (s *server) trial(r *http.Request, in templateInput) (phone.Template, phone
 		return t, c, nil
 	}
 	e, err := s.Templates.Get(r.Context(), in.Name)
-	if err != nil { // a name that is new is as good as none
-		return t, c, nil //nolint:nilerr // see above
+	if errors.Is(err, phone.ErrNotFound) {
+		return t, c, nil // a name that is new is as good as none
+	}
+	if err != nil {
+		return t, c, err
 	}
 	if t.Vendor == "" {
 		t.Vendor, t.File = e.Vendor, e.File
@@ -174,21 +178,27 @@ func (s *server) trial(r *http.Request, in templateInput) (phone.Template, phone
 	return t, c, nil
 }
 
-// validateTemplate answers POST /v1/pbx/templates/validate.
-func (s *server) validateTemplate(w http.ResponseWriter, r *http.Request) error {
+// readTrial reads the body of a call that tries a template without a phone.
+func (s *server) readTrial(w http.ResponseWriter, r *http.Request) (phone.Template, phone.TemplateContent, error) {
 	if err := noQuery(r); err != nil {
-		return err
+		return phone.Template{}, phone.TemplateContent{}, err
 	}
 	in, err := readNew[templateInput](w, r)
 	if err != nil {
-		return err
+		return phone.Template{}, phone.TemplateContent{}, err
 	}
 	t, c, err := s.trial(r, in)
+	if err == nil && t.Vendor == "" {
+		err = phone.Invalid("vendor", "must be one of "+vendorNames())
+	}
+	return t, c, err
+}
+
+// validateTemplate answers POST /v1/pbx/templates/validate.
+func (s *server) validateTemplate(w http.ResponseWriter, r *http.Request) error {
+	t, c, err := s.readTrial(w, r)
 	if err != nil {
 		return err
-	}
-	if t.Vendor == "" {
-		return phone.Invalid("vendor", "must be one of "+vendorNames())
 	}
 	if c.Text == "" {
 		return phone.Invalid("content", "is missing")
@@ -215,19 +225,9 @@ type exampleAnswer struct {
 // templateImpact answers POST /v1/pbx/templates/impact: which phones a template
 // would concern and how their files would change.
 func (s *server) templateImpact(w http.ResponseWriter, r *http.Request) error {
-	if err := noQuery(r); err != nil {
-		return err
-	}
-	in, err := readNew[templateInput](w, r)
+	t, c, err := s.readTrial(w, r)
 	if err != nil {
 		return err
-	}
-	t, c, err := s.trial(r, in)
-	if err != nil {
-		return err
-	}
-	if t.Vendor == "" {
-		return phone.Invalid("vendor", "must be one of "+vendorNames())
 	}
 	i, err := s.Templates.Impact(r.Context(), t, c)
 	if err != nil {

@@ -40,7 +40,7 @@ func (s *Service) CheckPhone(d phone.Device) (warnings []string, err error) {
 			all = append(all, phone.Invalid("settings."+name, "holds a character that the file of the phone cannot carry"))
 		}
 	}
-	more, err := checkRaw(raw, []phone.Vendor{d.Vendor})
+	more, err := s.checkRaw(d.Settings, raw, []phone.Vendor{d.Vendor})
 	lines, lineErr := checkLines(d, m, known)
 	return append(append(warnings, more...), lines...), errors.Join(append(all, err, lineErr, s.checkZone(d.Settings))...)
 }
@@ -75,7 +75,7 @@ func (s *Service) CheckLayer(scope, name string, layer map[string]string) (warni
 			all = append(all, phone.Invalid("settings."+n, "holds a character that the files of the phones cannot carry"))
 		}
 	}
-	more, err := checkRaw(raw, vendors)
+	more, err := s.checkRaw(layer, raw, vendors)
 	return append(warnings, more...), errors.Join(append(all, err)...)
 }
 
@@ -92,11 +92,15 @@ func (s *Service) checkZone(set map[string]string) error {
 
 // checkRaw checks names that are not of the schema: at least one of the vendors has
 // to be able to have such a parameter, and its list should know it.
-func checkRaw(names []string, vendors []phone.Vendor) (warnings []string, err error) {
+func (s *Service) checkRaw(set map[string]string, names []string, vendors []phone.Vendor) (warnings []string, err error) {
 	var all []error
 	for _, name := range names {
 		if strings.HasPrefix(name, variablePrefix) {
-			continue // of a template that may be in use or come into use
+			warning, err := s.checkVariable(name, set[name], vendors)
+			if all = append(all, err); warning != "" {
+				warnings = append(warnings, warning)
+			}
+			continue
 		}
 		possible, known := false, false
 		for _, v := range vendors {

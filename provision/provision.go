@@ -79,6 +79,8 @@ type Options struct {
 	// Choose picks the template of a file ("yealink/phone") for a device; nil: it is
 	// always Renderer's.
 	Choose func(file string, d phone.Device) templates.Choice
+	// Variables are what the templates in use declare, by file; nil: nothing.
+	Variables func() map[string][]phone.TemplateVariable
 
 	// Firmware holds images by file name; nil: there are none. Its files must seek.
 	Firmware fs.FS

@@ -89,19 +89,9 @@ type page struct {
 func (s *Service) render(
 	p page, facts Facts, with func(Renderer, io.Writer, string, templates.View) error,
 ) ([]byte, error) {
-	view, err := s.view(p.device, facts)
+	view, renderer, err := s.prepare(p, facts)
 	if err != nil {
 		return nil, err
-	}
-	if err := s.addBook(&view, p.role); err != nil {
-		return nil, err
-	}
-	if view.Firmware.URL == "" { // else the settings name one
-		view.Firmware = p.offer.view(p.device.MAC, facts.BaseURL)
-	}
-	renderer := s.opts.Renderer
-	if p.choice.Set != nil {
-		renderer, view.Vars = p.choice.Set, variables(p.choice.Variables, view.Vars)
 	}
 	var b bytes.Buffer
 	if err := with(renderer, &b, p.role.template, view); err != nil {
@@ -111,6 +101,25 @@ func (s *Service) render(
 		return grandstreamBinary(p.device.MAC, b.Bytes())
 	}
 	return b.Bytes(), nil
+}
+
+// prepare is what a file is rendered from and by what.
+func (s *Service) prepare(p page, facts Facts) (templates.View, Renderer, error) {
+	view, err := s.view(p.device, facts)
+	if err != nil {
+		return view, nil, err
+	}
+	if err := s.addBook(&view, p.role); err != nil {
+		return view, nil, err
+	}
+	if view.Firmware.URL == "" { // else the settings name one
+		view.Firmware = p.offer.view(p.device.MAC, facts.BaseURL)
+	}
+	if p.choice.Set == nil {
+		return view, s.opts.Renderer, nil
+	}
+	view.Vars = variables(p.choice.Variables, view.Vars)
+	return view, p.choice.Set, nil
 }
 
 // choose picks the template of a file for a device; the zero Choice is Renderer's.
@@ -133,7 +142,7 @@ func variables(declared []phone.TemplateVariable, set map[string]string) map[str
 	out := make(map[string]string, len(declared))
 	for _, v := range declared {
 		out[v.Name] = v.Default
-		if own, ok := set[v.Name]; ok {
+		if own, ok := set[v.Name]; ok && v.Check(own) == "" { // it was another type when it was set
 			out[v.Name] = own
 		}
 	}
@@ -164,21 +173,29 @@ func etagOf(body []byte) string {
 // Preview renders a file of d as the phone would get it, with every secret masked.
 // A name that is not a file of this phone is phone.ErrNotFound.
 func (s *Service) Preview(_ context.Context, d phone.Device, name string) ([]byte, error) {
+	p, err := s.pageOf(d, name)
+	if err != nil {
+		return nil, err
+	}
+	body, err := s.render(p, s.opts.Facts(), Renderer.RenderMasked)
+	if err != nil {
+		return nil, fmt.Errorf("preview %.60q: %w", name, err)
+	}
+	return body, nil
+}
+
+// pageOf is a file of d by its name, or phone.ErrNotFound.
+func (s *Service) pageOf(d phone.Device, name string) (page, error) {
 	t, ok := Parse(name)
 	if !ok || !t.MAC.IsZero() && t.MAC != d.MAC {
-		return nil, fmt.Errorf("preview %.60q: %w", name, phone.ErrNotFound)
+		return page{}, fmt.Errorf("preview %.60q: %w", name, phone.ErrNotFound)
 	}
 	r, ok := roleOf(d.Vendor, t)
 	if !ok {
-		return nil, fmt.Errorf("preview %.60q: %w", name, phone.ErrNotFound)
+		return page{}, fmt.Errorf("preview %.60q: %w", name, phone.ErrNotFound)
 	}
 	if !r.own {
 		d = phone.Device{Vendor: d.Vendor, Model: commonModel(t)}
 	}
-	p := page{role: r, device: d, choice: s.choose(r, d), offer: s.offer(d, "")}
-	body, err := s.render(p, s.opts.Facts(), Renderer.RenderMasked)
-	if err != nil {
-		return nil, fmt.Errorf("preview %s: %w", t.Name, err)
-	}
-	return body, nil
+	return page{role: r, device: d, choice: s.choose(r, d), offer: s.offer(d, "")}, nil
 }

@@ -71,7 +71,7 @@ type checker struct {
 func (c *checker) try(s Sample) error {
 	body, params, err := c.read(c.set, s.View)
 	if err != nil {
-		return about(s, err)
+		return c.about(s, s.View, err)
 	}
 	c.report.Bytes = max(c.report.Bytes, len(body))
 	if s.Twin != nil {
@@ -79,15 +79,19 @@ func (c *checker) try(s Sample) error {
 		twin.Vars = s.View.Vars
 		_, plain, err := c.read(c.set, twin)
 		if err != nil {
-			return about(s, err)
+			return c.about(s, twin, err)
 		}
-		return about(s, sameNames(plain, params))
+		if gone := missing(plain, params); gone != nil {
+			return c.about(s, twin, gone)
+		}
+		return c.about(s, s.View, sameNames(plain, params))
 	}
 	_, usual, err := c.read(c.base, s.View)
 	if err != nil {
-		return about(s, err)
+		return c.about(s, s.View, err)
 	}
 	c.warn(Lint(c.file, params, usual)...)
+	c.warn(unknown(c.file, params, usual)...)
 	c.warn(c.secrets(params)...)
 	return nil
 }
@@ -125,21 +129,46 @@ func (c *checker) secrets(params []Parameter) []Warning {
 
 // sameNames refuses a file whose parameters depend on what people write into names.
 func sameNames(plain, hostile []Parameter) error {
-	for i := range max(len(plain), len(hostile)) {
-		switch {
-		case i >= len(hostile):
-			return &Output{plain[i].Line, "a text that people write makes the parameter " + plain[i].Name + " disappear"}
-		case i >= len(plain) || plain[i].Name != hostile[i].Name:
-			return &Output{hostile[i].Line, fmt.Sprintf("a text that people write becomes the parameter %.40q", hostile[i].Name)}
+	for i, p := range hostile {
+		if i >= len(plain) || plain[i].Name != p.Name {
+			return &Output{p.Line, fmt.Sprintf("a text that people write becomes the parameter %.40q", p.Name)}
 		}
 	}
 	return nil
+}
+
+// missing is about the first parameter that hostile lacks at its end.
+func missing(plain, hostile []Parameter) error {
+	if len(hostile) >= len(plain) || sameNames(plain, hostile) != nil {
+		return nil
+	}
+	p := plain[len(hostile)]
+	return &Output{p.Line, "a text that people write makes the parameter " + p.Name + " disappear"}
+}
+
+// unknown warns of parameters that no list of the vendor has and that the built-in
+// template does not write. What is in a phone book is no parameter.
+func unknown(file string, params, usual []Parameter) []Warning {
+	if isBook(file) {
+		return nil
+	}
+	vendor := phone.Vendor(path.Dir(file))
+	var out []Warning
+	for _, p := range params {
+		name, _, _ := strings.Cut(p.Name, "(") // of one user
+		if KnownParam(vendor, name) || slices.ContainsFunc(usual, func(u Parameter) bool { return u.Name == p.Name }) {
+			continue
+		}
+		out = append(out, Warning{Code: "unknown-parameter", Parameter: p.Name, Line: p.Line, Reason: "is in no list of the vendor's parameters: phones may ignore it"})
+	}
+	return out
 }
 
 // SampleError is what is wrong with the file of one sample.
 type SampleError struct {
 	Sample string
 	Err    error
+	Line   int // of the template, which wrote the line that Err is about; 0: not known
 }
 
 // Error implements error.
@@ -150,10 +179,21 @@ func (e *SampleError) Error() string {
 // Unwrap returns the *Output or *Error.
 func (e *SampleError) Unwrap() error { return e.Err }
 
-func about(s Sample, err error) error {
+// about says of an error which sample it came from, and which line of the template
+// wrote what is wrong in the file of v.
+func (c *checker) about(s Sample, v View, err error) error {
 	var wrong *Error
 	if err == nil || errors.As(err, &wrong) {
 		return err // the place in the template says more than the sample
 	}
-	return &SampleError{s.Name, err}
+	e := &SampleError{Sample: s.Name, Err: err}
+	var out *Output
+	if !errors.As(err, &out) {
+		return e
+	}
+	lines, explainErr := c.set.explain(c.file, v)
+	if n := min(out.Line, len(lines)); explainErr == nil && n > 0 && lines[n-1].Template == c.file {
+		e.Line = lines[n-1].Line
+	}
+	return e
 }

@@ -39,8 +39,9 @@ type compiler struct {
 	sources map[string]string
 	dialect dialect
 	done    map[programKey]*program
-	raw     []string // files that ask for "raw"
-	traced  bool     // programs say which template line wrote what
+	raw     []string                // files that ask for "raw"
+	traced  bool                    // programs say which template line wrote what
+	uses    map[string]map[Use]bool // by setting; nil: not asked for
 }
 
 type programKey struct {

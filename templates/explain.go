@@ -62,22 +62,33 @@ func (f *frame) numbered(names []string) []string {
 			case Line:
 				name = strings.Replace(name, "lines.#", "lines."+strconv.Itoa(x.Number), 1)
 			case Key:
-				name = strings.Replace(name, "keys.#", "keys."+strconv.Itoa(x.Number), 1)
+				name = strings.Replace(name, "keys.#", x.name(), 1)
 			}
 		}
+		name = strings.TrimPrefix(name, "lines.#.") // of all lines
 		out = append(out, name)
 	}
 	return out
 }
 
+// name is what the settings of a key begin with.
+func (k Key) name() string {
+	own := "keys." + strconv.Itoa(k.Number)
+	if k.Module > 0 {
+		return "modules." + strconv.Itoa(k.Module) + "." + own
+	}
+	return own
+}
+
 // Explain renders like RenderMasked and says of every line of the file which line of
 // which template wrote it and which settings stand in it.
-func (s *Set) Explain(name string, v View) ([]Written, error) {
-	p, ok := s.traced()[name]
+func (s *Set) Explain(name string, v View) ([]Written, error) { return s.explain(name, v.masked()) }
+
+func (s *Set) explain(name string, v View) ([]Written, error) {
+	p, ok := s.traced().programs[name]
 	if !ok {
 		return nil, fmt.Errorf("template %.60q: %w", name, phone.ErrNotFound)
 	}
-	v = v.masked()
 	f := frames.Get().(*frame)
 	defer f.release()
 	if err := p.execute(f, &v); err != nil {

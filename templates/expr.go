@@ -187,6 +187,9 @@ func (s *scope) command(cmd *parse.CommandNode, final *expr) (expr, error) {
 		return expr{}, s.at(cmd).errorf("there is no function %q", id.Ident)
 	}
 	e, err := make(s.at(cmd), args)
+	for _, name := range e.settings {
+		s.c.use(name, s.at(cmd))
+	}
 	e.settings = append(read, e.settings...)
 	return e, err
 }
@@ -252,7 +255,12 @@ func (s *scope) field(n parse.Node, e expr, name string) (expr, error) {
 	switch {
 	case t == mapType:
 		get := e.get
-		return expr{t: stringType, settings: e.settings, str: func(f *frame) string {
+		read := e.settings
+		if len(read) > 0 && read[len(read)-1] == "vars" {
+			read = append(read[:len(read)-1:len(read)-1], "vars."+name)
+			s.c.use("vars."+name, at)
+		}
+		return expr{t: stringType, settings: read, str: func(f *frame) string {
 			m, _ := get(f).Interface().(map[string]string)
 			text, ok := m[name]
 			if !ok {
@@ -273,6 +281,7 @@ func (s *scope) field(n parse.Node, e expr, name string) (expr, error) {
 	out.settings = e.settings
 	if tag := sf.Tag.Get("setting"); tag != "" {
 		out.settings = append(out.settings[:len(out.settings):len(out.settings)], tag)
+		s.c.use(tag, at)
 	}
 	return out, nil
 }

@@ -8,7 +8,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"testing/fstest"
 
 	"pbx.dev/dialtone/internal/phone"
 )
@@ -132,7 +131,7 @@ func (s *Set) With(v Variant) (*Set, error) {
 	if _, ok := s.programs[v.File]; !ok {
 		return nil, phone.Invalid("file", fmt.Sprintf("%s has no file %q", path.Dir(v.File), path.Base(v.File)))
 	}
-	return s.Overlay(fstest.MapFS{v.File + suffix: {Data: []byte(v.Text)}})
+	return s.with(map[string]string{v.File: v.Text})
 }
 
 // Pick returns the template of a file, "yealink/phone", for a phone of a model with
@@ -150,6 +149,17 @@ func (l *Library) Pick(file, model, firmware string) Choice {
 // Pick returns for a file.
 func (l *Library) Bounded(file string) bool {
 	return slices.ContainsFunc(l.variants[file], func(v loaded) bool { return v.weight()&1 == 1 })
+}
+
+// Variables are what the variants declare, by the file that they stand in for.
+func (l *Library) Variables() map[string][]phone.TemplateVariable {
+	out := map[string][]phone.TemplateVariable{}
+	for file, list := range l.variants {
+		for _, v := range list {
+			out[file] = append(out[file], v.Variables...)
+		}
+	}
+	return out
 }
 
 // Base returns the built-in templates.

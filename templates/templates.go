@@ -47,10 +47,16 @@ func dialects() []dialect {
 type Set struct {
 	sources  map[string]string // by name
 	programs map[string]*program
-	traced   func() map[string]*program // the same, saying who wrote what; compiled when first asked for
-	raw      []string                   // templates that ask for "raw"
-	over     map[string]bool            // files that the last Overlay brought
+	traced   func() traces   // compiled when first asked for
+	raw      []string        // templates that ask for "raw"
+	over     map[string]bool // files that the last Overlay brought
 	revision string
+}
+
+// traces is what explains a set.
+type traces struct {
+	programs map[string]*program // as those of the set, saying who wrote what
+	uses     map[string]map[Use]bool
 }
 
 // Builtin returns the templates that dialtone is built with.
@@ -67,8 +73,7 @@ func Builtin() *Set {
 // of a template that does not parse, or that names what a View does not have, is an
 // *Error with line and column.
 func (s *Set) Overlay(fsys fs.FS) (*Set, error) {
-	out := &Set{sources: map[string]string{}, programs: map[string]*program{}, over: map[string]bool{}}
-	maps.Copy(out.sources, s.sources)
+	texts := map[string]string{}
 	for _, d := range dialects() {
 		files, err := fs.Glob(fsys, string(d.vendor)+"/*"+suffix)
 		if err != nil {
@@ -79,19 +84,28 @@ func (s *Set) Overlay(fsys fs.FS) (*Set, error) {
 			if err != nil {
 				return nil, fmt.Errorf("read template: %w", err)
 			}
-			name := strings.TrimSuffix(file, suffix)
-			out.sources[name], out.over[name] = string(text), true
+			texts[strings.TrimSuffix(file, suffix)] = string(text)
 		}
 	}
-	if err := out.compile(out.programs, false); err != nil {
+	return s.with(texts)
+}
+
+// with is Overlay for texts by name.
+func (s *Set) with(texts map[string]string) (*Set, error) {
+	out := &Set{sources: map[string]string{}, programs: map[string]*program{}, over: map[string]bool{}}
+	maps.Copy(out.sources, s.sources)
+	for name, text := range texts {
+		out.sources[name], out.over[name] = text, true
+	}
+	if err := out.compile(out.programs, nil); err != nil {
 		return nil, err
 	}
-	out.traced = sync.OnceValue(func() map[string]*program {
-		m := map[string]*program{}
-		if err := out.compile(m, true); err != nil {
-			return nil // cannot be: it compiled before
+	out.traced = sync.OnceValue(func() traces {
+		t, again := traces{map[string]*program{}, map[string]map[Use]bool{}}, *out
+		if err := again.compile(t.programs, t.uses); err != nil {
+			return traces{} // cannot be: it compiled before
 		}
-		return m
+		return t
 	})
 	h := sha256.New()
 	for _, name := range out.all() {
@@ -102,11 +116,11 @@ func (s *Set) Overlay(fsys fs.FS) (*Set, error) {
 }
 
 // compile fills programs with the files of all vendors. Templates of one vendor see
-// what the others define.
-func (s *Set) compile(programs map[string]*program, traced bool) error {
+// what the others define. With uses the programs say who wrote what.
+func (s *Set) compile(programs map[string]*program, uses map[string]map[Use]bool) error {
 	s.raw = nil
 	for _, d := range dialects() {
-		c := &compiler{trees: map[string]*parse.Tree{}, sources: s.sources, dialect: d, done: map[programKey]*program{}, traced: traced}
+		c := &compiler{trees: map[string]*parse.Tree{}, sources: s.sources, dialect: d, done: map[programKey]*program{}, traced: uses != nil, uses: uses}
 		if err := s.parse(c); err != nil {
 			return err
 		}

@@ -58,7 +58,7 @@ type View struct {
 
 	// Vars are the variables that the template declares, by name: the phone's own
 	// values, else the defaults.
-	Vars map[string]string
+	Vars map[string]string `setting:"vars"`
 
 	// Raw holds vendor parameters that go into the file as they are and win over
 	// what the template writes. Names are checked by the escaper "param".
@@ -106,13 +106,13 @@ type Line struct {
 
 // Server is where the phone registers.
 type Server struct {
-	Host      string `setting:"sipServer"`
-	Port      int    `setting:"sipPort"`   // 1..65535
-	Transport string `setting:"transport"` // "udp", "tcp" or "tls"
+	Host      string `setting:"lines.#.sipServer"`
+	Port      int    `setting:"lines.#.sipPort"`   // 1..65535
+	Transport string `setting:"lines.#.transport"` // "udp", "tcp" or "tls"
 	Domain    string // SIP domain, which is the digest realm
-	Expires   int    `setting:"expires"` // registration interval in seconds
+	Expires   int    `setting:"lines.#.expires"` // registration interval in seconds
 	// OutboundProxy is where all SIP goes; an empty host means straight to Host.
-	OutboundProxy HostPort `setting:"outboundProxy"`
+	OutboundProxy HostPort `setting:"lines.#.outboundProxy"`
 }
 
 // Firmware is the image that a phone is to run.
@@ -186,10 +186,10 @@ type Schedule struct {
 type Key struct {
 	Module int // expansion module; 0: the phone itself
 	Number int
-	Type   string // "line", "blf", "speeddial", "park", "dtmf", "none"
-	Value  string
-	Label  string
-	Line   int    // line that the key uses
+	Type   string `setting:"keys.#.type"` // "line", "blf", "speeddial", "park", "dtmf", "none"
+	Value  string `setting:"keys.#.value"`
+	Label  string `setting:"keys.#.label"`
+	Line   int    `setting:"keys.#.line"` // line that the key uses
 	Pickup string // of a busy lamp: code and number that pick the call up; may be empty
 }
 

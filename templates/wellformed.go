@@ -35,7 +35,7 @@ type Parameter struct {
 // does and returns what it sets, in order (phone-facts/README.md 2). A file that the
 // phone could not read is an *Output.
 func Parameters(file string, body []byte) ([]Parameter, error) {
-	if base := path.Base(file); base == "directory" || base == "phonebook" {
+	if isBook(file) {
 		return bookParameters(body)
 	}
 	switch phone.Vendor(path.Dir(file)) {
@@ -45,6 +45,12 @@ func Parameters(file string, body []byte) ([]Parameter, error) {
 		return polycomParameters(body)
 	}
 	return grandstreamParameters(body)
+}
+
+// isBook reports whether a file is a phone book, which sets no parameters.
+func isBook(file string) bool {
+	base := path.Base(file)
+	return base == "directory" || base == "phonebook"
 }
 
 const yealinkFirst = "#!version:1.0.0.1"

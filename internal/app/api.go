@@ -12,6 +12,7 @@ import (
 	"pbx.dev/dialtone/api"
 	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/provision"
+	"pbx.dev/dialtone/templates"
 )
 
 // openAPI makes the server of the admin listener.
@@ -21,7 +22,7 @@ func (a *App) openAPI(context.Context) error {
 		return err
 	}
 	handler, err := api.New(api.Options{
-		SessionKey:     sessionKey,
+		SessionKey:      sessionKey,
 		Roster:          a.roster,
 		Devices:         a.inventory,
 		Extensions:      a.inventory,
@@ -44,6 +45,8 @@ func (a *App) openAPI(context.Context) error {
 		CheckLayer:      a.files.CheckLayer,
 		Effective:       a.effective,
 		HasEffect:       a.files.HasEffect,
+		NoEffect:        a.files.NoEffect,
+		Uses:            func(setting string) []templates.Use { return a.templates.Library().Uses(setting) },
 		Snippets:        a.snippets,
 		Ready:           a.ready,
 		Latency:         a.latency,
@@ -119,6 +122,10 @@ func (p previews) Names(d phone.Device) []string { return provision.Names(d) }
 func (p previews) Preview(ctx context.Context, d phone.Device, file string) ([]byte, string, error) {
 	body, err := p.files.Preview(ctx, d, file)
 	return body, "text/plain; charset=utf-8", err
+}
+
+func (p previews) Explain(ctx context.Context, d phone.Device, file string) ([]phone.FileLine, error) {
+	return p.files.Explain(ctx, d, file)
 }
 
 // serveHTTP serves until Shutdown.

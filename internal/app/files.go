@@ -27,7 +27,7 @@ func (a *App) openFiles(ctx context.Context) error {
 	password := a.cfg.Provision.AdminPassword
 	if password.IsZero() {
 		var err error
-		if password, _, err = secretFile(a.cfg.DataDir, "phone-admin.password", phonePassword); err != nil {
+		if password, _, err = secretFile(a.cfg.DataDir, "phone-admin.password", func() (string, error) { return phonePassword(a.master) }); err != nil {
 			return fmt.Errorf("password of the phones' menus: %w", err)
 		}
 	}
@@ -39,7 +39,7 @@ func (a *App) openFiles(ctx context.Context) error {
 	}
 	var err error
 	a.files, err = provision.New(provision.Options{
-		Inventory: readDevices{a.inventory}, Credentials: a.credentialsFor(), Renderer: a.templates, Choose: a.choose, Facts: func() provision.Facts { return facts }, Uploads: a.uploads,
+		Inventory: readDevices{a.inventory}, Credentials: a.credentialsFor(), Renderer: a.templates, Choose: a.choose, Variables: func() map[string][]phone.TemplateVariable { return a.templates.Library().Variables() }, Facts: func() provision.Facts { return facts }, Uploads: a.uploads,
 		Firmware: a.firmware.FS(), Images: images{a.firmware, a.roster},
 		Recorder: a.record, VendorOf: vendorOf, MACOf: macOf,
 		Layers: a.layers.Stack, Directory: a.inventory.Directory,

@@ -128,14 +128,16 @@ func secretFile(dir, name string, create func() (string, error)) (secret phone.S
 }
 
 // phonePassword makes a password for the phones' menus: digits, since it is
-// typed on a keypad.
-func phonePassword() (string, error) {
-	var b [8]byte
-	if _, err := rand.Read(b[:]); err != nil {
+// typed on a keypad. It comes from the master key, so that nodes which share that
+// make the same: a phone's file must not depend on who gives it.
+func phonePassword(master []byte) (string, error) {
+	b, err := subkey(master, "phone menus")
+	if err != nil {
 		return "", err
 	}
+	b = b[:8]
 	for i := range b {
 		b[i] = '0' + b[i]%10
 	}
-	return string(b[:]), nil
+	return string(b), nil
 }

@@ -14,12 +14,13 @@ import (
 func secretOf(text string) phone.Secret { return phone.NewSecret(text) }
 
 func TestSecretFile(t *testing.T) {
-	dir := t.TempDir()
-	first, made, err := secretFile(dir, "x", phonePassword)
+	dir, n := t.TempDir(), byte(0)
+	create := func() (string, error) { n++; return phonePassword([]byte{n}) }
+	first, made, err := secretFile(dir, "x", create)
 	if err != nil || !made || len(first.Reveal()) != 8 || strings.Trim(first.Reveal(), "0123456789") != "" {
 		t.Fatalf("%q, %v, %v", first.Reveal(), made, err)
 	}
-	again, made, err := secretFile(dir, "x", phonePassword)
+	again, made, err := secretFile(dir, "x", create)
 	if err != nil || made || again.Reveal() != first.Reveal() {
 		t.Errorf("another secret at the second start: %v", err)
 	}

@@ -36,7 +36,7 @@ func Write(ctx context.Context, w io.Writer, o Options) error {
 	if err != nil {
 		return fmt.Errorf("data_dir: %w", err)
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }() // it was only read
 	err = fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || ctx.Err() != nil {
 			return errors.Join(err, ctx.Err())
@@ -69,7 +69,7 @@ func writeDatabase(ctx context.Context, t *tar.Writer, o Options) error {
 	if err != nil {
 		return err
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }() // it was only read
 	if err := writeFile(t, root, o.Database, o.Database); err != nil {
 		return fmt.Errorf("read the copy of the database: %w", err)
 	}
@@ -117,7 +117,7 @@ func Read(r io.Reader, dir string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }() // the files in it were synced and closed
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, clear(root))
@@ -155,7 +155,7 @@ func readFile(root *os.Root, h *tar.Header, from io.Reader) error {
 	if err != nil {
 		return err
 	}
-	if _, err := io.Copy(f, from); err != nil { 
+	if _, err := io.Copy(f, from); err != nil {
 		return errors.Join(err, f.Close())
 	}
 	return errors.Join(f.Sync(), f.Close())

@@ -18,6 +18,9 @@ type Config struct {
 	Node string `yaml:"node"`
 	// DataDir holds the database, keys, firmware and uploads (mode 0700).
 	DataDir string `yaml:"data_dir"`
+	// MasterKey is the key of everything encrypted at rest, 64 hexadecimal digits, the
+	// same on all nodes; empty: data_dir/secret.key, made on the first start.
+	MasterKey phone.Secret `yaml:"master_key"`
 	// Advertise is the address written into DHCP options, templates and SIP;
 	// empty: the first IPv4 address of the host that is not loopback.
 	Advertise string `yaml:"advertise"`

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -27,6 +28,9 @@ func (c Config) Validate() error {
 	}
 	if c.DataDir == "" {
 		bad("data_dir", "must not be empty")
+	}
+	if _, err := c.MasterKeyBytes(); err != nil {
+		bad("master_key", "%v", err)
 	}
 	if c.Advertise != "" && !isHost(c.Advertise) {
 		bad("advertise", "%q is neither an address nor a host name", c.Advertise)
@@ -58,6 +62,19 @@ func (c Config) Validate() error {
 	check("log.level", oneOf(c.Log.Level, "debug", "info", "warn", "error"))
 	check("log.format", oneOf(c.Log.Format, "text", "json"))
 	return errors.Join(errs...)
+}
+
+// MasterKeyBytes is the master key that is given; nil: none is.
+func (c Config) MasterKeyBytes() ([]byte, error) {
+	text := strings.TrimSpace(c.MasterKey.Reveal())
+	if text == "" {
+		return nil, nil
+	}
+	key, err := hex.DecodeString(text)
+	if err != nil || len(key) != 32 {
+		return nil, errors.New("must be 64 hexadecimal digits, as in data_dir/secret.key")
+	}
+	return key, nil
 }
 
 // listeners maps the path of each listener to its value.

@@ -33,6 +33,9 @@ func TestMain(m *testing.M) {
 		panic(fmt.Sprintf("%v\n%s", err, out))
 	}
 	code := m.Run()
+	if err := postgres.Stop(); err != nil {
+		panic(err)
+	}
 	os.RemoveAll(dir)
 	os.Exit(code)
 }
@@ -166,6 +169,15 @@ func (d *daemon) call(method, path string, body, out any) int {
 
 func (d *daemon) raw(method, path string, body any) (int, []byte) {
 	d.t.Helper()
+	status, text, err := d.try(method, path, body)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return status, text
+}
+
+// try is raw for a daemon that may be dead.
+func (d *daemon) try(method, path string, body any) (int, []byte, error) {
 	var in io.Reader = http.NoBody
 	switch b := body.(type) {
 	case nil:
@@ -174,7 +186,7 @@ func (d *daemon) raw(method, path string, body any) (int, []byte) {
 	default:
 		text, err := json.Marshal(b)
 		if err != nil {
-			d.t.Fatal(err)
+			return 0, nil, err
 		}
 		in = bytes.NewReader(text)
 	}
@@ -182,20 +194,17 @@ func (d *daemon) raw(method, path string, body any) (int, []byte) {
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, "http://"+d.addr["admin"]+path, in)
 	if err != nil {
-		d.t.Fatal(err)
+		return 0, nil, err
 	}
 	req.Header.Set("Authorization", "Bearer "+d.key)
 	req.Header.Set("Content-Type", "application/json")
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		d.t.Fatal(err)
+		return 0, nil, err
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(res.Body)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	return res.StatusCode, text
+	return res.StatusCode, text, err
 }
 
 // credentials are what an extension was created with.

@@ -77,16 +77,8 @@ func (u *unit) createDevice(d phone.Device) (phone.Device, error) {
 		d.ID = newID("phone_")
 	}
 	d.Revision, d.CreatedAt, d.UpdatedAt, d.Tokens = 1, u.Now, u.Now, phone.Tokens{}
-	n, err := u.Exec(`INSERT INTO devices
-		(id, mac, vendor, model, name, site, settings, revision, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (mac) DO NOTHING`,
-		d.ID, d.MAC.Hex(), string(d.Vendor), d.Model, d.Name, d.Site, settingsText(d.Settings), d.Revision,
-		toMillis(d.CreatedAt), toMillis(d.UpdatedAt))
-	if err != nil {
-		return d, fmt.Errorf("create phone %s: %w", d.MAC, err)
-	}
-	if n == 0 {
-		return d, fmt.Errorf("phone %s exists already: %w", d.MAC, phone.ErrConflict)
+	if err := u.insertDevice(d); err != nil {
+		return d, err
 	}
 	keepSecrets(d.Lines, nil)
 	if err := u.addLines(&d); err != nil {
@@ -178,10 +170,7 @@ func (u *unit) updateDevice(old, d phone.Device, kept []phone.Line) (phone.Devic
 	}
 	d.Revision++
 	d.UpdatedAt = u.Now
-	err := u.exec(`UPDATE devices SET mac = $2, vendor = $3, model = $4, name = $5, site = $6,
-		settings = $7, revision = $8, updated_at = $9 WHERE id = $1`,
-		d.ID, d.MAC.Hex(), string(d.Vendor), d.Model, d.Name, d.Site, settingsText(d.Settings), d.Revision,
-		toMillis(d.UpdatedAt))
+	err := u.storeDevice(d)
 	if engine.IsKind(err, engine.Unique) {
 		return d, fmt.Errorf("phone %s exists already: %w", d.MAC, phone.ErrConflict)
 	}

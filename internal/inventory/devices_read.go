@@ -2,7 +2,6 @@ package inventory
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -13,7 +12,7 @@ import (
 // A device and its lines come from one statement, so that they always belong
 // together and a page of devices is not a query for each.
 const (
-	deviceColumns = `SELECT d.id, d.mac, d.vendor, d.model, d.name, d.site, d.settings, d.revision,
+	deviceColumns = `SELECT d.id, d.mac, d.vendor, d.model, d.name, d.site, d.settings, d.sealed, d.revision,
 		d.created_at, d.updated_at, COALESCE(c.line, 0), COALESCE(c.extension, ''), COALESCE(c.label, ''),
 		COALESCE(c.auth_user, ''), c.secret, COALESCE(e.name, ''), k.steady, COALESCE(k.steady_used, 0),
 		k.enroll_hash, COALESCE(k.enroll_expires, 0), COALESCE(k.enroll_used, 0) `
@@ -21,7 +20,7 @@ const (
 		LEFT JOIN extensions e ON e.number = c.extension LEFT JOIN tokens k ON k.device_id = d.id `
 	deviceByID  = deviceColumns + `FROM devices` + deviceJoin + `WHERE d.id = $1 ORDER BY c.line`
 	deviceByMAC = deviceColumns + `FROM devices` + deviceJoin + `WHERE d.mac = $1 ORDER BY c.line`
-	devicePage  = deviceColumns + `FROM (SELECT id, mac, vendor, model, name, site, settings, revision, created_at,
+	devicePage  = deviceColumns + `FROM (SELECT id, mac, vendor, model, name, site, settings, sealed, revision, created_at,
 		updated_at FROM devices WHERE id > $1 ORDER BY id LIMIT $2)` + deviceJoin + `ORDER BY d.id, c.line`
 )
 
@@ -108,11 +107,12 @@ type deviceRow struct {
 	line             phone.Line
 	sealed           []byte
 	tokens           tokenRow
+	own              []byte // the encrypted settings
 }
 
 func (r *deviceRow) scan(row engine.Row) error {
 	d, l := &r.device, &r.line
-	return row.Scan(&d.ID, &r.mac, (*string)(&d.Vendor), &d.Model, &d.Name, &d.Site, &r.settings, &d.Revision,
+	return row.Scan(&d.ID, &r.mac, (*string)(&d.Vendor), &d.Model, &d.Name, &d.Site, &r.settings, &r.own, &d.Revision,
 		&r.created, &r.updated, &l.Number, &l.Extension, &l.Label, &l.AuthUser, &r.sealed, &l.DisplayName,
 		&r.tokens.steady, &r.tokens.steadyUsed, &r.tokens.enrollHash, &r.tokens.enrollExpires, &r.tokens.enrollUsed)
 }
@@ -127,25 +127,11 @@ func (r *deviceRow) open(sealer *sealer) (phone.Device, error) {
 	if d.MAC, err = phone.ParseMAC(r.mac); err != nil {
 		return d, err
 	}
-	if r.settings != "" {
-		if err := json.Unmarshal([]byte(r.settings), &d.Settings); err != nil {
-			return d, fmt.Errorf("settings of %s: %w", d.ID, err)
-		}
+	if d.Settings, err = sealer.openSettings(d.ID, r.settings, r.own); err != nil {
+		return d, err
 	}
 	d.CreatedAt, d.UpdatedAt = fromMillis(r.created), fromMillis(r.updated)
 	return d, nil
-}
-
-// settingsText is the stored form of settings; none is the empty text.
-func settingsText(settings map[string]string) string {
-	if len(settings) == 0 {
-		return ""
-	}
-	text, err := json.Marshal(settings)
-	if err != nil {
-		return "" // cannot be: a map of strings
-	}
-	return string(text)
 }
 
 // shown fills what a line shows when nothing else was set: the number.

@@ -1,7 +1,7 @@
 // Package inventory is the durable store of dialtone: devices with their lines,
 // extensions, credentials, API keys, leases, events and what was last seen, in a
 // SQLite file or in PostgreSQL. What a write acknowledged survives kill -9 and,
-// on SQLite, a power cut. Passwords are encrypted at rest. It renders nothing and
+// on SQLite, a power cut. Passwords and settings are encrypted at rest. It renders nothing and
 // keeps no SIP registrations; those belong to registrar/location.
 package inventory
 
@@ -94,7 +94,11 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.checkKey(ctx); err != nil {
+	err = s.checkKey(ctx)
+	if err == nil {
+		err = s.sealPlain(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.db.Close())
 	}
 	life, cancel := context.WithCancel(context.Background())

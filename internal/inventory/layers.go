@@ -184,15 +184,10 @@ func (u *unit) phonesOf(scope, name string, affects phone.Affects) (where string
 	case "vendor":
 		return "vendor = $2", []any{name}, nil
 	case "group":
-		// The settings of a phone are a JSON object of texts, written by us: a quote
-		// inside a text has a backslash before it, so that this stands for the key.
-		value, err := json.Marshal(name)
-		return "settings LIKE $2 ESCAPE '!'", []any{`%"group":` + likeEscaper.Replace(string(value)) + `%`}, err
+		return "setting_group = $2", []any{name}, nil
 	}
 	return u.phonesOfModel(affects)
 }
-
-var likeEscaper = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")
 
 // phonesOfModel asks which of the spellings there are is meant: there are few,
 // however many phones.

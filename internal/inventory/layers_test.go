@@ -141,7 +141,7 @@ func mustCreate(t *testing.T, s *Store, d phone.Device) phone.Device {
 
 func revisions(t *testing.T, s *Store) map[string]int64 {
 	t.Helper()
-	list, err := s.Devices(t.Context(), "", 1000)
+	list, err := s.Devices(t.Context(), "", maxPage)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -144,6 +144,10 @@ func (s *sealer) openOldSecret(user string, sealed []byte) (phone.Secret, error)
 
 const keyCheck = "key_check"
 
+// ErrOtherKey is Open's answer to a key that is not the one of the database.
+var ErrOtherKey = errors.New("the passwords in the database were encrypted with another master key: " +
+	"put back the key file that belongs to this database")
+
 // checkKey proves that the database was written with our key, before anything is
 // read or written with the wrong one. The first to open a database sets it.
 func (s *Store) checkKey(ctx context.Context) error {
@@ -160,8 +164,7 @@ func (s *Store) checkKey(ctx context.Context) error {
 		return fmt.Errorf("check the master key: %w", err)
 	}
 	if _, err := s.sealer.open(sealed, where); err != nil {
-		return errors.New("the passwords in the database were encrypted with another master key: " +
-			"put back the key file that belongs to this database")
+		return ErrOtherKey
 	}
 	return nil
 }

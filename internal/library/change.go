@@ -157,12 +157,15 @@ func validContent(c phone.TemplateContent) error {
 // asField turns what is wrong with a template's text into the error of its field.
 func asField(err error) error {
 	var (
-		place *templates.Error
-		out   *templates.Output
+		place  *templates.Error
+		sample *templates.SampleError
+		out    *templates.Output
 	)
 	switch {
 	case errors.As(err, &place):
 		return &phone.FieldError{Field: "content", Reason: place.Reason, Line: place.Line, Column: place.Column}
+	case errors.As(err, &sample) && sample.Line > 0:
+		return &phone.FieldError{Field: "content", Reason: err.Error(), Line: sample.Line, Column: 1}
 	case errors.As(err, &out):
 		return &phone.FieldError{Field: "content", Reason: err.Error()}
 	}

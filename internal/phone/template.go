@@ -1,6 +1,12 @@
 package phone
 
-import "time"
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
 
 // Template is a template that an administrator uploaded. On the phones that it is
 // for it stands in for the built-in template of the same vendor and file.
@@ -49,6 +55,40 @@ type TemplateVariable struct {
 	Default string   `json:"default,omitempty"` // what phones without the setting get
 	Choices []string `json:"choices,omitempty"` // of a choice
 	Help    string   `json:"help,omitempty"`    // one sentence for people
+}
+
+// maxVariable is how long the value of a variable may be, in characters.
+const maxVariable = 200
+
+// Valid says why the variable's name cannot be one; empty: it can.
+func (v TemplateVariable) Valid() string {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	if v.Name == "" || len(v.Name) > 32 || strings.Trim(v.Name, letters+"0123456789_") != "" || !strings.Contains(letters, v.Name[:1]) {
+		return "must be 1 to 32 letters, digits and '_', a letter first"
+	}
+	return ""
+}
+
+// Check says why a value cannot be that of the variable; empty: it can.
+func (v TemplateVariable) Check(value string) string {
+	switch v.Type {
+	case "number":
+		if _, err := strconv.Atoi(value); err != nil {
+			return "must be a whole number"
+		}
+	case "bool":
+		if value != "0" && value != "1" {
+			return "must be 0 or 1"
+		}
+	case "choice":
+		if !slices.Contains(v.Choices, value) {
+			return "must be one of " + strings.Join(v.Choices, ", ")
+		}
+	}
+	if utf8.RuneCountInString(value) > maxVariable {
+		return "has more than " + strconv.Itoa(maxVariable) + " characters"
+	}
+	return ""
 }
 
 // TemplateDraft is a revision that is not stored yet.

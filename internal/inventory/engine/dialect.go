@@ -81,7 +81,8 @@ func openSQLite(o Options) (writes, reads *sql.DB, err error) {
 		return nil, nil, err
 	}
 	common := []string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}
-	if writes, err = sql.Open("sqlite", sqliteDSN(file, common...)); err != nil {
+	// What is deleted or changed is overwritten: it may have been a password.
+	if writes, err = sql.Open("sqlite", sqliteDSN(file, append(common, "secure_delete(1)")...)); err != nil {
 		return nil, nil, err
 	}
 	writes.SetMaxOpenConns(1)
