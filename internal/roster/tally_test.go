@@ -3,6 +3,8 @@ package roster
 import (
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"pbx.dev/dialtone/internal/phone"
 )
 
@@ -22,10 +24,7 @@ func TestTally(t *testing.T) {
 }
 
 // tallies compares what is kept with what the list shows.
-func (h *house) tallies(t interface {
-	Helper()
-	Errorf(format string, args ...any)
-}) {
+func (h *house) tallies(t rapid.TB) {
 	t.Helper()
 	makers, states, drifted := map[string]int{}, map[string]int{}, 0
 	for _, p := range h.all(Filter{}) {
