@@ -43,6 +43,9 @@ type Options struct {
 	Imports  Imports
 	// Auditor keeps what administrators did; nil: nobody does.
 	Auditor Auditor
+	// Replays keeps answers for who sends a request again; nil: Idempotency-Key has no
+	// effect.
+	Replays Replays
 	// Feed passes on what happens to phones; nil: no such call.
 	Feed Feed
 	// Settle returns when the list of phones shows what was just imported; nil: it

@@ -31,5 +31,8 @@ func unchanged(r *http.Request, tag string) error {
 	if slices.Contains(tags, "*") || slices.Contains(tags, tag) {
 		return nil
 	}
+	if tag == "" {
+		return refuse(http.StatusPreconditionFailed, "It has no ETag: nobody provisioned it.")
+	}
 	return refuse(http.StatusPreconditionFailed, "It has changed since; read it again. Its ETag is "+tag+".")
 }

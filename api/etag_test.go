@@ -34,4 +34,16 @@ func TestIfMatch(t *testing.T) {
 	if got := c.do(200, "GET "+call, ""); got["name"] == "z" {
 		t.Error("the write was done all the same")
 	}
+	for _, path := range []string{call, "/v1/pbx/extensions/101"} {
+		tag := send(t, c.handler, request{call: "GET " + path, key: c.key}).Header().Get("ETag")
+		for _, step := range []struct {
+			tag  string
+			want int
+		}{{`"none"`, 412}, {tag, 204}} {
+			w := send(t, c.handler, request{call: "DELETE " + path, key: c.key, header: map[string]string{"If-Match": step.tag}})
+			if w.Code != step.want {
+				t.Errorf("DELETE %s with %s: %d, want %d", path, step.tag, w.Code, step.want)
+			}
+		}
+	}
 }

@@ -158,7 +158,10 @@ func (s *server) deleteExtension(w http.ResponseWriter, r *http.Request) error {
 	if err := noQuery(r); err != nil {
 		return err
 	}
-	if err := s.Extensions.DeleteExtension(r.Context(), mux.Vars(r)["number"]); err != nil {
+	err := s.Extensions.DeleteExtension(r.Context(), mux.Vars(r)["number"], func(e phone.Extension) error {
+		return unchanged(r, extensionTag(e))
+	})
+	if err != nil {
 		return absent("extension", err)
 	}
 	return noContent(w)

@@ -105,9 +105,14 @@ func (f *fakeDevices) UpdateDevice(ctx context.Context, id string, change func(*
 	return d, nil
 }
 
-func (f *fakeDevices) DeleteDevice(ctx context.Context, id string) error {
-	_, err := f.Device(ctx, id)
-	delete(f.devices, id)
+func (f *fakeDevices) DeleteDevice(ctx context.Context, id string, check func(phone.Device) error) error {
+	d, err := f.Device(ctx, id)
+	if err == nil {
+		err = check(d)
+	}
+	if err == nil {
+		delete(f.devices, id)
+	}
 	return err
 }
 
@@ -154,9 +159,12 @@ func (f *fakeExtensions) UpdateExtension(ctx context.Context, number string, cha
 	return e, change(&e)
 }
 
-func (f *fakeExtensions) DeleteExtension(ctx context.Context, number string) error {
-	_, err := f.Extension(ctx, number)
-	return err
+func (f *fakeExtensions) DeleteExtension(ctx context.Context, number string, check func(phone.Extension) error) error {
+	e, err := f.Extension(ctx, number)
+	if err != nil {
+		return err
+	}
+	return check(e)
 }
 
 func (f *fakeExtensions) RotateCredentials(ctx context.Context, number string, _ bool) (phone.Extension, error) {

@@ -115,9 +115,11 @@ func (s *server) deletePhone(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	id := mux.Vars(r)["id"]
-	err := s.Devices.DeleteDevice(r.Context(), id)
+	err := s.Devices.DeleteDevice(r.Context(), id, func(d phone.Device) error { return unchanged(r, deviceTag(d)) })
 	if p, listed := s.Roster.Phone(id); errors.Is(err, phone.ErrNotFound) && listed && !p.Provisioned {
-		err = s.Roster.Forget(r.Context(), id)
+		if err = unchanged(r, ""); err == nil { // it has no tag
+			err = s.Roster.Forget(r.Context(), id)
+		}
 	}
 	if err != nil {
 		return absent("phone", err)

@@ -151,6 +151,10 @@ func (s *server) dispatch(routes []route) handler {
 		if s.Auditor != nil && routes[i].scope != "" {
 			w = &audited{ResponseWriter: w, s: s, r: r}
 		}
-		return routes[i].handle(w, r)
+		handle := routes[i].handle
+		if s.Replays != nil && routes[i].scope != "" && method == http.MethodPost {
+			handle = s.once(handle)
+		}
+		return handle(w, r)
 	}
 }

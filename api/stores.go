@@ -34,7 +34,9 @@ type Devices interface {
 	// one transaction; an error of change is returned and nothing is stored. A
 	// line that stays on its extension keeps its credential.
 	UpdateDevice(ctx context.Context, id string, change func(*phone.Device) error) (phone.Device, error)
-	DeleteDevice(ctx context.Context, id string) error
+	// DeleteDevice calls check with the stored device; an error of it is returned and
+	// nothing is deleted.
+	DeleteDevice(ctx context.Context, id string, check func(phone.Device) error) error
 }
 
 // Layers are the settings that phones share. Errors as for Devices.
@@ -55,7 +57,7 @@ type Extensions interface {
 	// stable order.
 	Extensions(ctx context.Context, after string, limit int) ([]phone.Extension, error)
 	UpdateExtension(ctx context.Context, number string, change func(*phone.Extension) error) (phone.Extension, error)
-	DeleteExtension(ctx context.Context, number string) error
+	DeleteExtension(ctx context.Context, number string, check func(phone.Extension) error) error
 }
 
 // Credentials makes new digest passwords.

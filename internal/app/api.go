@@ -58,6 +58,7 @@ func (a *App) openAPI(context.Context) error {
 		Feed:            a.feed,
 		Auditor:         a.inventory,
 		Replacer:        a.inventory,
+		Replays:         a.inventory,
 		Imports:         a.inventory,
 		Settle:          a.settle,
 		Logger:          a.log,

@@ -95,6 +95,7 @@ type App struct {
 	pinger    *proxy.Pinger // nil: phones are not asked
 	jobs      *rollout.Engine
 	feed      *feed.Feed
+	revoker   *revoker
 	rotated   chan string // digest users that have proved their new secret
 	tftp      *tftpd.Server
 	dhcp      *dhcpd.Server
@@ -129,6 +130,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 		{"identity", a.openIdentity},
 		{"inventory", a.openStores},
 		{"registrations", a.openLocation},
+		{"revoked users", a.openRevoker},
 		{"list of phones", a.openRoster},
 		{"certificates", a.openCertificates},
 		{"listen", a.openSockets},
@@ -352,6 +354,7 @@ func (a *App) services() map[string]func(context.Context) error {
 		"templates":               a.library.Run,
 		"jobs":                    a.jobs.Run,
 		"rotations":               a.endRotations,
+		"revoked users":           a.revoke,
 		"uploads":                 a.sweepUploads,
 		"firmware":                a.followFirmware,
 		"adopted phones":          a.tellAdopted,

@@ -122,6 +122,9 @@ func TestNodesShareTheInventory(t *testing.T) {
 		status, _ := one.fetch("http://" + one.addr["http"] + "/" + mac + ".cfg")
 		return status == "404"
 	})
+	for _, d := range []*daemon{one, two} {
+		soon(t, "its contact is gone", func() bool { return len(d.contactList("101")) == 0 })
+	}
 }
 
 // TestNodeDies: calls ring over the flows of both nodes; when one is killed, who is at

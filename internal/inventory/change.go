@@ -30,6 +30,9 @@ type Change struct {
 	ID      string    // id of the device, key or image, number of the extension, name of the template
 	MAC     phone.MAC `json:",omitzero"` // of a device
 	Deleted bool
+	// Freed are the extensions of a device's lines whose digest users are no more:
+	// what they registered has to go.
+	Freed []string `json:",omitempty"`
 }
 
 // OnChange makes fn be called for every change, in the order of the commits,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"pbx.dev/dialtone/internal/inventory/engine"
 	"pbx.dev/dialtone/internal/phone"
@@ -191,16 +192,20 @@ func (u *unit) updateDevice(old, d phone.Device, kept []phone.Line) (phone.Devic
 		return d, fmt.Errorf("update phone %s: %w", d.ID, err)
 	}
 	u.changed(effect{
-		Change: Change{Kind: ChangeDevice, ID: d.ID, MAC: d.MAC}, Was: old.MAC,
+		Change: Change{Kind: ChangeDevice, ID: d.ID, MAC: d.MAC, Freed: freed(old.Lines, d.Lines)}, Was: old.MAC,
 		Users: append(lineUsers(old.Lines), lineUsers(d.Lines)...),
 	})
 	return shown(d), nil
 }
 
-// DeleteDevice removes a device, its lines and what was last seen of it.
-func (s *Store) DeleteDevice(ctx context.Context, id string) error {
+// DeleteDevice removes a device, its lines and what was last seen of it, unless
+// check, if not nil, has an error for it.
+func (s *Store) DeleteDevice(ctx context.Context, id string, check func(phone.Device) error) error {
 	return s.write(ctx, func(u *unit) error {
 		old, _, err := u.edit(id, nil)
+		if err == nil && check != nil {
+			err = check(old)
+		}
 		if err != nil {
 			return err
 		}
@@ -208,9 +213,20 @@ func (s *Store) DeleteDevice(ctx context.Context, id string) error {
 			return fmt.Errorf("delete phone %s: %w", id, err)
 		}
 		u.changed(effect{
-			Change: Change{Kind: ChangeDevice, ID: id, MAC: old.MAC, Deleted: true},
+			Change: Change{Kind: ChangeDevice, ID: id, MAC: old.MAC, Deleted: true, Freed: freed(old.Lines, nil)},
 			Users:  lineUsers(old.Lines),
 		})
 		return nil
 	})
+}
+
+// freed are the extensions of lines whose digest users are not among those of now.
+func freed(was, now []phone.Line) (extensions []string) {
+	users := lineUsers(now)
+	for _, l := range was {
+		if !slices.Contains(users, l.AuthUser) && !slices.Contains(extensions, l.Extension) {
+			extensions = append(extensions, l.Extension)
+		}
+	}
+	return extensions
 }

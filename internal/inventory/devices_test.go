@@ -226,14 +226,14 @@ func TestReplaceAndDeleteDevice(t *testing.T) {
 		wantErr(t, err, phone.ErrNotFound)
 		must[phone.Device](t)(s.DeviceByMAC(ctx, d.MAC))
 
-		if err := s.DeleteDevice(ctx, d.ID); err != nil {
+		if err := s.DeleteDevice(ctx, d.ID, nil); err != nil {
 			t.Fatal(err)
 		}
 		_, err = s.DeviceByMAC(ctx, d.MAC)
 		wantErr(t, err, phone.ErrNotFound)
 		_, err = s.Credential(ctx, d.Lines[0].AuthUser)
 		wantErr(t, err, phone.ErrNotFound)
-		wantErr(t, s.DeleteDevice(ctx, d.ID), phone.ErrNotFound)
+		wantErr(t, s.DeleteDevice(ctx, d.ID, nil), phone.ErrNotFound)
 	})
 }
 

@@ -184,11 +184,14 @@ func (u *unit) updateExtension(old, e phone.Extension) (phone.Extension, error) 
 	return e, nil
 }
 
-// DeleteExtension removes an extension; phone.ErrConflict while a line of a
-// device is bound to it.
-func (s *Store) DeleteExtension(ctx context.Context, number string) error {
+// DeleteExtension removes an extension, unless check, if not nil, has an error for
+// it; phone.ErrConflict while a line of a device is bound to it.
+func (s *Store) DeleteExtension(ctx context.Context, number string, check func(phone.Extension) error) error {
 	return s.write(ctx, func(u *unit) error {
 		e, err := s.extension(u, number, u.ForUpdate())
+		if err == nil && check != nil {
+			err = check(e)
+		}
 		if err != nil {
 			return err
 		}

@@ -185,22 +185,22 @@ func TestDeleteExtension(t *testing.T) {
 		must[phone.Extension](t)(s.Extension(ctx, "101"))
 		must[phone.Credential](t)(s.Credential(ctx, e.SIPUsername))
 
-		err := s.DeleteExtension(ctx, "101")
+		err := s.DeleteExtension(ctx, "101", nil)
 		wantErr(t, err, phone.ErrConflict)
 		if err == nil || !strings.Contains(err.Error(), "00:04:F2:00:00:01") || !strings.Contains(err.Error(), d.ID) {
 			t.Errorf("%v does not name the phone", err)
 		}
-		if err := s.DeleteDevice(ctx, d.ID); err != nil {
+		if err := s.DeleteDevice(ctx, d.ID, nil); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.DeleteExtension(ctx, "101"); err != nil {
+		if err := s.DeleteExtension(ctx, "101", nil); err != nil {
 			t.Fatal(err)
 		}
 		_, err = s.Extension(ctx, "101")
 		wantErr(t, err, phone.ErrNotFound)
 		_, err = s.Credential(ctx, e.SIPUsername)
 		wantErr(t, err, phone.ErrNotFound)
-		wantErr(t, s.DeleteExtension(ctx, "101"), phone.ErrNotFound)
+		wantErr(t, s.DeleteExtension(ctx, "101", nil), phone.ErrNotFound)
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -59,6 +60,7 @@ type Store struct {
 	hearers hearers
 	events  *eventLog
 	usage   *keyUsage
+	replays atomic.Int64 // reservations of this run
 
 	cancel context.CancelFunc // ends the background goroutines
 	wg     sync.WaitGroup

@@ -34,10 +34,10 @@ func TestOnChange(t *testing.T) {
 		_, err := s.CreateDevice(ctx, phone.Device{MAC: d.MAC}) // refused: no change
 		wantErr(t, err, phone.ErrConflict)
 		must[phone.Extension](t)(s.UpdateExtension(ctx, "101", func(e *phone.Extension) error { e.Name = "x"; return nil }))
-		if err := s.DeleteDevice(ctx, d.ID); err != nil {
+		if err := s.DeleteDevice(ctx, d.ID, nil); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.DeleteExtension(ctx, "101"); err != nil {
+		if err := s.DeleteExtension(ctx, "101", nil); err != nil {
 			t.Fatal(err)
 		}
 		k, _, err := s.CreateKey(ctx, "key", []string{ScopePhonesRead}, time.Time{})
@@ -52,7 +52,7 @@ func TestOnChange(t *testing.T) {
 			{Kind: ChangeDevice, ID: d.ID, MAC: d.MAC},
 			{Kind: ChangeExtension, ID: "101"},
 			{Kind: ChangeDevice, ID: d.ID, MAC: d.MAC},
-			{Kind: ChangeDevice, ID: d.ID, MAC: d.MAC, Deleted: true},
+			{Kind: ChangeDevice, ID: d.ID, MAC: d.MAC, Deleted: true, Freed: []string{"101"}},
 			{Kind: ChangeExtension, ID: "101", Deleted: true},
 			{Kind: ChangeKey, ID: k.ID},
 			{Kind: ChangeKey, ID: k.ID, Deleted: true},

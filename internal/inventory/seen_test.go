@@ -133,7 +133,7 @@ func TestDeviceStates(t *testing.T) {
 			st.LastProvisioned = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 		}
 		wantErr(t, s.SaveDeviceState(ctx, phone.DeviceState{DeviceID: "phone_gone"}), phone.ErrNotFound)
-		if err := s.DeleteDevice(ctx, d.ID); err != nil {
+		if err := s.DeleteDevice(ctx, d.ID, nil); err != nil {
 			t.Fatal(err)
 		}
 		if got := must[[]phone.DeviceState](t)(s.DeviceStates(ctx)); len(got) != 0 {

@@ -64,7 +64,7 @@ func TestTemplateRevisions(t *testing.T) {
 		wantErr(t, s.DeleteTemplate(ctx, "reception"), phone.ErrNotFound)
 		_, err = s.TemplateRevision(ctx, "reception", 1)
 		wantErr(t, err, phone.ErrNotFound)
-		if len(told) != 6 || told[5] != (Change{Kind: ChangeTemplate, ID: "reception", Deleted: true}) {
+		if len(told) != 6 || !cmp.Equal(told[5], Change{Kind: ChangeTemplate, ID: "reception", Deleted: true}) {
 			t.Errorf("told %+v", told)
 		}
 	})

@@ -76,7 +76,7 @@ func TestTokens(t *testing.T) {
 		if d, _, err = s.IssueTokens(t.Context(), d.ID); err != nil || stage(d.Tokens.Steady) != phone.SteadyToken {
 			t.Fatal(err)
 		}
-		if err := s.DeleteDevice(t.Context(), d.ID); err != nil || stage(d.Tokens.Steady) != phone.NoToken {
+		if err := s.DeleteDevice(t.Context(), d.ID, nil); err != nil || stage(d.Tokens.Steady) != phone.NoToken {
 			t.Errorf("after deleting: %v", err)
 		}
 		if _, _, err := s.IssueTokens(t.Context(), d.ID); !errors.Is(err, phone.ErrNotFound) {
