@@ -140,6 +140,23 @@ const stories = {
     await page.locator('.badge.applied').waitFor({ timeout: 60000 })
     await page.locator('pre').getByText('phone_setting.lcd_logo.mode = 1').waitFor()
     await picture(page, 'applied')
+
+    // Another revision, and the way back.
+    await go(page, '/templates/yealink-phone')
+    await page.getByText(/It may be used/).waitFor()
+    await page.locator('.cm-content').click()
+    await page.keyboard.press('Control+End')
+    await page.keyboard.type('# second\n')
+    await page.getByText(/It may be used/).waitFor()
+    await page.getByRole('button', { name: 'Activate' }).click()
+    await dialogOf(page).getByLabel('Note').fill('a remark')
+    await dialogOf(page).getByRole('button', { name: 'Activate', exact: true }).click()
+    await page.getByRole('cell', { name: 'a remark' }).waitFor()
+    await page.getByRole('button', { name: 'Use the built-in one' }).click()
+    await page.locator('.toast').getByText('The built-in template is active').waitFor()
+    await page.getByRole('button', { name: 'Make active 1' }).click()
+    await page.locator('.toast').getByText('Revision 1 is active again').waitFor()
+    await picture(page, 'back')
   },
 
   // An image goes up slowly enough to be watched, becomes a target in waves, and is

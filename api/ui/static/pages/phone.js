@@ -163,7 +163,8 @@ async function preview(section, path) {
       const { lines } = await get(`${q}&explain=1`);
       out.replaceChildren(h('div', { class: 'explained' }, table(select.value, [
         { title: '#', cell: (l) => l.n }, { title: t.file, class: 'text', cell: (l) => l.text },
-        { title: t.layer, cell: (l) => l.layer || '' }, { title: t.from, cell: (l) => (l.template ? `${l.template}:${l.templateLine}` : '') }], lines.map((l, n) => ({ n: n + 1, ...l })))));
+        { title: t.layer, cell: (l) => l.layer || '' }, { title: t.from, cell: (l) => (l.template ? [l.template, l.revision ? ` r${l.revision}` : '', `:${l.templateLine}`].join('') : '') },
+        { title: t.settings, cell: (l) => (l.settings || []).join(', ') }], lines.map((l, n) => ({ n: n + 1, ...l })))));
     } catch (error) { fail(error); }
   };
   section.replaceChildren(h('h2', { id: 'config' }, t.config), h('div', { class: 'buttons' }, select, h('label', { for: 'explain' }, explain, ` ${t.explain}`)), out);
