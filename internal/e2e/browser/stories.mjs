@@ -238,14 +238,15 @@ const stories = {
       await check(page, `login-${look}`)
       await login(page)
       const phone = await page.evaluate(async () => (await (await fetch('/v1/pbx/phones?registered=true')).json()).phones[0].id)
-      for (const name of ['', 'phones', 'pending', 'extensions', 'templates', 'templates/yealink-phone', 'firmware', 'dhcp', 'settings', 'jobs', 'audit', 'keys', `phones/${phone}`]) {
+      const polycom = await page.evaluate(async () => (await (await fetch('/v1/pbx/phones?macAddress=0004f2abcdef')).json()).phones[0].id)
+      for (const name of ['', 'phones', 'pending', 'extensions', 'templates', 'templates/yealink-phone', 'firmware', 'dhcp', 'settings', 'jobs', 'audit', 'keys', `phones/${phone}`, `phones/${polycom}`]) {
         await go(page, `/${name}`)
         await page.locator('main h1').waitFor()
         await page.waitForFunction(() => !document.querySelector('main .hint')?.textContent.startsWith('Loading'))
         if (name.startsWith('phones/')) await page.getByLabel('Explain').check()
         if (name.startsWith('templates/')) await page.getByText(/It may be used/).waitFor()
-        await page.waitForLoadState('load')
-        await check(page, `${name === '' ? 'overview' : name.replace(phone, 'phone').replace('/', '-')}-${look}`)
+        if (name.endsWith(polycom)) await page.getByRole('link', { name: /app.log/ }).waitFor()
+        await check(page, `${name === '' ? 'overview' : name.replace(phone, 'phone').replace(polycom, 'polycom').replace('/', '-')}-${look}`)
       }
     }))
   },

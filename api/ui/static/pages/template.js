@@ -81,7 +81,11 @@ export async function show(view, { args, query, can, stop }) {
   const file = h('pre', { tabindex: '0', id: 'rendered', role: 'group', 'aria-label': t.previewFile });
   fill(preview, h('h2', { id: 'preview' }, t.preview), mine.length > 0 ? choose : h('p', { class: 'hint' }, t.noPhones), mine.length > 0 && file);
   async function drawPreview(whole) {
-    if (mine.length === 0 || !whole) { file.classList.add('old'); return; }
+    if (mine.length === 0 || !whole) {
+      file.classList.add('old'); // what was shown stays, dashed
+      if (file.textContent === '') file.textContent = t.notYet;
+      return;
+    }
     try {
       const { content } = await post('/templates/preview', { ...body(), phoneId: choose.value });
       file.classList.remove('old');
