@@ -113,7 +113,10 @@ type state struct {
 	sign  []sign
 	free  []uint32
 
-	stats   Stats
+	stats    Stats
+	drifting int               // phones with any drift
+	drifted  func(DriftChange) // nil: nobody is told
+
 	agents  map[agentKey]*useragent.Agent
 	pending []string // ids of rows that wait for adoption, oldest first
 	dirty   dirty
