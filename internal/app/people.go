@@ -160,7 +160,7 @@ func (a *App) bindingChanged(c location.Change) {
 type saver struct{ inv *inventory.Store }
 
 func (s saver) SaveSeen(ctx context.Context, phones []phone.Seen) error {
-	return each(ctx, phones, s.inv.SaveSeen)
+	return s.inv.SaveSeen(ctx, phones...)
 }
 
 func (s saver) DeleteSeen(ctx context.Context, ids []string) error {

@@ -3,6 +3,8 @@ package inventory
 import (
 	"context"
 	"fmt"
+	"net"
+	"slices"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -11,9 +13,10 @@ import (
 )
 
 const (
-	eventQueue  = 8192                   // events waiting to be written
-	eventBatch  = 512                    // events in one transaction at most
-	eventLinger = 200 * time.Millisecond // how long an event waits for company
+	eventQueue   = 8192        // events waiting to be taken
+	eventWaiting = 2048        // different events waiting to be written
+	eventBatch   = 512         // events in one transaction at most
+	eventLinger  = time.Second // how long an event waits for company
 )
 
 // eventLog writes events from a bounded queue, so that recording one never makes
@@ -26,12 +29,13 @@ type eventLog struct {
 	pruner  *pruner
 	limit   *rate.Limiter // of log lines
 	waiting []phone.Event // the run goroutine's own
+	fetches map[fetch]int // which of waiting is the fetch of a file
 }
 
 func newEventLog(s *Store) *eventLog {
 	return &eventLog{
 		s: s, queue: make(chan phone.Event, eventQueue), pruner: newPruner(),
-		flushes: make(chan chan struct{}), stopped: make(chan struct{}),
+		flushes: make(chan chan struct{}), stopped: make(chan struct{}), fetches: map[fetch]int{},
 		limit: rate.NewLimiter(rate.Every(time.Second), 1),
 	}
 }
@@ -82,10 +86,10 @@ func (l *eventLog) run(ctx context.Context) {
 	for {
 		select {
 		case e := <-l.queue:
-			if l.waiting = append(l.waiting, e); len(l.waiting) == 1 {
+			if len(l.waiting) == 0 {
 				linger = time.After(eventLinger)
 			}
-			if len(l.waiting) >= eventBatch {
+			if l.gather(e); len(l.waiting) >= eventWaiting {
 				l.write(ctx)
 			}
 		case <-linger:
@@ -103,20 +107,52 @@ func (l *eventLog) run(ctx context.Context) {
 
 func (l *eventLog) drain(ctx context.Context) {
 	for len(l.queue) > 0 {
-		if l.waiting = append(l.waiting, <-l.queue); len(l.waiting) >= eventBatch {
+		if l.gather(<-l.queue); len(l.waiting) >= eventWaiting {
 			l.write(ctx)
 		}
 	}
 	l.write(ctx)
 }
 
+// fetch is what makes two fetches of a file one line of a timeline: all but when and
+// how long, and the port that it came from.
+type fetch struct {
+	mac                                                     phone.MAC
+	device, proto, path, outcome, userAgent, source, detail string
+	status                                                  int
+	bytes, revision                                         int64
+}
+
+// gather lets an event wait to be written. A phone that asks for the same file again
+// and again, as one that cannot use it does, has one row for all that wait together.
+func (l *eventLog) gather(e phone.Event) {
+	if e.Kind == phone.EventFile {
+		host, _, err := net.SplitHostPort(e.Source)
+		if err != nil {
+			host = e.Source
+		}
+		f := fetch{e.MAC, e.DeviceID, e.Proto, e.Path, e.Outcome, e.UserAgent, host, e.Detail, e.Status, e.Bytes, e.Revision}
+		if i, waits := l.fetches[f]; waits {
+			e.Count = max(l.waiting[i].Count, 1) + max(e.Count, 1)
+			l.waiting[i] = e
+			return
+		}
+		l.fetches[f] = len(l.waiting)
+	}
+	l.waiting = append(l.waiting, e)
+}
+
 // write stores what waits and prunes the timelines that have grown.
 func (l *eventLog) write(ctx context.Context) {
-	if len(l.waiting) == 0 {
-		return
+	for part := range slices.Chunk(l.waiting, eventBatch) {
+		l.store(ctx, part)
 	}
-	events := l.waiting
-	l.waiting = nil
+	clear(l.fetches)
+	clear(l.waiting)
+	l.waiting = l.waiting[:0]
+}
+
+func (l *eventLog) store(ctx context.Context, events []phone.Event) {
 	err := l.s.write(ctx, func(u *unit) error { return u.addEvents(events) })
 	if err != nil {
 		l.drop(len(events), err.Error())

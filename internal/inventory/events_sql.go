@@ -3,14 +3,14 @@ package inventory
 import (
 	"context"
 	"fmt"
-	"strings"
+	"strconv"
 
 	"pbx.dev/dialtone/internal/inventory/engine"
 	"pbx.dev/dialtone/internal/phone"
 )
 
 const eventQuery = `SELECT id, at, kind, COALESCE(mac, ''), COALESCE(device_id, ''),
-	proto, path, outcome, status, bytes, millis, revision, user_agent, source, detail
+	proto, path, outcome, status, bytes, millis, revision, user_agent, source, detail, count
 	FROM events WHERE mac = $1 OR device_id = $2 ORDER BY at DESC, id DESC LIMIT $3`
 
 // Events returns up to limit events of a device, newest first:
@@ -36,7 +36,7 @@ func scanEvent(row engine.Row) (phone.Event, error) {
 		mac string
 	)
 	err := row.Scan(&e.ID, &at, (*string)(&e.Kind), &mac, &e.DeviceID, &e.Proto, &e.Path, &e.Outcome, &e.Status,
-		&e.Bytes, &e.Millis, &e.Revision, &e.UserAgent, &e.Source, &e.Detail)
+		&e.Bytes, &e.Millis, &e.Revision, &e.UserAgent, &e.Source, &e.Detail, &e.Count)
 	if err != nil {
 		return e, err
 	}
@@ -64,8 +64,8 @@ func textOrNull(text string) any {
 
 const (
 	eventColumns = `at, kind, mac, device_id, proto, path, outcome, status,
-		bytes, millis, revision, user_agent, source, detail`
-	eventWidth = 14 // columns
+		bytes, millis, revision, user_agent, source, detail, count`
+	eventWidth = 15 // columns
 )
 
 func eventValues(e phone.Event) []any {
@@ -73,26 +73,30 @@ func eventValues(e phone.Event) []any {
 		toMillis(e.At), clip(string(e.Kind), maxText), macOrNull(e.MAC), textOrNull(clip(e.DeviceID, maxText)),
 		clip(e.Proto, maxText), clip(e.Path, maxWire), clip(e.Outcome, maxText), e.Status,
 		e.Bytes, e.Millis, e.Revision, clip(e.UserAgent, maxWire), clip(e.Source, maxText), clip(e.Detail, maxWire),
+		e.Count,
 	}
 }
 
 // insertEvents is the statement that stores n events.
 func insertEvents(n int) string {
-	var b strings.Builder
-	b.WriteString("INSERT INTO events (" + eventColumns + ") VALUES ")
-	for i := range n * eventWidth {
+	return "INSERT INTO events (" + eventColumns + ") VALUES " + values(n, eventWidth)
+}
+
+// values is the list of n rows of parameters for an INSERT: "($1, $2), ($3, $4)".
+func values(n, width int) string {
+	b := make([]byte, 0, 6*n*width)
+	for i := range n * width {
 		switch {
 		case i == 0:
-			b.WriteString("(")
-		case i%eventWidth == 0:
-			b.WriteString("), (")
+			b = append(b, '(')
+		case i%width == 0:
+			b = append(b, "), ("...)
 		default:
-			b.WriteString(", ")
+			b = append(b, ", "...)
 		}
-		fmt.Fprintf(&b, "$%d", i+1)
+		b = strconv.AppendInt(append(b, '$'), int64(i+1), 10)
 	}
-	b.WriteString(")")
-	return b.String()
+	return string(append(b, ')'))
 }
 
 const (

@@ -2,6 +2,9 @@ package inventory
 
 import (
 	"context"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,6 +53,53 @@ func TestEvents(t *testing.T) {
 			if diff := cmp.Diff(c.want, got, noID); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", name, diff)
 			}
+		}
+	})
+}
+
+// Equal fetches that wait together are one row, which counts them and is as new as
+// the last; what differs in anything but time and port is a row of its own.
+func TestEqualFetchesAreOneEvent(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, s *Store) {
+		at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+		m := mac(t, "0004f2000001")
+		get := phone.Event{Kind: phone.EventFile, MAC: m, Path: "/a.cfg", Outcome: "ok", Status: 200, Bytes: 9, Source: "192.0.2.1:1024"}
+		other := get
+		other.Source = "192.0.2.2:1024"
+		options := get
+		options.Kind = phone.EventDHCP // never one
+		in, out, done := make(chan struct{}), make(chan struct{}), make(chan error)
+		go func() {
+			done <- s.write(context.Background(), func(*unit) error { close(in); <-out; return nil })
+		}()
+		<-in // nothing is written before all are recorded
+		for i, e := range []phone.Event{get, options, get, other, options, get} {
+			e.At, e.Source = at.Add(time.Duration(i)*time.Millisecond), strings.Replace(e.Source, "1024", strconv.Itoa(1024+i), 1)
+			s.Record(e)
+		}
+		close(out)
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		got := must[[]phone.Event](t)(s.Events(t.Context(), "", m, 50))
+		type line struct {
+			after  time.Duration
+			source string
+			count  int64
+		}
+		var lines []line
+		for _, e := range got {
+			lines = append(lines, line{e.At.Sub(at), e.Source, e.Count})
+		}
+		want := []line{
+			{5 * time.Millisecond, "192.0.2.1:1029", 3},
+			{4 * time.Millisecond, "192.0.2.1:1028", 0},
+			{3 * time.Millisecond, "192.0.2.2:1027", 0},
+			{1 * time.Millisecond, "192.0.2.1:1025", 0},
+		}
+		if !slices.Equal(lines, want) {
+			t.Errorf("the timeline is %v, want %v", lines, want)
 		}
 	})
 }

@@ -2,34 +2,70 @@ package inventory
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"pbx.dev/dialtone/internal/inventory/engine"
 	"pbx.dev/dialtone/internal/phone"
 )
 
-// SaveSeen stores a phone that is known by its registration only, over what was
-// stored under its ID. phone.ErrConflict when another ID has its Key: another
-// node saw it first.
-func (s *Store) SaveSeen(ctx context.Context, p phone.Seen) error {
-	return s.write(ctx, func(u *unit) error {
-		err := u.exec(`INSERT INTO seen (id, key, extension, user_agent, ip_address, contact, transport,
-				last_registered, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-			ON CONFLICT (id) DO UPDATE SET key = excluded.key, extension = excluded.extension,
-				user_agent = excluded.user_agent, ip_address = excluded.ip_address, contact = excluded.contact,
-				transport = excluded.transport, last_registered = excluded.last_registered`,
-			p.ID, clip(p.Key, 2*maxWire), clip(p.Extension, maxText), clip(p.UserAgent, maxWire),
-			clip(p.IPAddress, maxText), clip(p.Contact, 2*maxWire), clip(p.Transport, maxText),
-			toMillis(p.LastRegistered), toMillis(p.CreatedAt))
+// SaveSeen stores phones that are known by their registration only, each over what
+// was stored under its ID, several in one transaction. phone.ErrConflict when another
+// ID has the Key of one: another node saw it first, and it is left out.
+func (s *Store) SaveSeen(ctx context.Context, phones ...phone.Seen) error {
+	var errs []error
+	for part := range slices.Chunk(phones, seenBatch) {
+		err := s.write(ctx, func(u *unit) error { return u.saveSeen(part) })
+		if len(part) > 1 && errors.Is(err, phone.ErrConflict) {
+			for i := range part { // it does not stop the others
+				errs = append(errs, s.SaveSeen(ctx, part[i]))
+			}
+			continue
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// seenBatch is how many phones are saved in one transaction: other writers wait for
+// it some milliseconds.
+const seenBatch = 256
+
+func (u *unit) saveSeen(phones []phone.Seen) error {
+	const many = 16
+	for len(phones) > 0 {
+		n := 1
+		if len(phones) >= many {
+			n = many
+		}
+		args := make([]any, 0, n*seenWidth)
+		for i := range phones[:n] {
+			p := &phones[i]
+			args = append(args, p.ID, clip(p.Key, 2*maxWire), clip(p.Extension, maxText), clip(p.UserAgent, maxWire),
+				clip(p.IPAddress, maxText), clip(p.Contact, 2*maxWire), clip(p.Transport, maxText),
+				toMillis(p.LastRegistered), toMillis(p.CreatedAt))
+		}
+		err := u.exec(insertSeen+values(n, seenWidth)+updateSeen, args...)
 		if engine.IsKind(err, engine.Unique) {
 			return fmt.Errorf("another phone is recognised by the same key: %w", phone.ErrConflict)
 		}
 		if err != nil {
-			return fmt.Errorf("save the seen phone %s: %w", p.ID, err)
+			return fmt.Errorf("save %d seen phones from %s: %w", n, phones[0].ID, err)
 		}
-		return nil
-	})
+		phones = phones[n:]
+	}
+	return nil
 }
+
+const (
+	seenWidth  = 9 // columns
+	insertSeen = `INSERT INTO seen (id, key, extension, user_agent, ip_address, contact, transport,
+		last_registered, created_at) VALUES `
+	updateSeen = ` ON CONFLICT (id) DO UPDATE SET key = excluded.key, extension = excluded.extension,
+		user_agent = excluded.user_agent, ip_address = excluded.ip_address, contact = excluded.contact,
+		transport = excluded.transport, last_registered = excluded.last_registered`
+)
 
 // AllSeen returns all phones known by their registration only, in the order of
 // their ids.

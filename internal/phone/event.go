@@ -43,4 +43,5 @@ type Event struct {
 	UserAgent string    `json:"userAgent,omitempty"`
 	Source    string    `json:"source,omitempty"` // ip:port or ip of the peer
 	Detail    string    `json:"detail,omitempty"` // one plain sentence
+	Count     int64     `json:"count,omitempty"`  // how many the same in the second before At this one stands for; 0: itself only
 }

@@ -45,11 +45,9 @@ func city(t testing.TB, devices []phone.Device, bindings []location.Binding) *Ro
 		r.ExtensionChanged(phone.Extension{Number: fmt.Sprint(100000 + i), Name: fmt.Sprintf("Person Number %d", i)})
 	}
 	r.change(func(s *state) {
-		s.inBulk(func() {
-			for _, d := range devices {
-				s.putDevice(d)
-			}
-		})
+		for _, d := range devices {
+			s.putDevice(d)
+		}
 	})
 	for _, b := range bindings {
 		r.Binding(location.Change{Kind: location.Added, Binding: b})

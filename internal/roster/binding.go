@@ -91,6 +91,7 @@ func (s *state) join(c *contact, r *row, rule string) {
 	if c.line >= 0 {
 		r.dev.lines[c.line].live++
 	}
+	before := r.facts()
 	r.agent, r.userAgent = c.agent, useragent.Clean(c.b.UserAgent)
 	r.ip, r.contact, r.transport = hostOf(c.b.Received), c.b.Contact, c.b.Transport
 	r.matchedBy = rule
@@ -101,7 +102,21 @@ func (s *state) join(c *contact, r *row, rule string) {
 		s.recognise(r, c)
 	}
 	s.describe(r)
-	s.mark(r)
+	// A start finds all contacts as they were saved before.
+	if r.facts() != before || r.registered.Sub(r.saved) >= refreshSaveEvery {
+		s.mark(r)
+	}
+}
+
+// facts are what is saved of a phone, but for the times.
+type facts struct{ userAgent, ip, contact, transport, extension, instance, address string }
+
+func (r *row) facts() facts {
+	f := facts{userAgent: r.userAgent, ip: r.ip, contact: r.contact, transport: r.transport}
+	if r.seen != nil {
+		f.extension, f.instance, f.address = r.seen.extension, r.seen.instance, r.seen.address
+	}
+	return f
 }
 
 // lineOf is the line of a device that a contact stands for: of those with the

@@ -1,9 +1,6 @@
 package roster
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 // insert puts a row into the list. Its facts must be complete enough for
 // classify; refresh follows later changes.
@@ -19,56 +16,18 @@ func (s *state) insert(r *row) {
 		s.sign = append(s.sign, sign{})
 	}
 	s.byID[r.id] = r
-	if s.bulk {
-		s.batch = append(s.batch, r)
-	} else {
-		s.order = slices.Insert(s.order, s.position(r.id), r.slot)
-	}
+	s.order.insert(s.position(r.id), r.slot)
 	s.describe(r)
 }
 
 // remove takes a row out of the list; its contacts must be gone.
 func (s *state) remove(r *row) {
 	s.count(s.hot[r.slot], -1)
-	if i := s.position(r.id); i < len(s.order) && s.order[i] == r.slot {
-		s.order = slices.Delete(s.order, i, i+1)
-	} else {
-		s.batch = slices.DeleteFunc(s.batch, func(o *row) bool { return o == r })
-	}
+	s.order.remove(s.position(r.id))
 	s.rows[r.slot], s.hot[r.slot], s.text[r.slot], s.sign[r.slot] = nil, hot{}, "", sign{}
 	s.free = append(s.free, r.slot)
 	delete(s.byID, r.id)
 	delete(s.dirty.rows, r)
-}
-
-// position is where id is or belongs in the order.
-func (s *state) position(id string) int {
-	i, _ := slices.BinarySearchFunc(s.order, id, func(slot uint32, id string) int {
-		return strings.Compare(s.rows[slot].id, id)
-	})
-	return i
-}
-
-// inBulk runs fn, which inserts many rows, and merges them into the order at the
-// end instead of one by one.
-func (s *state) inBulk(fn func()) {
-	s.bulk = true
-	fn()
-	s.bulk = false
-	slices.SortFunc(s.batch, func(a, b *row) int { return strings.Compare(a.id, b.id) })
-	old := len(s.order)
-	s.order = append(s.order, make([]uint32, len(s.batch))...)
-	// Merge from the end, where there is room.
-	for i, to := old-1, len(s.order)-1; len(s.batch) > 0; to-- {
-		last := s.batch[len(s.batch)-1]
-		if i >= 0 && s.rows[s.order[i]].id > last.id {
-			s.order[to] = s.order[i]
-			i--
-			continue
-		}
-		s.order[to] = last.slot
-		s.batch = s.batch[:len(s.batch)-1]
-	}
 }
 
 // addToExtension lists r under an extension, once.

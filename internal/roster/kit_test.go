@@ -338,8 +338,9 @@ func (h *house) checkIndexes(t interface {
 ) {
 	t.Helper()
 	s := h.st
-	if len(s.order) != len(s.byID) || !slices.IsSortedFunc(s.order, func(a, b uint32) int { return cmp.Compare(s.rows[a].id, s.rows[b].id) }) {
-		t.Fatalf("order has %d of %d rows or is not sorted", len(s.order), len(s.byID))
+	order := slices.Concat(s.order.chunks...)
+	if len(order) != len(s.byID) || s.order.rows != len(order) || !slices.IsSortedFunc(order, func(a, b uint32) int { return cmp.Compare(s.rows[a].id, s.rows[b].id) }) {
+		t.Fatalf("order has %d of %d rows or is not sorted", len(order), len(s.byID))
 	}
 	inRows, inExts := 0, 0
 	for _, r := range s.byID {

@@ -79,19 +79,31 @@ func (r *Roster) List(f Filter, cursor string, limit int) (page []Phone, next st
 	limit = min(limit, maxLimit)
 	q := f.compile()
 	l := &listing{query: q, limit: limit, after: after}
-	step := l.scan
-	if f.MAC != nil || f.Extension != "" {
-		step = l.lookUp
-	}
-	for done := false; !done; {
-		r.mu.RLock()
-		done = step(r.st)
-		r.mu.RUnlock()
+	switch {
+	case f.MAC != nil || f.Extension != "":
+		r.step(l.lookUp)
+	case f != Filter{}:
+		if r.step(l.sift); l.dense {
+			r.step(l.scan)
+		} else {
+			r.step(l.pick)
+		}
+	default:
+		r.step(l.scan)
 	}
 	if l.more {
 		next = newCursor(l.page[len(l.page)-1].ID)
 	}
 	return l.page, next, nil
+}
+
+// step calls fn, which looks at some phones at a time, until it has done.
+func (r *Roster) step(fn func(*state) (done bool)) {
+	for done := false; !done; {
+		r.mu.RLock()
+		done = fn(r.st)
+		r.mu.RUnlock()
+	}
 }
 
 // listing is one List in progress.
@@ -101,25 +113,62 @@ type listing struct {
 	after string // id of the last phone that was looked at
 	page  []Phone
 	more  bool
+
+	slot  int      // how far sift has come
+	found []string // ids of what it found
+	dense bool     // more passes than it keeps
+}
+
+// maxFound is how many phones sift keeps: a page, and one to know that there are more.
+// Where more pass, a page is filled soon.
+const maxFound = maxLimit + 1
+
+// sift looks at the next phones in the order in which they lie in memory, which takes
+// a tenth of the time of the order of their ids when there are a million.
+func (l *listing) sift(s *state) bool {
+	end := min(l.slot+scanBatch, len(s.rows))
+	for ; l.slot < end; l.slot++ {
+		r := s.rows[l.slot]
+		if r == nil || !l.query.passes(s, uint32(l.slot)) || r.id <= l.after {
+			continue
+		}
+		if len(l.found) == maxFound {
+			l.dense = true
+			return true
+		}
+		l.found = append(l.found, r.id)
+	}
+	return end == len(s.rows)
+}
+
+// pick takes the first of what sift has found.
+func (l *listing) pick(s *state) bool {
+	slices.Sort(l.found)
+	for _, id := range l.found {
+		if r := s.byID[id]; r != nil && l.query.passes(s, r.slot) && l.add(s, r) {
+			break
+		}
+	}
+	return true
 }
 
 // scan looks at the next scanBatch phones and reports whether the page is done.
 func (l *listing) scan(s *state) bool {
-	i := s.position(l.after)
-	if i < len(s.order) && s.rows[s.order[i]].id == l.after {
-		i++
+	p := s.position(l.after)
+	if slot, ok := s.order.slotAt(p); ok && s.rows[slot].id == l.after {
+		p = s.order.next(p)
 	}
-	end := min(i+scanBatch, len(s.order))
-	for ; i < end; i++ {
-		slot := s.order[i]
+	for range scanBatch {
+		slot, ok := s.order.slotAt(p)
+		if !ok {
+			return true
+		}
 		if l.query.passes(s, slot) && l.add(s, s.rows[slot]) {
 			return true
 		}
+		l.after = s.rows[slot].id
+		p = s.order.next(p)
 	}
-	if end == len(s.order) {
-		return true
-	}
-	l.after = s.rows[s.order[end-1]].id
 	return false
 }
 

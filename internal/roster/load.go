@@ -106,11 +106,9 @@ func pages[T any](ctx context.Context, r *Roster, load func(context.Context, str
 			return err
 		}
 		r.change(func(s *state) {
-			s.inBulk(func() {
-				for _, item := range page {
-					after = put(s, item)
-				}
-			})
+			for _, item := range page {
+				after = put(s, item)
+			}
 		})
 		if len(page) < pageSize {
 			return nil

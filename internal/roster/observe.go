@@ -60,7 +60,7 @@ func (s *state) observe(r *row, e *phone.Event, now time.Time) {
 	if at.IsZero() {
 		at = now
 	}
-	before := *d
+	before, wasIP := *d, r.ip
 	d.contacted = true
 	if e.Outcome == outcomeOK {
 		if ip := hostOf(e.Source); ip != "" {
@@ -78,7 +78,10 @@ func (s *state) observe(r *row, e *phone.Event, now time.Time) {
 			d.provisioned = at
 		}
 	}
-	s.describe(r)
+	if before.sourceIP != d.sourceIP || before.hasRevision != d.hasRevision || before.contacted != d.contacted ||
+		before.fetched != d.fetched || before.updater != d.updater || wasIP != r.ip {
+		s.describe(r) // a phone that fetches what it has looks as it did
+	}
 	if before.sourceIP != d.sourceIP {
 		s.rematch(s.unmatchedOn(r))
 	}

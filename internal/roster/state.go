@@ -104,9 +104,7 @@ type state struct {
 
 	// The list: slots in the order of ids, and by slot what filters look at, side
 	// by side in memory so that a scan of all phones is quick.
-	order []uint32
-	batch []*row // rows of a running Load, not yet in order
-	bulk  bool
+	order order
 	rows  []*row
 	hot   []hot
 	text  []string

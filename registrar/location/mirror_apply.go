@@ -242,6 +242,9 @@ func (m *Mirror) reloadIfDue(ctx context.Context) {
 }
 
 func (m *Mirror) reload(ctx context.Context) error {
+	// With nothing here to compare with, a page is taken over as it comes: all of them
+	// together are as large as everything else.
+	first := len(m.aors) == 0
 	var listed []Binding
 	for cursor := ""; ; {
 		call, cancel := context.WithTimeout(ctx, mirrorTimeout)
@@ -250,14 +253,27 @@ func (m *Mirror) reload(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		listed = append(listed, page...)
+		if first {
+			m.take(page)
+		} else {
+			listed = append(listed, page...)
+		}
 		if next == "" {
 			break
 		}
 		cursor = next
 	}
-	m.compare(listed)
+	if !first {
+		m.compare(listed)
+	}
 	return nil
+}
+
+// take puts what the store has in place.
+func (m *Mirror) take(listed []Binding) {
+	for i := range listed {
+		m.put(m.get(listed[i].AOR, listed[i].ID), listed[i])
+	}
 }
 
 // compare brings the mirror to the state of a list.
@@ -292,7 +308,5 @@ func (m *Mirror) compare(listed []Binding) {
 			m.remove(Expired, b)
 		}
 	}
-	for i := range listed {
-		m.put(m.get(listed[i].AOR, listed[i].ID), listed[i])
-	}
+	m.take(listed)
 }
