@@ -59,7 +59,7 @@ func gauge(state string, value func() int) prometheus.Collector {
 func (r *Roster) drifting() int {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return r.st.drifting
+	return r.st.tally.drifted
 }
 
 func (r *Roster) countOf(t useragent.Type) int {
