@@ -353,6 +353,7 @@ func (a *App) services() map[string]func(context.Context) error {
 		"inventory to list":       a.rereadList,
 		"templates":               a.library.Run,
 		"jobs":                    a.jobs.Run,
+		"template rollouts":       a.settleTemplates,
 		"rotations":               a.endRotations,
 		"revoked users":           a.revoke,
 		"uploads":                 a.sweepUploads,

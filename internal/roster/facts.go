@@ -42,17 +42,17 @@ func (s *state) describe(r *row) {
 
 // refresh follows a change of what is registered or configured.
 func (s *state) refresh(r *row) {
-	s.count(s.hot[r.slot], -1)
+	s.count(s.hot[r.slot], -1, "")
 	h := hot{
 		used: true, registered: r.live(), drift: len(r.drift) > 0, state: r.state(), typ: r.typ(),
 		maker: foldHash(r.maker()), model: foldHash(r.model()),
 	}
 	s.hot[r.slot] = h
-	s.count(h, 1)
+	s.count(h, 1, r.maker())
 }
 
-// count keeps the statistics.
-func (s *state) count(h hot, n int) {
+// count keeps the statistics; maker is for a phone that comes.
+func (s *state) count(h hot, n int, maker string) {
 	if !h.used {
 		return
 	}
@@ -63,6 +63,7 @@ func (s *state) count(h hot, n int) {
 		s.stats.Unregistered += n
 	}
 	*s.stats.ByType.of(types[h.typ]) += n
+	s.tally.count(h, n, maker)
 }
 
 // live reports whether the phone is registered: any line of a device, any
