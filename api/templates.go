@@ -36,6 +36,10 @@ type TemplateWriter interface {
 	Update(ctx context.Context, name string, d phone.TemplateDraft) (library.Entry, templates.Report, error)
 	Activate(ctx context.Context, name string, number int64) (library.Entry, templates.Report, error)
 	Delete(ctx context.Context, name string) error
+	// PrepareTrial makes the job that gives phones a revision in waves, and says which
+	// phones it concerns; EndTrial ends what it began.
+	PrepareTrial(ctx context.Context, name string, number int64, keep bool) (phone.Job, []string, error)
+	EndTrial(ctx context.Context, jobID string, activate bool) error
 }
 
 // TemplateHistory is what was.
@@ -66,6 +70,7 @@ func (s *server) templateRoutes() []route {
 		{"GET", base + "/templates/{name}/diff", templatesRead, s.templateDiff},
 		{"GET", base + "/templates/{name}/merge", templatesRead, s.mergeTemplate},
 		{"POST", base + "/templates/{name}/rollback", templatesWrite, s.rollbackTemplate},
+		{"POST", base + "/templates/{name}/activate", templatesWrite, s.activateTemplate},
 	}
 }
 
