@@ -8,7 +8,7 @@ FUZZTIME ?= 30s
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test deps unit race e2e lint fmt fuzz golden cover bench deb storm check clean
+.PHONY: help build run test deps unit race e2e lint fmt fuzz golden cover bench deb page storm check clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z][a-z0-9]*:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ cover: ## print test coverage by package
 
 bench: build ## measure against the peers that are installed (Kamailio, dnsmasq, atftpd, nginx)
 	@scripts/bench.sh
+
+page: ## make the editor of the page (api/ui/static/vendor) from the pinned npm packages
+	cd api/ui/bundle && npm ci --ignore-scripts --no-audit --no-fund && npm run build
 
 deb: build ## make a Debian package in bin/
 	@scripts/deb.sh

@@ -50,6 +50,13 @@ func (f *fakeRoster) Stats() roster.Stats {
 	return roster.Stats{Total: 4, Registered: 3, Unregistered: 1, ByType: roster.ByType{Hardware: 2, WebRTC: 1, Mobile: 1}}
 }
 
+func (f *fakeRoster) Tally() roster.Tally {
+	return roster.Tally{
+		ByState:  []roster.Count{{Name: roster.StateRegistered, Phones: 3}, {Name: roster.StatePending, Phones: 1}},
+		ByVendor: []roster.Count{{Name: "Yealink", Phones: 2}}, Drifted: 1,
+	}
+}
+
 func (f *fakeRoster) Phone(id string) (roster.Phone, bool) {
 	i := slices.IndexFunc(f.phones, func(p roster.Phone) bool { return p.ID == id })
 	if i < 0 {

@@ -72,6 +72,19 @@ type statsAnswer struct {
 	Registered   int          `json:"registered"`
 	Unregistered int          `json:"unregistered"`
 	ByType       byTypeAnswer `json:"byType"`
+	// Beyond the contract, for an overview that need not read the list.
+	ByState  map[string]int `json:"byState"`
+	ByVendor map[string]int `json:"byVendor"`
+	Drifted  int            `json:"drifted"`
+}
+
+// countsOf is an object of names and numbers.
+func countsOf(list []roster.Count) map[string]int {
+	out := make(map[string]int, len(list))
+	for _, c := range list {
+		out[c.Name] = c.Phones
+	}
+	return out
 }
 
 type byTypeAnswer struct {
@@ -86,12 +99,13 @@ func (s *server) phoneStats(w http.ResponseWriter, r *http.Request) error {
 	if err := noQuery(r); err != nil {
 		return err
 	}
-	st := s.Roster.Stats()
+	st, tally := s.Roster.Stats(), s.Roster.Tally()
 	return writeJSON(w, http.StatusOK, map[string]statsAnswer{"stats": {
 		TotalPhones: st.Total, Registered: st.Registered, Unregistered: st.Unregistered,
 		ByType: byTypeAnswer{
 			Hardware: st.ByType.Hardware, Softphone: st.ByType.Softphone,
 			WebRTC: st.ByType.WebRTC, Mobile: st.ByType.Mobile,
 		},
+		ByState: countsOf(tally.ByState), ByVendor: countsOf(tally.ByVendor), Drifted: tally.Drifted,
 	}})
 }

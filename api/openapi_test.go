@@ -155,7 +155,7 @@ func TestOpenAPIHasTheFields(t *testing.T) {
 		"Phone": phoneAnswer{}, "Line": lineAnswer{}, "NewPhone": phoneInput{}, "PhonePatch": phoneInput{}, "NewLine": lineInput{},
 		"ExtensionWithPassword": extensionAnswer{}, "NewExtension": newExtension{}, "ExtensionPatch": extensionChange{},
 		"Contact": contactAnswer{}, "KeyWithText": keyAnswer{}, "NewKey": newKey{}, "Problem": problem{},
-		"Layer": layerAnswer{}, "ExplainedLine": explainedLine{}, "SettingUse": useAnswer{}, "EffectiveSetting": effectiveValue{},
+		"Layer": layerAnswer{}, "ExplainedLine": explainedLine{}, "SettingUse": useAnswer{}, "Activation": activation{}, "EffectiveSetting": effectiveValue{},
 		"Upload": uploadAnswer{}, "Firmware": firmwareAnswer{}, "FirmwareTarget": targetAnswer{}, "NewFirmwareTarget": targetInput{},
 		"PhoneFirmware": phoneFirmwareAnswer{}, "Token": tokenAnswer{},
 		"Audit": auditAnswer{}, "Replacement": replaceInput{}, "Import": importAnswer{},

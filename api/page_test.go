@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -41,7 +42,11 @@ func TestPageStaysHere(t *testing.T) {
 	if err != nil || len(pages) < 5 {
 		t.Fatal(pages, err)
 	}
-	for _, name := range append(parts, pages...) {
+	vendored, err := filepath.Glob("ui/static/vendor/*.js")
+	if err != nil || len(vendored) != 1 {
+		t.Fatal(vendored, err)
+	}
+	for _, name := range slices.Concat(parts, pages, vendored) {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)

@@ -15,6 +15,7 @@ type Roster interface {
 	// next is "" at the end. A cursor it did not make is phone.ErrInvalid.
 	List(f roster.Filter, cursor string, limit int) (page []roster.Phone, next string, err error)
 	Stats() roster.Stats
+	Tally() roster.Tally
 	// Phone returns one phone by id.
 	Phone(id string) (roster.Phone, bool)
 	// Contacts returns the live contacts of an extension, as a fork would ring them.

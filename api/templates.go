@@ -36,6 +36,13 @@ type TemplateWriter interface {
 	Update(ctx context.Context, name string, d phone.TemplateDraft) (library.Entry, templates.Report, error)
 	Activate(ctx context.Context, name string, number int64) (library.Entry, templates.Report, error)
 	Delete(ctx context.Context, name string) error
+	// PrepareTrial makes the job that gives phones a revision in waves, and says which
+	// phones it concerns; EndTrial ends what it began.
+	// PutPack stores the templates of a zip file, all or none; Pack is such a file.
+	PutPack(ctx context.Context, body []byte, by string) (map[string][]templates.Warning, error)
+	Pack(ctx context.Context) ([]byte, error)
+	PrepareTrial(ctx context.Context, name string, number int64, keep bool) (phone.Job, []string, error)
+	EndTrial(ctx context.Context, jobID string, activate bool) error
 }
 
 // TemplateHistory is what was.
@@ -58,6 +65,8 @@ func (s *server) templateRoutes() []route {
 		{"POST", base + "/templates", templatesWrite, s.createTemplate},
 		{"POST", base + "/templates/validate", templatesRead, s.validateTemplate},
 		{"POST", base + "/templates/preview", templatesRead, s.previewTemplate},
+		{"POST", base + "/templates/packs", templatesWrite, s.putPack},
+		{"GET", base + "/templates/packs", templatesRead, s.getPack},
 		{"POST", base + "/templates/impact", templatesRead, s.templateImpact},
 		{"GET", base + "/templates/{name}", templatesRead, s.getTemplate},
 		{"PUT", base + "/templates/{name}", templatesWrite, s.putTemplate},
@@ -66,6 +75,7 @@ func (s *server) templateRoutes() []route {
 		{"GET", base + "/templates/{name}/diff", templatesRead, s.templateDiff},
 		{"GET", base + "/templates/{name}/merge", templatesRead, s.mergeTemplate},
 		{"POST", base + "/templates/{name}/rollback", templatesWrite, s.rollbackTemplate},
+		{"POST", base + "/templates/{name}/activate", templatesWrite, s.activateTemplate},
 	}
 }
 

@@ -25,6 +25,7 @@ type version struct {
 	layers    int64
 	book      int64  // of a phone book, and how many pages the others name
 	firmware  string // which image it names
+	choice    int64  // revision of template
 	template  string // that stands in for the built-in one; empty: none does
 	facts     int64
 }

@@ -41,7 +41,7 @@ func (s *Service) rendered(f *fetch, r role, d phone.Device) (File, error) {
 	}
 	p := page{role: r, device: d, choice: s.choose(r, d), offer: s.offer(d, f.event.UserAgent)}
 	ver := version{
-		device: d.ID, revision: d.Revision, templates: s.opts.Renderer.Revision(), template: p.choice.Template, firmware: p.offer.key(),
+		device: d.ID, revision: d.Revision, templates: s.opts.Renderer.Revision(), template: p.choice.Template, choice: p.choice.Revision, firmware: p.offer.key(),
 		layers: s.layers().Revision(), facts: s.facts.number(facts), book: s.bookVersion(r),
 	}
 	e, ok := s.cache.get(key)

@@ -43,13 +43,17 @@ for entry in "${need[@]}"; do
 	command -v "${entry%%:*}" >/dev/null 2>&1 || missing+=("${entry##*:}")
 done
 
-# What is pinned for the browser tests; run again when the lock has changed.
+# What is pinned for the browser tests and for the page's editor; run again when a
+# lock has changed.
 pages() {
-	cd "$(dirname "$0")/../internal/e2e/browser"
-	[ node_modules/.package-lock.json -nt package-lock.json ] && return
-	echo "test-deps: installing the packages of internal/e2e/browser"
-	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
-	touch node_modules/.package-lock.json
+	root=$(cd "$(dirname "$0")/.." && pwd)
+	for dir in internal/e2e/browser api/ui/bundle; do
+		cd "$root/$dir"
+		[ node_modules/.package-lock.json -nt package-lock.json ] && continue
+		echo "test-deps: installing the packages of $dir"
+		npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+		touch node_modules/.package-lock.json
+	done
 }
 if [ ${#missing[@]} -eq 0 ]; then
 	pages

@@ -25,6 +25,9 @@ var ownFiles = []string{
 	"grandstream/phone", "grandstream/phonebook",
 }
 
+// Own reports whether a file belongs to one phone.
+func Own(file string) bool { return slices.Contains(ownFiles, file) }
+
 // Check tries a variant before any phone gets it: it must parse, every action must
 // end in an escaper, it must render each of the samples within the limits, what it
 // renders must be well-formed, and no text may become a parameter. The error is an
@@ -39,7 +42,7 @@ func Check(base *Set, v Variant) (Report, error) {
 	if len(v.Models) > 0 {
 		model = v.Models[0]
 	}
-	c := checker{base: base, set: set, file: v.File, own: slices.Contains(ownFiles, v.File)}
+	c := checker{base: base, set: set, file: v.File, own: Own(v.File)}
 	for _, sample := range Samples(phone.Vendor(path.Dir(v.File)), model) {
 		if c.own == (sample.View.MAC == MAC{}) {
 			continue

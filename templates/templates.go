@@ -154,7 +154,7 @@ func (s *Set) parse(c *compiler) error {
 		t := parse.New(name)
 		set := map[string]*parse.Tree{}
 		if _, err := t.Parse(s.sources[name], "", "", set, functionNames()); err != nil {
-			return newError(name, err)
+			return newError(name, s.sources[name], err)
 		}
 		set[name] = t // also when the file holds definitions only
 		for n, tree := range set {

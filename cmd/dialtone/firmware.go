@@ -18,37 +18,8 @@ import (
 	"text/tabwriter"
 )
 
-// firmwareCommand runs "dialtone firmware upload|list|delete|target": a client of
-// the REST API, as any other would be.
-func firmwareCommand(ctx context.Context, args []string) error {
-	if len(args) == 0 {
-		return errors.New("firmware: upload, list, delete or target?")
-	}
-	verb, args := args[0], args[1:]
-	var operands []string
-	for len(args) > 0 && !strings.HasPrefix(args[0], "-") {
-		operands, args = append(operands, args[0]), args[1:]
-	}
-	fs := flag.NewFlagSet("firmware "+verb, flag.ContinueOnError)
-	c := newAPIClient(fs)
-	run, want := firmwareVerb(verb, fs, c)
-	if run == nil {
-		return fmt.Errorf("firmware: no command %q; upload, list, delete or target", verb)
-	}
-	if err := parse(fs, args); err != nil {
-		return err
-	}
-	if len(operands) != len(want) {
-		return fmt.Errorf("usage: dialtone firmware %s %s [flags]", verb, strings.Join(want, " "))
-	}
-	if err := c.readKey(); err != nil {
-		return err
-	}
-	return run(ctx, operands)
-}
-
-// firmwareVerb registers the flags of a command and returns it with its operands.
-func firmwareVerb(verb string, fs *flag.FlagSet, c *apiClient) (run func(ctx context.Context, operands []string) error, operands []string) {
+// firmwareVerb registers the flags of a command of "dialtone firmware" and returns it.
+func firmwareVerb(verb string, fs *flag.FlagSet, c *apiClient) action {
 	switch verb {
 	case "upload":
 		fields := map[string]*string{}
@@ -59,13 +30,13 @@ func firmwareVerb(verb string, fs *flag.FlagSet, c *apiClient) (run func(ctx con
 		} {
 			fields[name] = fs.String(name, "", help)
 		}
-		return func(ctx context.Context, operands []string) error { return c.uploadFirmware(ctx, operands[0], fields) }, []string{"FILE"}
+		return func(ctx context.Context, operands []string) error { return c.uploadFirmware(ctx, operands[0], fields) }
 	case "list":
-		return func(ctx context.Context, _ []string) error { return c.listFirmware(ctx) }, nil
+		return func(ctx context.Context, _ []string) error { return c.listFirmware(ctx) }
 	case "delete":
 		return func(ctx context.Context, operands []string) error {
 			return c.call(ctx, http.MethodDelete, "/firmware/"+url.PathEscape(operands[0]), nil, nil)
-		}, []string{"ID"}
+		}
 	case "target":
 		vendor, model := fs.String("vendor", "", "vendor of the phones"), fs.String("model", "", "model of the phones")
 		hardware := fs.String("hardware", "", "for this hardware revision only")
@@ -80,14 +51,15 @@ func firmwareVerb(verb string, fs *flag.FlagSet, c *apiClient) (run func(ctx con
 			err := c.call(ctx, http.MethodPut, "/firmware/targets/"+url.PathEscape(*vendor)+"/"+url.PathEscape(*model), body, &answer)
 			fmt.Print(string(answer))
 			return err
-		}, []string{"ID"}
+		}
 	}
-	return nil, nil
+	return nil
 }
 
 // apiClient calls the REST API of a running server.
 type apiClient struct {
 	server, keyFile, dataDir, key string
+	output                        string // "table" or "json"
 	insecure                      bool
 	http                          *http.Client
 }
@@ -95,7 +67,10 @@ type apiClient struct {
 func newAPIClient(fs *flag.FlagSet) *apiClient {
 	c := &apiClient{http: &http.Client{}}
 	fs.StringVar(&c.server, "server", "http://127.0.0.1:8080", "`URL` of admin.listen")
-	fs.StringVar(&c.keyFile, "key-file", "", "file with the API key; empty: DIALTONE_KEY, else admin.key of --data_dir")
+	fs.StringVar(&c.key, "key", "", "the API key; others on this machine see it, so better --key_file or DIALTONE_KEY")
+	fs.StringVar(&c.keyFile, "key_file", "", "file with the API key; empty: DIALTONE_KEY, else admin.key of --data_dir")
+	fs.StringVar(&c.keyFile, "key-file", "", "the same as --key_file")
+	fs.StringVar(&c.output, "o", "table", "table or json")
 	fs.StringVar(&c.dataDir, "data_dir", "./data", "data_dir of the server")
 	fs.BoolVar(&c.insecure, "insecure", false, "do not check the certificate of an https server")
 	return c
@@ -105,7 +80,10 @@ func (c *apiClient) readKey() error {
 	if c.insecure {
 		c.http.Transport = &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} // asked for by name
 	}
-	if c.key = os.Getenv("DIALTONE_KEY"); c.key != "" && c.keyFile == "" {
+	if c.key == "" && c.keyFile == "" {
+		c.key = os.Getenv("DIALTONE_KEY")
+	}
+	if c.key != "" {
 		return nil
 	}
 	if c.keyFile == "" {
@@ -149,23 +127,51 @@ func (c *apiClient) send(ctx context.Context, method, path, contentType string, 
 	if answer == nil {
 		return nil
 	}
+	if out, raw := answer.(io.Writer); raw {
+		_, err := io.Copy(out, res.Body)
+		return err
+	}
 	return json.NewDecoder(res.Body).Decode(answer)
+}
+
+// statusError is an answer that says no.
+type statusError struct {
+	status int
+	text   string
+}
+
+// Error implements error.
+func (e *statusError) Error() string { return e.text }
+
+func isStatus(err error, status int) bool {
+	var answer *statusError
+	return errors.As(err, &answer) && answer.status == status
 }
 
 // problemText is what an error answer says, in one line.
 func problemText(res *http.Response) error {
 	var p struct {
 		Detail string
-		Errors []struct{ Field, Detail string }
+		Errors []struct {
+			Field, Detail string
+			Line, Column  int
+			Row           int
+		}
 	}
 	text := res.Status
 	if err := json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&p); err == nil && p.Detail != "" {
 		text += ": " + p.Detail
 	}
 	for _, e := range p.Errors {
-		text += " " + e.Field + " " + e.Detail + "."
+		if e.Line > 0 {
+			text += fmt.Sprintf("\n  line %d, column %d:", e.Line, e.Column)
+		}
+		if e.Row > 0 {
+			text += fmt.Sprintf("\n  row %d:", e.Row)
+		}
+		text += " " + strings.TrimSpace(e.Field+" "+strings.TrimSuffix(e.Detail, ".")) + "."
 	}
-	return errors.New(text)
+	return &statusError{res.StatusCode, text}
 }
 
 // image is an image as the API shows it.
@@ -176,6 +182,9 @@ type image struct {
 }
 
 func (c *apiClient) listFirmware(ctx context.Context) error {
+	if c.output == "json" {
+		return c.list(ctx, "/firmware", "firmware")
+	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ID\tVENDOR\tMODELS\tVERSION\tBYTES\tNAME")
 	for next := ""; ; {

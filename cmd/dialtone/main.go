@@ -34,7 +34,12 @@ func commands() []command {
 		{"backup", "put the data directory into one file", saveBackup},
 		{"restore", "make a data directory of such a file", restoreBackup},
 		{"doctor", "say what DHCP would tell a phone, and look for other servers", doctor},
-		{"firmware", "upload, list, delete and target firmware images", firmwareCommand},
+		{"phones", "list, import, resync and reboot phones of a running server", phonesResource().run},
+		{"extensions", "list, create and import extensions of a running server", extensionsResource().run},
+		{"templates", "push, check and activate templates of a running server", templatesResource().run},
+		{"firmware", "upload, list, delete and target firmware images", firmwareResource().run},
+		{"keys", "create, list and revoke API keys of a running server", keysResource().run},
+		{"jobs", "list, watch and stop jobs of a running server", jobsResource().run},
 		{"phone", "be a phone: boot, register and answer calls", simulate},
 	}
 }
@@ -50,6 +55,9 @@ func run(ctx context.Context, args []string) int {
 	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
 		usage(os.Stdout)
 		return 0
+	}
+	if args[0] == "template" {
+		args[0] = "templates"
 	}
 	for _, c := range commands() {
 		if c.name != args[0] {
@@ -90,7 +98,7 @@ func parse(fs *flag.FlagSet, args []string) error {
 func usage(out *os.File) {
 	fmt.Fprint(out, "usage: dialtone COMMAND [flags]\n\n")
 	for _, c := range commands() {
-		fmt.Fprintf(out, "  %-8s  %s\n", c.name, c.help)
+		fmt.Fprintf(out, "  %-10s  %s\n", c.name, c.help)
 	}
 	fmt.Fprint(out, "\n\"dialtone COMMAND --help\" lists the flags of a command.\n")
 }

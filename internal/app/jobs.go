@@ -5,8 +5,10 @@ import (
 	"strings"
 	"time"
 
+	"pbx.dev/dialtone/internal/library"
 	"pbx.dev/dialtone/internal/resync"
 	"pbx.dev/dialtone/internal/rollout"
+	"pbx.dev/dialtone/internal/stage"
 	"pbx.dev/dialtone/internal/upgrade"
 	"pbx.dev/dialtone/registrar/location"
 	"pbx.dev/dialtone/registrar/proxy"
@@ -22,13 +24,14 @@ func (a *App) openJobs(context.Context) (err error) {
 	o := rollout.Options{
 		Store: a.inventory, Node: a.id.node, Logger: a.log, Registerer: a.registry,
 		Tasks: map[string]rollout.Task{
-			resync.Resync: told,
-			upgrade.Kind:  &upgrade.Task{Phone: a.roster.Phone, Images: a.firmware, Tell: told.Begin},
-			resync.Reboot: &resync.Task{Phones: a.roster, Notify: a.notify, Reboot: true},
+			resync.Resync:     told,
+			upgrade.Kind:      &upgrade.Task{Phone: a.roster.Phone, Images: a.firmware, Tell: told.Begin},
+			library.TrialKind: &stage.Task{Reach: a.library.Reach, Told: told},
+			resync.Reboot:     &resync.Task{Phones: a.roster, Notify: a.notify, Reboot: true},
 		},
 	}
 	if a.cfg.Database.URL.Reveal() != "" {
-		o.Recheck = recheckEvery
+		o.Recheck, o.Others = recheckEvery, a.inventory
 	}
 	a.jobs, err = rollout.New(o)
 	return err

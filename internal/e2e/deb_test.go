@@ -59,8 +59,8 @@ func TestDebianPackage(t *testing.T) {
 		t.Errorf("only %d commands in\n%s", len(commands), help)
 	}
 	completed, err := exec.Command("bash", "-c", "PATH="+filepath.Dir(installed)+":$PATH; source "+filepath.Join(root, "usr/share/bash-completion/completions/dialtone")+
-		"; COMP_WORDS=(dialtone se); COMP_CWORD=1; _dialtone; echo ${COMPREPLY[@]}; COMP_WORDS=(dialtone serve --sip.ud); COMP_CWORD=2; _dialtone; echo ${COMPREPLY[@]}").CombinedOutput()
-	if err != nil || string(completed) != "serve\n--sip.udp\n" {
+		"; COMP_WORDS=(dialtone se); COMP_CWORD=1; _dialtone; echo ${COMPREPLY[@]}; COMP_WORDS=(dialtone serve --sip.ud); COMP_CWORD=2; _dialtone; echo ${COMPREPLY[@]}; COMP_WORDS=(dialtone templates pu); COMP_CWORD=2; _dialtone; echo ${COMPREPLY[@]}; COMP_WORDS=(dialtone phones import --dry); COMP_CWORD=3; _dialtone; echo ${COMPREPLY[@]}").CombinedOutput()
+	if err != nil || string(completed) != "serve\n--sip.udp\npush\n--dry-run\n" {
 		t.Errorf("completion: %v %q", err, completed)
 	}
 	verifyUnit(t, filepath.Join(root, "lib/systemd/system/dialtone.service"), installed)

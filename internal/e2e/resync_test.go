@@ -18,7 +18,7 @@ type job struct {
 	ID, Kind, State, Reason string
 	PhoneID                 string `json:"phoneId"`
 	EndedAt                 string `json:"endedAt"`
-	Counts                  struct{ Total, Succeeded, Failed int }
+	Counts                  struct{ Total, Succeeded, Failed, Skipped int }
 }
 
 // startJob starts a job that is accepted.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -167,4 +168,48 @@ func scanTFTP(ctx context.Context, d *daemon, probes, leaks *atomic.Int64) {
 			leaks.Add(1)
 		}
 	}
+}
+
+// BenchmarkFileWhileScanned fetches a phone's file over new connections, first alone
+// and then beside two scanners that go as fast as they can; it reports the 99th
+// percentiles and their ratio, which is that of this machine at this hour.
+func BenchmarkFileWhileScanned(b *testing.B) {
+	d := serve(b)
+	d.extension("101", "")
+	d.phone("001565aabb01", "T46S", "101")
+	fetch := func() time.Duration {
+		began := time.Now()
+		if got := d.answer("GET", "/001565aabb01.cfg", ""); !strings.HasPrefix(got, "HTTP/1.1 200") {
+			b.Fatal(got)
+		}
+		return time.Since(began)
+	}
+	p99 := func() time.Duration {
+		took := make([]time.Duration, 2000)
+		for i := range took {
+			took[i] = fetch()
+		}
+		slices.Sort(took)
+		return took[len(took)*99/100]
+	}
+	for b.Loop() {
+		fetch()
+	}
+	b.StopTimer()
+	alone := p99()
+	ctx, cancel := context.WithCancel(b.Context())
+	var probes, leaks atomic.Int64
+	done := make(chan struct{}, 2)
+	go func() { scanHTTP(ctx, d, &probes, &leaks); done <- struct{}{} }()
+	go func() { scanTFTP(ctx, d, &probes, &leaks); done <- struct{}{} }()
+	began := time.Now()
+	scanned := p99()
+	rate := float64(probes.Load()) / time.Since(began).Seconds()
+	cancel()
+	<-done
+	<-done
+	b.ReportMetric(float64(alone.Microseconds()), "p99-alone-µs")
+	b.ReportMetric(float64(scanned.Microseconds()), "p99-scanned-µs")
+	b.ReportMetric(float64(scanned)/float64(alone), "ratio")
+	b.ReportMetric(rate, "probes/s")
 }

@@ -1,57 +1,268 @@
 package e2e
 
 import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
+
+	"pbx.dev/dialtone/internal/testkit"
 )
 
-// A password that was planted is found nowhere but in the phone's own file:
-// not in logs, metrics, the database, Redis or any API answer after the first.
+// planted are the secrets of a run by what they are. Each is in one field only, so
+// that a leak says where it came from.
+type planted map[string]string
+
+// A secret that was planted is found nowhere but in the phone's own file: not in
+// logs, metrics, the database, Redis, files, events, the audit trail, what commands
+// print, or any answer to somebody who may only read.
 func TestSecretsStayInside(t *testing.T) {
 	t.Parallel()
-	url, cli := startRedis(t)
-	d := serve(t, "--redis.url", url, "--log.level", "debug")
-	const planted = "Pl4nted-S3cret"
-	body := map[string]string{"number": "101", "name": "Front Desk", "sipUsername": "101_desk", "sipPassword": planted}
-	if status, text := d.raw("POST", "/v1/pbx/extensions", body); status != 201 || !strings.Contains(string(text), planted) {
-		t.Fatalf("%d %s", status, text)
-	}
-	p := d.phone("001565aabb01", "T46S", "101")
-	_, auth, minted := rendered(t, d, "001565aabb01")
-	if err := sippRegister(t, d.addr["sip.udp"], "udp", "101", "101_desk", planted, "sipp", 60); err != nil {
-		t.Fatal(err)
-	}
-	if err := sippRegister(t, d.addr["sip.tcp"], "tcp", "101", auth, minted, "Yealink SIP-T46S 66.86.0.15", 60); err != nil {
-		t.Fatal(err)
-	}
-	if err := sippRegister(t, d.addr["sip.udp"], "udp", "101", auth, "wrong-"+planted, "sipp", 60); err == nil {
-		t.Error("a wrong password registered")
-	}
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		secretsStayInside(t, planted{}, nil)
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		u, err := url.Parse(postgres.URL(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		dump := func() string {
+			out, err := exec.Command(testkit.Need(t, "pg_dump"), u.String()).CombinedOutput()
+			if err != nil {
+				t.Fatalf("%v %s", err, out)
+			}
+			return string(out)
+		}
+		s := planted{"database password": "Pl4nted-database"}
+		u.User = url.UserPassword(u.User.Username(), s["database password"]) // the test server trusts everybody
+		secretsStayInside(t, s, dump, "--database.url", u.String())
+	})
+}
 
-	outside := map[string]string{"log": d.log.String()}
-	for _, path := range []string{
-		"/v1/pbx/phones", "/v1/pbx/phones/" + p.ID, "/v1/pbx/phones/" + p.ID + "/timeline", "/v1/pbx/phones/" + p.ID + "/config?file=001565aabb01.cfg",
-		"/v1/pbx/extensions", "/v1/pbx/extensions/101", "/v1/pbx/extensions/101/contacts", "/v1/pbx/keys", "/metrics", "/readyz", "/openapi.json",
-	} {
-		status, text := d.raw("GET", path, nil)
-		if status != 200 {
-			t.Errorf("%s: %d %s", path, status, text)
-		}
-		outside[path] = string(text)
+func secretsStayInside(t *testing.T, s planted, dump func() string, args ...string) {
+	socket, cli := startRedis(t)
+	s["redis password"] = "Pl4nted-redis"
+	cli("config", "set", "requirepass", s["redis password"])
+	ask := func(args ...string) string {
+		return cli(append([]string{"--no-auth-warning", "-a", s["redis password"]}, args...)...)
 	}
-	for key := range strings.FieldsSeq(cli("--scan")) {
-		outside["redis "+key] = cli("--no-raw", "dump", key)
+	args = append(args, "--redis.url", strings.Replace(socket, "unix://", "unix://:"+s["redis password"]+"@", 1),
+		"--log.level", "debug", "--provision.http_auth", "basic", "--provision.enroll", "pending", "--provision.claim_codes=true")
+	d := serve(t, args...)
+	events := d.listen()
+	id := d.plant(s)
+	d.provoke(s)
+
+	outside := map[string]string{}
+	d.collect(outside, id)
+	for key := range strings.FieldsSeq(ask("--scan")) {
+		outside["redis "+key] = ask("--no-raw", "dump", key)
 		if strings.Contains(key, ":contact:") {
-			outside["redis "+key] = cli("get", key)
+			outside["redis "+key] = ask("get", key)
 		}
 	}
-	admin := d.key
+	if dump != nil {
+		outside["pg_dump"] = dump()
+	}
+	outside["check"] = command(t, d, "check", args...)
+	outside["doctor"] = command(t, d, "doctor", args...)
+	eventually(t, 10*time.Second, "events", func() bool { return strings.Contains(events.String(), "event:") })
 	if err := d.kill(syscall.SIGTERM); err != nil {
 		t.Error(err)
 	}
+	outside["log"], outside["events"] = d.log.String(), events.String()
+	d.files(outside)
+	for _, where := range []string{"log", "events", "check", "/metrics", "/v1/pbx/phones"} {
+		if outside[where] == "" {
+			t.Errorf("nothing was collected of %s", where)
+		}
+	}
+	for what, secret := range s {
+		if len(secret) < 8 {
+			t.Errorf("%s is %q", what, secret)
+		}
+		for where, text := range outside {
+			if strings.Contains(text, secret) {
+				t.Errorf("the %s is in %s", what, where)
+			}
+		}
+	}
+}
+
+// plant puts a secret into every field that takes one, and notes those that were
+// made here.
+func (d *daemon) plant(s planted) (id string) {
+	d.t.Helper()
+	for _, name := range []string{"extension password", "adminPassword", "userPassword", "raw parameter", "layer adminPassword", "layer userPassword", "layer raw parameter", "line parameter"} {
+		s[name] = "Pl4nted-" + strings.ReplaceAll(name, " ", "-")
+	}
+	create := func(want int, method, path string, body, out any) {
+		d.t.Helper()
+		status, text := d.raw(method, path, body)
+		if status != want {
+			d.t.Fatalf("%s %s: %d %s", method, path, status, text)
+		}
+		if out != nil {
+			if err := json.Unmarshal(text, out); err != nil {
+				d.t.Fatal(err)
+			}
+		}
+	}
+	create(201, "POST", "/v1/pbx/extensions", map[string]string{"number": "101", "name": "Front Desk", "sipUsername": "101_desk", "sipPassword": s["extension password"]}, nil)
+	var rotated credentials
+	create(201, "POST", "/v1/pbx/extensions", map[string]string{"number": "102"}, &rotated)
+	s["password before rotation"] = rotated.SIPPassword
+	create(200, "POST", "/v1/pbx/extensions/102/credentials", nil, &rotated)
+	s["password after rotation"] = rotated.SIPPassword
+	create(200, "PUT", "/v1/pbx/settings/vendor/yealink", map[string]any{"settings": map[string]string{
+		"userPassword": s["layer userPassword"], "network.802_1x.md5_password": s["layer raw parameter"],
+	}}, nil)
+	create(200, "PUT", "/v1/pbx/settings/global", map[string]any{"settings": map[string]string{"adminPassword": s["layer adminPassword"]}}, nil)
+	var p listed
+	create(201, "POST", "/v1/pbx/phones", map[string]any{
+		"macAddress": "001565aabb01", "model": "T46S", "lines": []any{map[string]any{"line": 1, "extensionNumber": "101"}},
+		"settings": map[string]string{"adminPassword": "first-" + s["adminPassword"], "ldap.password": s["raw parameter"]},
+	}, &p)
+	create(200, "PATCH", "/v1/pbx/phones/"+p.ID, map[string]any{"settings": map[string]string{
+		"adminPassword": s["adminPassword"], "userPassword": s["userPassword"], "ldap.password": s["raw parameter"], "account.1.sip_server.2.password": s["line parameter"],
+	}}, nil)
+	var token struct{ Token, URL string }
+	status, text := d.raw("POST", "/v1/pbx/phones/"+p.ID+"/token", nil)
+	if err := json.Unmarshal(text, &token); err != nil || status/100 != 2 || token.Token == "" {
+		d.t.Fatalf("token: %d %s", status, text)
+	}
+	s["enrollment token"] = token.Token
+	var key struct{ Key string }
+	create(201, "POST", "/v1/pbx/keys", map[string]any{"name": "ci", "scopes": []string{"pbx:phones:read"}}, &key)
+	s["api key"], s["admin key"] = key.Key, d.key
+	return p.ID
+}
+
+// provoke makes the daemon handle the secrets: right and wrong passwords over SIP,
+// HTTP and the API, the token, and an upload.
+func (d *daemon) provoke(s planted) {
+	d.t.Helper()
+	fetch := fetchers(d.t.(*testing.T), d)
+	body := string(fetch["tftp-hpa"]("001565aabb01.cfg"))
+	for what, key := range map[string]string{
+		"minted password": "account.1.password", "steady token": "auto_provision.server.url", "HTTP password": "auto_provision.server.password",
+	} {
+		for line := range strings.Lines(body) {
+			if name, value, ok := strings.Cut(line, "="); ok && strings.HasSuffix(strings.TrimSpace(name), key) {
+				s[what] = strings.TrimSpace(value)
+			}
+		}
+	}
+	if _, path, ok := strings.Cut(s["steady token"], "/p/"); ok {
+		s["steady token"] = strings.Trim(path, "/")
+	}
+	for _, want := range []string{"minted password", "steady token", "HTTP password", "enrollment token"} {
+		if s[want] == "" {
+			d.t.Errorf("the phone's own file has no %s:\n%s", want, body)
+		}
+	}
+	for _, want := range []string{"adminPassword", "userPassword", "raw parameter", "layer raw parameter", "line parameter"} {
+		if !strings.Contains(body, s[want]) {
+			d.t.Errorf("the phone's own file has no %s:\n%s", want, body)
+		}
+	}
+	s["guessed password"], s["guessed key"] = "Pl4nted-guessed-password", "do_live_Pl4ntedGuessedKey00000000000000"
+	for _, try := range []struct{ user, password string }{{"101_desk", s["extension password"]}, {"101_desk", s["guessed password"]}} {
+		_ = sippRegister(d.t, d.addr["sip.udp"], "udp", "101", try.user, try.password, "sipp", 60) // one of them fails, as it shall
+	}
+	curl := testkit.Need(d.t, "curl")
+	files, admin := "http://"+d.addr["http"], "http://"+d.addr["admin"]
+	for _, args := range [][]string{
+		{"-u", "001565aabb01:" + s["HTTP password"], files + "/001565aabb01.cfg"},
+		{"-u", "001565aabb01:" + s["guessed password"], files + "/001565aabb01.cfg"},
+		{"-u", "001565aabb01:" + s["HTTP password"], "-T", "/etc/hostname", files + "/001565aabb01-app.log"},
+		{files + "/p/" + s["enrollment token"] + "/001565aabb01.cfg"},
+		{files + "/p/" + s["steady token"] + "/001565aabb01.cfg"},
+		{files + "/p/" + s["steady token"] + "/nothing.cfg"},
+		{files + "/805ec0000001.cfg"},
+		{"-H", "Authorization: Bearer " + s["guessed key"], admin + "/v1/pbx/phones"},
+		{"-d", `{"key":"` + s["guessed key"] + `"}`, "-H", "Content-Type: application/json", admin + "/v1/pbx/session"},
+		{"-H", "Authorization: Bearer " + s["admin key"], "-H", "Content-Type: application/json", "-d", `{"number":"103","sipPassword":"` + s["guessed password"] + `","nonsense":1}`, admin + "/v1/pbx/extensions"},
+	} {
+		if out, err := exec.Command(curl, append([]string{"-sS", "-m", "10", "-o", "/dev/null"}, args...)...).CombinedOutput(); err != nil {
+			d.t.Errorf("curl %v: %v %s", args, err, out)
+		}
+	}
+}
+
+// collect asks everything that a key which may only read can ask, what needs no
+// key, and the audit trail.
+func (d *daemon) collect(outside map[string]string, id string) {
+	d.t.Helper()
+	outside["/v1/pbx/audit"] = d.must("GET", "/v1/pbx/audit?limit=500", nil)
+	outside["/v1/pbx/keys"] = d.must("GET", "/v1/pbx/keys", nil)
+	admin := d.key
+	defer func() { d.key = admin }()
+	var key struct{ Key string }
+	d.call("POST", "/v1/pbx/keys", map[string]any{"name": "reader", "scopes": []string{"pbx:phones:read", "pbx:extensions:read", "pbx:templates:read", "pbx:firmware:read"}}, &key)
+	d.key = key.Key
+	phone := "/v1/pbx/phones/" + id
+	for _, path := range []string{
+		"/v1/pbx/phones", "/v1/pbx/phones/export", "/v1/pbx/phones/stats", phone, phone + "/timeline", phone + "/settings", phone + "/config", phone + "/config?file=001565aabb01.cfg",
+		phone + "/config?file=001565aabb01.cfg&explain=1", phone + "/uploads", phone + "/firmware", "/v1/pbx/settings", "/v1/pbx/settings/global", "/v1/pbx/settings/vendor/yealink",
+		"/v1/pbx/settings/uses?name=adminPassword", "/v1/pbx/settings/schema", "/v1/pbx/extensions", "/v1/pbx/extensions/101", "/v1/pbx/extensions/102", "/v1/pbx/extensions/101/contacts",
+		"/v1/pbx/enrollment", "/v1/pbx/bans", "/v1/pbx/jobs", "/v1/pbx/templates", "/v1/pbx/templates/yealink-phone", "/v1/pbx/firmware", "/v1/pbx/dhcp/snippets",
+		"/metrics", "/readyz", "/openapi.json", "/",
+	} {
+		outside[path] = d.must("GET", path, nil)
+	}
+	preview := map[string]any{"name": "yealink-phone", "content": "#!version:1.0.0.1\nx = {{.AdminPassword}}\n", "phoneId": id}
+	if status, text := d.raw("POST", "/v1/pbx/templates/preview", preview); status != http.StatusOK {
+		d.t.Errorf("preview: %d %s", status, text)
+	} else {
+		outside["preview"] = string(text)
+	}
+}
+
+func (d *daemon) must(method, path string, body any) string {
+	d.t.Helper()
+	status, text := d.raw(method, path, body)
+	if status != http.StatusOK {
+		d.t.Errorf("%s %s: %d %s", method, path, status, text)
+	}
+	return string(text)
+}
+
+// listen reads the event stream until the test ends.
+func (d *daemon) listen() *syncBuffer {
+	d.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	d.t.Cleanup(cancel)
+	req, err := http.NewRequestWithContext(ctx, "GET", "http://"+d.addr["admin"]+"/v1/pbx/events", http.NoBody)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+d.key)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	out := &syncBuffer{}
+	go func() {
+		defer res.Body.Close()
+		_, _ = io.Copy(out, res.Body) // ends with the daemon
+	}()
+	return out
+}
+
+// files adds all files of the data directory but those that are keys by their name.
+func (d *daemon) files(outside map[string]string) {
+	d.t.Helper()
 	err := filepath.WalkDir(d.dir, func(name string, e os.DirEntry, err error) error {
 		if err != nil || e.IsDir() || e.Name() == "admin.key" {
 			return err
@@ -61,13 +272,22 @@ func TestSecretsStayInside(t *testing.T) {
 		return err
 	})
 	if err != nil {
-		t.Fatal(err)
+		d.t.Fatal(err)
 	}
-	for where, text := range outside {
-		for what, secret := range map[string]string{"extension password": planted, "minted password": minted, "admin key": admin} {
-			if strings.Contains(text, secret) {
-				t.Errorf("the %s is in %s", what, where)
-			}
-		}
+}
+
+// command is what a command of the same configuration prints.
+func command(t *testing.T, d *daemon, name string, args ...string) string {
+	t.Helper()
+	list := []string{name}
+	if name == "doctor" { // its own flags come after the kind of question
+		list = append(list, "dhcp", "--mac", "00:15:65:aa:bb:01")
 	}
+	list = append(append(list, "--data_dir", d.dir), args...)
+	cmd := exec.Command(binary, list...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("%s: %v %s", name, err, out)
+	}
+	return string(out)
 }

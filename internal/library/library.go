@@ -12,6 +12,7 @@ import (
 	"path"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -58,6 +59,11 @@ type Options struct {
 	Devices Devices
 	Files   Files
 	Live    *templates.Live
+	Trials  TrialStore  // nil: no revision is given to some phones first
+	Packs   interface { // nil: packs are not taken
+		StoreTemplates(ctx context.Context, list []phone.Template, drafts []phone.TemplateDraft) error
+	}
+	Shared bool // other nodes serve phones as well
 	// FirmwareOf is the firmware a phone was last seen with; empty: not known.
 	FirmwareOf func(phone.Device) string
 
@@ -71,6 +77,8 @@ type Service struct {
 	log    *slog.Logger
 	stale  chan struct{} // capacity 1: another node changed a template
 	broken prometheus.Gauge
+	trials atomic.Pointer[map[string]*trial] // by file; nil: there are none
+	reach  sync.RWMutex                      // guards trial.reached
 
 	mu     sync.Mutex // held while what is active is read and put in use
 	faults map[string]string
@@ -122,6 +130,9 @@ func (s *Service) Reload(ctx context.Context) error {
 		s.log.ErrorContext(ctx, "a template cannot be used: its phones get the built-in one", "error", err)
 	}
 	s.broken.Set(float64(len(errs)))
+	if err := s.loadTrials(ctx, variants); err != nil {
+		return fmt.Errorf("read the rollouts of templates: %w", err)
+	}
 	return nil
 }
 

@@ -99,3 +99,14 @@ type TemplateDraft struct {
 	By       string // id of the API key
 	Activate bool   // phones get it, from the same transaction on
 }
+
+// TemplateTrial is a revision that a job gives to phones a few at a time.
+type TemplateTrial struct {
+	Template string // name
+	Revision int64
+	JobID    string
+	// Keep lets the phones that were reached keep it when the job halts, until
+	// somebody lets it go on or aborts it; otherwise they get what is active again.
+	Keep      bool
+	CreatedAt time.Time
+}

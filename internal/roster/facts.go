@@ -1,6 +1,8 @@
 package roster
 
 import (
+	"slices"
+
 	"pbx.dev/dialtone/internal/catalog"
 	"pbx.dev/dialtone/internal/useragent"
 )
@@ -35,24 +37,27 @@ type hot struct {
 // describe works everything out again that depends on the facts of r: call it
 // when a fact other than a time has changed.
 func (s *state) describe(r *row) {
-	r.drift = driftOf(r)
+	was := r.drift
+	if r.drift = driftOf(r); s.drifted != nil && !slices.Equal(was, r.drift) {
+		s.drifted(DriftChange{PhoneID: r.id, MAC: r.mac, Was: was, Now: slices.Clone(r.drift)})
+	}
 	s.retext(r)
 	s.refresh(r)
 }
 
 // refresh follows a change of what is registered or configured.
 func (s *state) refresh(r *row) {
-	s.count(s.hot[r.slot], -1)
+	s.count(s.hot[r.slot], -1, "")
 	h := hot{
 		used: true, registered: r.live(), drift: len(r.drift) > 0, state: r.state(), typ: r.typ(),
 		maker: foldHash(r.maker()), model: foldHash(r.model()),
 	}
 	s.hot[r.slot] = h
-	s.count(h, 1)
+	s.count(h, 1, r.maker())
 }
 
-// count keeps the statistics.
-func (s *state) count(h hot, n int) {
+// count keeps the statistics; maker is for a phone that comes.
+func (s *state) count(h hot, n int, maker string) {
 	if !h.used {
 		return
 	}
@@ -63,6 +68,7 @@ func (s *state) count(h hot, n int) {
 		s.stats.Unregistered += n
 	}
 	*s.stats.ByType.of(types[h.typ]) += n
+	s.tally.count(h, n, maker)
 }
 
 // live reports whether the phone is registered: any line of a device, any

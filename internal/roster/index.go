@@ -22,7 +22,7 @@ func (s *state) insert(r *row) {
 
 // remove takes a row out of the list; its contacts must be gone.
 func (s *state) remove(r *row) {
-	s.count(s.hot[r.slot], -1)
+	s.count(s.hot[r.slot], -1, "")
 	s.order.remove(s.position(r.id))
 	s.rows[r.slot], s.hot[r.slot], s.text[r.slot], s.sign[r.slot] = nil, hot{}, "", sign{}
 	s.free = append(s.free, r.slot)

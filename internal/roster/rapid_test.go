@@ -99,6 +99,7 @@ func TestRandomStories(t *testing.T) {
 		w := &world{h: h}
 		rt.Repeat(w.actions())
 		h.flush()
+		h.tallies(rt)
 		list := h.all(Filter{})
 		if len(list) != h.Stats().Total {
 			rt.Fatalf("the list has %d phones, the statistics %d", len(list), h.Stats().Total)

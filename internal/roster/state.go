@@ -112,6 +112,9 @@ type state struct {
 	free  []uint32
 
 	stats   Stats
+	drifted func(DriftChange) // nil: nobody is told
+
+	tally   tally
 	agents  map[agentKey]*useragent.Agent
 	pending []string // ids of rows that wait for adoption, oldest first
 	dirty   dirty
@@ -126,6 +129,7 @@ func newState() *state {
 		users: map[string]*row{}, macs: map[phone.MAC]*row{}, claims: map[phone.MAC][]*row{},
 		instance: map[string]*row{}, address: map[string][]*row{},
 		agents: map[agentKey]*useragent.Agent{}, dirty: newDirty(),
+		tally: tally{makers: map[uint32]maker{}},
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -163,22 +162,6 @@ func newRedis(opts RedisOptions) (*Redis, error) {
 		r.shards = append(r.shards, redisShard{base: base, index: base + "x", stream: base + "ev", aors: base + "a:", contacts: base + "contact:", lost: new(atomic.Bool)})
 	}
 	return r, nil
-}
-
-// checkLayout stores the number of shards, or compares it with the stored one.
-func (r *Redis) checkLayout(ctx context.Context) error {
-	key, want := r.opts.Prefix+":meta", `{"layout":2,"shards":`+strconv.Itoa(r.opts.Shards)+`}`
-	if err := r.client.SetNX(ctx, key, want, 0).Err(); err != nil {
-		return unavailable("write "+key, err)
-	}
-	got, err := r.client.Get(ctx, key).Result()
-	if err != nil {
-		return unavailable("read "+key, err)
-	}
-	if got != want {
-		return fmt.Errorf("%s holds %.100q, this program needs %q", key, got, want)
-	}
-	return nil
 }
 
 // checkPolicy warns of a server that drops keys when memory is short: each

@@ -72,8 +72,7 @@ export function upload(path, form, onProgress) {
 /** listen calls fn with every event of the server until stop is called. */
 export function listen(fn) {
   const source = new EventSource('/v1/pbx/events');
-  const kinds = ['dhcp', 'pnp', 'file', 'upload', 'register', 'unregister', 'expired', 'flow-lost', 'auth', 'connect', 'call', 'admin', 'notify', 'message'];
   const take = (e) => { try { fn(JSON.parse(e.data)); } catch { /* a comment or a newer form */ } };
-  kinds.forEach((kind) => source.addEventListener(kind, take));
+  for (const topic of ['registration', 'provisioning', 'call']) source.addEventListener(topic, take);
   return () => source.close();
 }

@@ -9,11 +9,22 @@ const routes = [
   [/^\/phones$/, 'phones', 'pbx:phones:read', 'phones'],
   [/^\/phones\/([^/]+)$/, 'phone', 'pbx:phones:read'],
   [/^\/extensions$/, 'extensions', 'pbx:extensions:read', 'extensions'],
+  [/^\/pending$/, 'pending', 'pbx:phones:read', 'pending'],
+  [/^\/templates$/, 'templates', 'pbx:templates:read', 'templates'],
+  [/^\/templates\/([^/]+)$/, 'template', 'pbx:templates:read'],
+  [/^\/firmware$/, 'firmware', 'pbx:firmware:read', 'firmware'],
+  [/^\/dhcp$/, 'dhcp', 'pbx:phones:read', 'dhcp'],
+  [/^\/settings$/, 'settings', 'pbx:phones:read', 'settings'],
+  [/^\/settings\/([^/]+)$/, 'settings', 'pbx:phones:read'],
+  [/^\/settings\/([^/]+)\/([^/]+)$/, 'settings', 'pbx:phones:read'],
+  [/^\/audit$/, 'audit', 'pbx:keys:write', 'audit'],
   [/^\/keys$/, 'keys', 'pbx:keys:write', 'keys'],
   [/^\/jobs$/, 'jobs', 'pbx:phones:read', 'jobs'],
 ];
 // The order of the menu.
-const menu = ['dashboard', 'phones', 'extensions', 'templates', 'firmware', 'dhcp', 'settings', 'jobs', 'audit', 'keys'];
+const menu = ['dashboard', 'phones', 'pending', 'extensions', 'templates', 'firmware', 'dhcp', 'settings', 'jobs', 'audit', 'keys'];
+
+const parents = { phone: 'phones', template: 'templates' }; // whose place in the menu a page without one has
 
 const $ = (id) => document.getElementById(id);
 let session = null;
@@ -64,7 +75,7 @@ async function show() {
   if (!found) { main.replaceChildren(h('p', {}, text.common.missing)); return; }
   const [route, match] = found;
   for (const a of $('nav').querySelectorAll('a')) {
-    const here = a.dataset.page === route[1] || (route[1] === 'phone' && a.dataset.page === 'phones');
+    const here = a.dataset.page === route[1] || parents[route[1]] === a.dataset.page;
     if (here) a.setAttribute('aria-current', 'page'); else a.removeAttribute('aria-current');
   }
   if (!can(route[2])) { main.replaceChildren(h('p', {}, text.common.forbidden(route[2]))); return; }

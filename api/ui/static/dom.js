@@ -16,6 +16,9 @@ export function h(name, props = {}, ...children) {
   return e;
 }
 
+/** fill replaces what is in e; children as h takes them. */
+export const fill = (e, ...children) => e.replaceChildren(...h('div', {}, ...children).childNodes);
+
 let count = 0;
 
 /** field is a label with its input; name is what the value is called in values(). */
@@ -123,9 +126,9 @@ export function confirm(title, question, fn, label = text.common.remove) {
 
 /** table makes a table; a column is { title, cell(row), class }. */
 export function table(caption, columns, rows, empty = text.common.none) {
-  return h('div', { class: 'wide', tabindex: '0', role: 'region', 'aria-label': caption },
+  return h('div', { class: 'wide', tabindex: '0', role: 'group', 'aria-label': caption },
     h('table', {}, h('caption', {}, caption),
-      h('thead', {}, h('tr', {}, columns.map((c) => h('th', { scope: 'col', class: c.class }, c.head || c.title)))),
+      h('thead', {}, h('tr', {}, columns.map((c) => h('th', { scope: 'col', class: c.class }, c.head || c.title || h('span', { class: 'unseen' }, text.common.actions))))),
       h('tbody', {}, rows.length === 0
         ? h('tr', {}, h('td', { colspan: columns.length, class: 'none' }, empty))
         : rows.map((row) => h('tr', {}, columns.map((c) => h('td', { class: c.class, 'data-title': c.title }, c.cell(row))))))));

@@ -1,5 +1,5 @@
 // The overview: how many phones, of what kind, and what happens now.
-import { all, get, listen } from '../api.js';
+import { get, listen } from '../api.js';
 import { badge, h, page, time } from '../dom.js';
 import { text } from '../text.js';
 
@@ -40,26 +40,21 @@ export async function show(view, { stop }) {
 
   async function refresh() {
     const { stats } = await get('/phones/stats');
-    const phones = await all('/phones', 'phones', 2000);
     points.push(stats.registered);
     if (points.length > kept * 4) points.shift();
-    const tally = (of) => {
-      const counts = new Map();
-      phones.forEach((p) => { const k = of(p); if (k) counts.set(k, (counts.get(k) || 0) + 1); });
-      return [...counts].sort((a, b) => b[1] - a[1]).slice(0, 8);
-    };
-    const pending = phones.filter((p) => p.state === 'pending').length;
-    const drift = phones.filter((p) => (p.drift || []).length > 0).length;
+    const most = (counts) => Object.entries(counts).filter(([, n]) => n > 0).sort((a, b) => b[1] - a[1]).slice(0, 8);
+    const pending = stats.byState.pending;
+    const drift = stats.drifted;
     const card = (title, ...content) => h('section', {}, h('h2', {}, title), content);
     figures.replaceChildren(...[
       card(t.phones, h('p', { class: 'figure', id: 'total' }, stats.totalPhones),
         h('p', {}, badge('registered'), ` ${stats.registered} · `, badge('unregistered'), ` ${stats.unregistered}`),
-        pending > 0 && h('p', {}, h('a', { href: '#/phones?state=pending' }, `${t.pending}: ${pending}`)),
+        pending > 0 && h('p', {}, h('a', { href: '#/pending' }, `${t.pending}: ${pending}`)),
         drift > 0 && h('p', {}, h('a', { href: '#/phones?drift=true' }, `${t.drift}: ${drift}`))),
       card(t.overTime, curve(points)),
       card(t.byType, bars(['hardware', 'softphone', 'webrtc', 'mobile'].map((k) => [t[k], stats.byType[k]]))),
-      card(t.byVendor, bars(tally((p) => p.manufacturer))),
-      card(t.byState, bars(tally((p) => p.state).map(([k, n]) => [text.state[k] || k, n]))),
+      card(t.byVendor, bars(most(stats.byVendor))),
+      card(t.byState, bars(most(stats.byState).map(([k, n]) => [text.state[k] || k, n]))),
       outcomes.size > 0 && card(t.outcomes, bars([...outcomes])),
     ].filter(Boolean));
   }

@@ -1,7 +1,9 @@
 // One phone: where it is stuck, what happened, what it gets, what can be done.
 import { del, get, listen, patch, post } from '../api.js';
-import { action, badge, confirm, dialog, facts, fail, field, h, page, table, time, toast } from '../dom.js';
+import { action, badge, confirm, dialog, facts, fail, field, fill, h, page, table, time, toast } from '../dom.js';
 import { text } from '../text.js';
+import { adopt } from './pending.js';
+import { effective } from './settings.js';
 
 const t = text.phone;
 
@@ -15,8 +17,10 @@ export async function show(view, { args, can, stop }) {
   const lines = h('section');
   const events = h('section', { 'aria-labelledby': 'timeline' });
   const config = h('section', { 'aria-labelledby': 'config' });
+  const uploads = h('section', { 'aria-labelledby': 'uploads', hidden: true });
+  const layers = h('section', { 'aria-labelledby': 'layers', hidden: true });
   const title = h('div');
-  view.replaceChildren(title, job, stuck, h('div', { class: 'grid' }, about, lines), config, events);
+  view.replaceChildren(title, job, stuck, h('div', { class: 'grid' }, about, lines), config, layers, uploads, events);
   let phone = await get(path);
 
   async function watch(kind) {
@@ -29,11 +33,13 @@ export async function show(view, { args, can, stop }) {
     refresh().catch(fail);
   }
 
+  let keys = {}; // settings of programmable keys, by number
   function draw() {
+    const focus = title.contains(document.activeElement) ? document.activeElement.textContent : '';
     const name = [phone.extensionNumber, phone.extensionName].filter(Boolean).join(' ') || phone.name || phone.macAddress || id;
     const provisioned = phone.state !== 'pending' && phone.macAddress && phone.lines?.length > 0;
     title.replaceChildren(page(name,
-      write && phone.state === 'pending' && h('button', { type: 'button', class: 'main', onclick: () => adopt() }, t.adopt),
+      write && phone.state === 'pending' && h('button', { type: 'button', class: 'main', onclick: () => adopt(phone) }, t.adopt),
       write && provisioned && action(t.resync, () => watch('resync'), { class: 'main' }),
       write && provisioned && action(t.reboot, () => watch('reboot')),
       write && provisioned && h('button', { type: 'button', onclick: () => edit() }, t.edit),
@@ -48,16 +54,10 @@ export async function show(view, { args, can, stop }) {
       [text.phones.ip, phone.ipAddress], ['Firmware', phone.firmwareVersion], ['User-Agent', phone.userAgent], [text.phones.type, phone.deviceType], [text.phones.name, phone.name], [text.phones.site, phone.site],
       [text.phones.seen, phone.lastRegistered && time(phone.lastRegistered)], [t.config, phone.lastProvisioned && time(phone.lastProvisioned)], [t.matched, phone.matchedBy],
       [text.phones.drift, (phone.drift || []).join('; ')]]));
-    lines.replaceChildren(h('h2', {}, t.lines), handset(phone));
+    lines.replaceChildren(h('h2', {}, t.keys), handset(phone, keys));
+    if (focus && !title.contains(document.activeElement)) [...title.querySelectorAll('button')].find((b) => b.textContent === focus)?.focus();
   }
 
-  function adopt() {
-    dialog(t.adopt, [h('p', { class: 'hint' }, t.adoptHint), field('extensionNumber', t.extension, { required: true, inputmode: 'tel' })], async (v) => {
-      const made = await post(`${path}/adopt`, v);
-      location.hash = `#/phones/${encodeURIComponent(made.id || id)}`;
-      if (made.id === id) await refresh();
-    }, t.adopt);
-  }
   function replace() {
     dialog(t.replace, [h('p', { class: 'hint' }, t.replaceHint), field('macAddress', t.newMAC, { required: true, spellcheck: 'false' })], async (v) => {
       const made = await post(`${path}/replace`, v);
@@ -86,8 +86,40 @@ export async function show(view, { args, can, stop }) {
     });
   }
 
+  // What the layers make of the phone; the keys of the drawn handset come from there too.
+  async function drawLayers() {
+    const provisioned = phone.state !== 'pending' && phone.macAddress && phone.lines?.length > 0;
+    layers.hidden = !provisioned;
+    if (!provisioned) return;
+    const { parts, settings } = await effective(path);
+    layers.replaceChildren(h('h2', { id: 'layers' }, text.settings.effective), h('details', {}, h('summary', {}, text.settings.effectiveHint), parts));
+    keys = {};
+    for (const [k, { value }] of Object.entries(settings)) {
+      const m = k.match(/^keys\.(\d+)\.(type|value|label)$/);
+      if (m) keys[m[1]] = { ...keys[m[1]], [m[2]]: value };
+    }
+    draw();
+  }
+
+  // What the phone stored here, and which image it is offered and why.
+  async function drawUploads() {
+    if (phone.state === 'pending' || !phone.macAddress || !phone.lines?.length) return;
+    const { uploads: list } = await get(`${path}/uploads`);
+    const image = can('pbx:firmware:read') ? await get(`${path}/firmware`) : {};
+    uploads.hidden = list.length === 0 && !image.targetFirmwareId;
+    const at = (u) => `/v1/pbx${path}/uploads/${encodeURIComponent(u.name)}`;
+    fill(uploads, h('h2', { id: 'uploads' }, t.uploads),
+      image.targetFirmwareId && facts([[t.offered, [image.offeredVersion || image.offeredFirmwareId, image.reason].filter(Boolean).join(': ')]]),
+      image.stoppedAt && can('pbx:firmware:write') && action(t.retry, async () => { await post(`${path}/firmware/retry`); toast(t.retried); await drawUploads(); }),
+      list.length > 0 && table(t.uploads, [{ title: t.file, class: 'mono', cell: (u) => h('a', { href: at(u), download: u.name }, u.name) }, { title: t.size, cell: (u) => `${u.size} B` }, { title: t.uploaded, cell: (u) => time(u.uploadedAt) }], list));
+  }
+
+  let shown = phone.state;
   async function refresh() {
     phone = await get(path);
+    // Its files are there as soon as it is adopted.
+    if (shown === 'pending' && phone.state !== 'pending') { await preview(config, path); await drawLayers(); }
+    shown = phone.state;
     const line = await get(`${path}/timeline?limit=100`);
     draw();
     stuck.className = `stuck${line.stuckAt ? '' : ' well'}`;
@@ -98,7 +130,11 @@ export async function show(view, { args, can, stop }) {
   }
 
   await refresh();
-  await preview(config, path);
+  config.hidden = true;
+  if (phone.state !== 'pending') await preview(config, path);
+  await drawLayers();
+
+  await drawUploads();
   let due = 0;
   const soon = (e) => {
     if (e && e.phoneId && e.phoneId !== id && e.macAddress !== phone.macAddress) return;
@@ -109,21 +145,29 @@ export async function show(view, { args, can, stop }) {
   stop(listen(soon));
 }
 
-/** handset draws the line keys as they lie beside the screen. */
-function handset(phone) {
-  const keys = (phone.lines || []).map((l) => ({ n: l.line, label: [l.extensionNumber, l.label].filter(Boolean).join(' '), on: l.registered }));
-  const half = Math.ceil(Math.max(keys.length, 2) / 2);
-  const side = (list) => h('ol', {}, list.map((k) => h('li', { class: `key${k.label ? ' set' : ''}`, title: k.label || '' }, `${k.n} ${k.label || ''} ${k.on ? '●' : ''}`)));
-  while (keys.length < 2) keys.push({ n: keys.length + 1, label: '', on: false });
-  return h('div', { class: 'handset' }, side(keys.slice(0, half)),
-    h('div', { class: 'screen' }, h('strong', {}, phone.model || ''), h('span', {}, phone.extensionName || phone.extensionNumber || '')), side(keys.slice(half)));
+/** handset draws the keys as they lie beside the screen: lines first, then what is set. */
+function handset(phone, settings) {
+  const byNumber = new Map();
+  for (const l of phone.lines || []) byNumber.set(l.line, { label: [l.extensionNumber, l.label].filter(Boolean).join(' '), on: l.registered });
+  for (const [n, k] of Object.entries(settings)) if (k.type !== 'none' && k.type !== 'line') byNumber.set(Number(n), { label: [k.label || k.value, k.type].filter(Boolean).join(' · ') });
+  const many = Math.max(2, ...byNumber.keys());
+  const half = Math.ceil(many / 2);
+  const key = (n) => {
+    const k = byNumber.get(n);
+    return h('li', { class: `key${k ? ' set' : ''}` }, h('span', { class: 'n' }, h('span', { class: 'unseen' }, t.key(n)), h('span', { 'aria-hidden': 'true' }, n)), ` ${k?.label || ''}`, !k && h('span', { class: 'unseen' }, t.free),
+      k?.on !== undefined && h('span', { class: k.on ? 'lamp on' : 'lamp' }, h('span', { class: 'unseen' }, ` ${text.state[k.on ? 'registered' : 'unregistered']}`)));
+  };
+  const side = (from, to) => h('ol', {}, Array.from({ length: Math.max(to - from + 1, 0) }, (_, i) => key(from + i)));
+  return h('div', { class: 'handset' }, side(1, half),
+    h('div', { class: 'screen' }, h('strong', {}, phone.model || ''), h('span', {}, phone.extensionName || phone.extensionNumber || '')), side(half + 1, many));
 }
 
 /** preview shows the files a phone gets, masked, and where each line comes from. */
 async function preview(section, path) {
   let files = [];
   try { files = (await get(`${path}/config`)).files || []; } catch { /* nothing is made for this phone */ }
-  if (files.length === 0) { section.hidden = true; return; }
+  section.hidden = files.length === 0;
+  if (section.hidden) return;
   const out = h('div');
   const explain = h('input', { type: 'checkbox', id: 'explain' });
   const select = h('select', { 'aria-label': t.file }, files.map((f) => h('option', { value: f }, f)));
@@ -134,7 +178,8 @@ async function preview(section, path) {
       const { lines } = await get(`${q}&explain=1`);
       out.replaceChildren(h('div', { class: 'explained' }, table(select.value, [
         { title: '#', cell: (l) => l.n }, { title: t.file, class: 'text', cell: (l) => l.text },
-        { title: t.layer, cell: (l) => l.layer || '' }, { title: t.from, cell: (l) => (l.template ? `${l.template}:${l.templateLine}` : '') }], lines.map((l, n) => ({ n: n + 1, ...l })))));
+        { title: t.layer, cell: (l) => l.layer || '' }, { title: t.from, cell: (l) => (l.template ? [l.template, l.revision ? ` r${l.revision}` : '', `:${l.templateLine}`].join('') : '') },
+        { title: t.settings, cell: (l) => (l.settings || []).join(', ') }], lines.map((l, n) => ({ n: n + 1, ...l })))));
     } catch (error) { fail(error); }
   };
   section.replaceChildren(h('h2', { id: 'config' }, t.config), h('div', { class: 'buttons' }, select, h('label', { for: 'explain' }, explain, ` ${t.explain}`)), out);

@@ -1,0 +1,160 @@
+// The editor of one template: marks while typing, preview, difference, what it would do.
+import { all, del, get, post, put } from '../api.js';
+import { action, badge, confirm, dialog, facts, fail, field, fill, h, page, table, time, toast, wrong } from '../dom.js';
+import { text } from '../text.js';
+import { makeEditor } from '../vendor/codemirror.js';
+import { badges, draft, vendorName } from './templates.js';
+
+const t = text.template;
+const pause = 350; // of typing before the text is checked, milliseconds
+const split = (s) => (s || '').split(',').map((x) => x.trim()).filter(Boolean);
+
+/** variablesOf reads "name type default" a line; of a choice the type is "choice a|b". */
+function variablesOf(lines) {
+  return lines.split('\n').map((s) => s.trim()).filter(Boolean).map((s) => {
+    const [name, type = 'text', ...rest] = s.split(/\s+/);
+    const choices = type === 'choice' && rest.length > 0 ? rest.shift().split('|') : undefined;
+    return { name, type, ...(choices && { choices }), ...(rest.length > 0 && { default: rest.join(' ') }) };
+  });
+}
+const variableText = (list) => (list || []).map((v) => [v.name, v.type, v.type === 'choice' && (v.choices || []).join('|'), v.default].filter(Boolean).join(' ')).join('\n');
+
+/** diffText colours a difference as diff -u shows it; the sign says it too. */
+const diffText = (diff) => (diff
+  ? h('pre', { class: 'diff', tabindex: '0', role: 'group', 'aria-label': t.difference }, diff.split('\n').map((l) => h('span', { class: l.startsWith('+') ? 'plus' : l.startsWith('-') ? 'minus' : '' }, `${l}\n`)))
+  : h('p', { class: 'hint' }, t.same));
+
+export async function show(view, { args, query, can, stop }) {
+  const [name] = args;
+  const path = `/templates/${encodeURIComponent(name)}`;
+  const write = can('pbx:templates:write');
+  const uploaded = draft.get(name);
+  let stored = await get(path).catch((e) => { if (e.status === 404 && uploaded) return null; throw e; });
+  const base = stored || { name, vendor: uploaded.vendor, file: 'phone', models: uploaded.models, variables: [] };
+  const start = uploaded?.content ?? base.content;
+  draft.delete(name);
+
+  const head = h('div');
+  const verdict = h('div', { class: 'verdict', role: 'status' });
+  const host = h('div', { class: 'editor' });
+  const form = h('form', { class: 'filters' }, field('models', text.templates.models, { value: (base.models || []).join(', ') }, t.modelsHint), field('minFirmware', t.minFirmware, { value: base.minFirmware || '' }),
+    field('maxFirmware', t.maxFirmware, { value: base.maxFirmware || '' }), field('variables', t.variables, { rows: 2, value: variableText(base.variables) }, t.variablesHint));
+  const preview = h('section', { 'aria-labelledby': 'preview' });
+  const history = h('section', { 'aria-labelledby': 'revisions' });
+  view.replaceChildren(head, h('div', { class: 'beside' }, h('section', {}, h('h2', {}, t.text), host, verdict), preview), h('section', {}, form), history);
+  const editor = makeEditor(host, { text: start, label: `${t.text} ${name}`, readOnly: !write, changed: () => typed() });
+  stop(() => editor.destroy());
+  form.addEventListener('submit', (e) => e.preventDefault());
+  form.addEventListener('input', () => typed());
+
+  const body = () => {
+    const f = form.elements;
+    return { name, vendor: base.vendor, file: base.file, content: editor.text(), models: split(f.models.value), variables: variablesOf(f.variables.value),
+      ...(f.minFirmware.value.trim() && { minFirmware: f.minFirmware.value.trim() }), ...(f.maxFirmware.value.trim() && { maxFirmware: f.maxFirmware.value.trim() }) };
+  };
+  const changed = () => !stored || editor.text() !== stored.content;
+
+  let timer = 0, round = 0;
+  function typed() {
+    verdict.textContent = t.checking;
+    clearTimeout(timer);
+    timer = setTimeout(() => { check().catch(fail); }, pause);
+  }
+  stop(() => { clearTimeout(timer); round++; });
+
+  async function check() {
+    const mine = ++round;
+    let problem = null, found = null;
+    try { found = await post('/templates/validate', body()); } catch (error) { if (!(error.errors?.length > 0)) throw error; problem = error; }
+    if (mine !== round) return;
+    editor.mark((problem?.errors || []).filter((e) => e.field === 'content'));
+    const goTo = (e) => (e.line ? h('button', { type: 'button', class: 'small', onclick: () => editor.goTo(e.line) }, t.at(e.line, e.column || 1)) : h('strong', {}, e.field));
+    fill(verdict, problem
+      ? [h('p', { class: 'bad' }, badge('error', { error: t.wrong(problem.errors.length) })), h('ul', { class: 'plain' }, problem.errors.map((e) => h('li', {}, goTo(e), ` ${e.detail}`)))]
+      : [h('p', {}, badge('ok', { ok: t.right(found.bytes) })), found.warnings.length > 0 && h('ul', { class: 'plain' }, found.warnings.map((w) => h('li', {}, badge('behind', { behind: w.code }), ` ${w.parameter}: ${w.detail}`)))]);
+    await drawPreview(!problem);
+  }
+
+  const { phones } = can('pbx:phones:read') ? await get(`/phones?manufacturer=${vendorName(base.vendor)}&limit=200`) : { phones: [] };
+  const mine = phones.filter((p) => p.macAddress && p.lines?.length > 0);
+  const choose = h('select', { 'aria-label': t.phone, onchange: () => drawPreview(true).catch(fail) }, mine.map((p) => h('option', { value: p.id, selected: p.id === query.get('phone') }, [p.extensionNumber, p.extensionName, p.model, p.macAddress].filter(Boolean).join(' '))));
+  const file = h('pre', { tabindex: '0', id: 'rendered', role: 'group', 'aria-label': t.previewFile });
+  fill(preview, h('h2', { id: 'preview' }, t.preview), mine.length > 0 ? choose : h('p', { class: 'hint' }, t.noPhones), mine.length > 0 && file);
+  async function drawPreview(whole) {
+    if (mine.length === 0 || !whole) {
+      file.classList.add('old'); // what was shown stays, dashed
+      if (file.textContent === '') file.textContent = t.notYet;
+      return;
+    }
+    try {
+      const { content } = await post('/templates/preview', { ...body(), phoneId: choose.value });
+      file.classList.remove('old');
+      file.textContent = content;
+    } catch (error) { file.textContent = error.message; }
+  }
+
+  /** save shows what would change for how many phones and stores when it is confirmed. */
+  async function activate() {
+    const note = field('note', t.note);
+    const [effect, against] = [await post('/templates/impact', body()), await textDiff()];
+    dialog(`${t.activate} ${name}`, [h('h3', {}, t.impact), h('p', { class: 'hint' }, t.impactHint),
+      facts([[t.phones, effect.phones], [t.concerned, effect.concerned], [t.changed, h('strong', { id: 'changed' }, effect.changed)], [t.failed, effect.failed]]),
+      Object.keys(effect.warnings).length > 0 && facts(Object.entries(effect.warnings)),
+      effect.examples.slice(0, 5).map((x) => h('details', {}, h('summary', {}, `${x.macAddress} ${x.model || ''}`), x.error ? h('p', { class: 'bad' }, x.error) : diffText(x.diff))),
+      h('details', {}, h('summary', {}, t.difference), against), note,
+      h('button', { type: 'button', onclick: (e) => store(e, false, note) }, t.store)],
+    async (v) => { await save(true, v.note); }, t.activate).classList.add('large');
+  }
+  async function store(event, active, note) {
+    const box = event.target.closest('dialog');
+    try { await save(active, note.querySelector('input').value); box.close(); } catch (error) { wrong(box.querySelector('form'), error); }
+  }
+  async function save(active, note) {
+    const b = { ...body(), activate: active, ...(note && { note }) };
+    const made = stored ? await put(path, b) : await post('/templates', b);
+    stored = await get(path);
+    toast(active ? t.activated(made.revision) : t.kept(made.latestRevision || made.revision));
+    await drawRest();
+  }
+
+  /** textDiff compares the text here with the one that is stored, line by line. */
+  async function textDiff() {
+    const { difference } = await import('../diff.js');
+    return diffText(stored ? difference(stored.content, editor.text()) : '');
+  }
+
+  async function rollback(revision, content) {
+    await post(`${path}/rollback`, { revision });
+    stored = await get(path);
+    if (content !== undefined) editor.setText(content);
+    toast(revision === 0 ? t.builtinActive : t.restored(revision));
+    await drawRest();
+  }
+
+  function drawHead() {
+    const own = stored && !stored.builtin;
+    head.replaceChildren(page(name,
+      write && action(t.activate, activate, { class: 'main', id: 'activate' }),
+      action(t.difference, async () => { dialog(t.difference, [h('p', { class: 'hint' }, `${t.against} ${stored?.builtin ? t.builtinText : t.revisions} → ${t.edited}`), await textDiff()]).classList.add('large'); }),
+      write && stored?.behind && action(t.merge, async () => { const m = await get(`${path}/merge`); editor.setText(m.content); toast(t.merged(m.conflicts)); }),
+      write && own && stored.active && action(t.builtinAgain, () => rollback(0)),
+      write && own && action(t.remove, async () => confirm(t.remove, `${name}: ${t.removeHint}`, async () => { await del(path); location.hash = '#/templates'; }, t.remove))),
+    h('p', {}, vendorName(base.vendor), ' · ', base.file, ' · ', stored ? badges(stored) : badge('stored', { stored: t.unsaved }), stored?.behind && h('span', { class: 'hint' }, ` ${text.templates.behindHint}`)));
+  }
+  async function drawRest() {
+    drawHead();
+    history.hidden = !stored || stored.builtin;
+    if (history.hidden) return;
+    const revisions = await all(`${path}/revisions`, 'revisions', 200);
+    const differ = (r) => action(t.difference, async () => { const { diff } = await get(`${path}/diff?from=0&to=${r.revision}`); dialog(`${t.difference}: ${t.builtinText} → ${r.revision}`, diffText(diff)).classList.add('large'); }, { class: 'small' });
+    const back = (r) => action(t.rollback, () => rollback(r.revision, r.content), { class: 'small', 'aria-label': `${t.rollback} ${r.revision}` });
+    history.replaceChildren(h('h2', { id: 'revisions' }, t.revisions), table(t.revisions, [
+      { title: text.templates.revision, cell: (r) => r.revision }, { title: text.templates.state, cell: (r) => (r.active ? badge('active', { active: text.templates.active }) : '') }, { title: text.templates.updated, cell: (r) => time(r.createdAt) },
+      { title: t.by, cell: (r) => r.createdBy || '' }, { title: t.note, cell: (r) => r.note || '' }, { title: '', cell: (r) => h('div', { class: 'buttons' }, differ(r), write && !r.active && back(r)) }], revisions));
+  }
+  const ask = (e) => { if (write && changed()) e.preventDefault(); };
+  addEventListener('beforeunload', ask);
+  stop(() => removeEventListener('beforeunload', ask));
+  await drawRest();
+  await check();
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+func phonesResource() resource {
+	return resource{"phones", []verb{
+		{"list", "list phones", nil, func(fs *flag.FlagSet, c *apiClient) action {
+			filters := map[string]*string{}
+			for name, help := range map[string]string{
+				"registered": "true or false", "manufacturer": "of this vendor", "model": "of this model", "q": "that hold this text", "state": "in this state", "drift": "true, false or a kind",
+			} {
+				filters[name] = fs.String(name, "", help)
+			}
+			return func(ctx context.Context, _ []string) error {
+				q := url.Values{}
+				for name, v := range filters {
+					if *v != "" {
+						q.Set(name, *v)
+					}
+				}
+				return c.list(ctx, "/phones?"+q.Encode(), "phones", "id", "macAddress", "manufacturer", "model", "extensionNumber", "extensionName", "registered", "state", "firmwareVersion")
+			}
+		}},
+		show("print a phone", "/phones/", "ID"),
+		remove("delete", "delete a provisioned phone", "/phones/", "ID"),
+		{"import", "create phones from a CSV file", []string{"FILE"}, func(fs *flag.FlagSet, c *apiClient) action {
+			dry := fs.Bool("dry-run", false, "check the rows and store nothing")
+			return func(ctx context.Context, o []string) error { return c.importCSV(ctx, "/phones/import", o[0], *dry) }
+		}},
+		{"config", "print a file of a phone, secrets masked; empty FILE: their names", []string{"ID", "FILE"}, func(fs *flag.FlagSet, c *apiClient) action {
+			explain := fs.Bool("explain", false, "say where each line comes from")
+			return func(ctx context.Context, o []string) error { return c.config(ctx, o[0], o[1], *explain) }
+		}},
+		phonesJob("resync", "tell a phone to fetch its configuration and wait for it; - and filters: many"),
+		phonesJob("reboot", "tell a phone to restart and wait for it; - and filters: many"),
+	}}
+}
+
+// phonesJob makes the verbs that start a job and watch it.
+func phonesJob(name, help string) verb {
+	return verb{name, help, []string{"ID"}, func(fs *flag.FlagSet, c *apiClient) action {
+		filter := object{}
+		for _, n := range []string{"manufacturer", "model", "site", "q"} {
+			if n != "site" {
+				fs.Func(n, "with - for the ID: of this "+n, func(v string) error { filter[n] = v; return nil })
+			}
+		}
+		all := fs.Bool("all", false, "with - for the ID: all phones")
+		detach := fs.Bool("detach", false, "do not wait for the end of the job")
+		canary := fs.Int("canary", 0, "with - for the ID: begin with so many phones")
+		return func(ctx context.Context, o []string) error {
+			path, body := "/phones/"+url.PathEscape(o[0])+"/"+name, any(nil)
+			if o[0] == "-" {
+				if len(filter) == 0 && !*all {
+					return errAll
+				}
+				path, body = "/phones/"+name, object{"filter": filter, "waves": object{"canary": *canary}}
+			}
+			var job object
+			if err := c.call(ctx, http.MethodPost, path, body, &job); err != nil {
+				return err
+			}
+			return c.started(ctx, job, *detach)
+		}
+	}}
+}
+
+func extensionsResource() resource {
+	return resource{"extensions", []verb{
+		{"list", "list extensions", nil, func(_ *flag.FlagSet, c *apiClient) action {
+			return func(ctx context.Context, _ []string) error {
+				return c.list(ctx, "/extensions", "extensions", "number", "name", "sipUsername", "createdAt")
+			}
+		}},
+		show("print an extension", "/extensions/", "NUMBER"),
+		{"create", "create an extension and print its password", []string{"NUMBER"}, func(fs *flag.FlagSet, c *apiClient) action {
+			name := fs.String("name", "", "what others see")
+			return func(ctx context.Context, o []string) error {
+				return c.get(ctx, http.MethodPost, "/extensions", object{"number": o[0], "name": *name})
+			}
+		}},
+		remove("delete", "delete an extension", "/extensions/", "NUMBER"),
+		{"import", "create extensions from a CSV file", []string{"FILE"}, func(fs *flag.FlagSet, c *apiClient) action {
+			dry := fs.Bool("dry-run", false, "check the rows and store nothing")
+			return func(ctx context.Context, o []string) error {
+				return c.importCSV(ctx, "/extensions/import", o[0], *dry)
+			}
+		}},
+	}}
+}
+
+func keysResource() resource {
+	return resource{"keys", []verb{
+		{"list", "list API keys", nil, func(_ *flag.FlagSet, c *apiClient) action {
+			return func(ctx context.Context, _ []string) error {
+				return c.list(ctx, "/keys", "keys", "id", "name", "createdAt", "expiresAt", "lastUsed", "scopes")
+			}
+		}},
+		{"create", "create an API key and print it once", []string{"NAME"}, func(fs *flag.FlagSet, c *apiClient) action {
+			scopes := fs.String("scopes", "", "scopes with commas between")
+			expires := fs.Duration("expires", 0, "how long the key is good; 0: for ever")
+			return func(ctx context.Context, o []string) error {
+				body := object{"name": o[0], "scopes": strings.Split(*scopes, ",")}
+				if *expires > 0 {
+					body["expiresAt"] = time.Now().Add(*expires).UTC().Format(time.RFC3339)
+				}
+				return c.get(ctx, http.MethodPost, "/keys", body)
+			}
+		}},
+		remove("revoke", "revoke an API key", "/keys/", "ID"),
+	}}
+}
+
+func jobsResource() resource {
+	order := func(name, help string) verb {
+		return verb{name, help, []string{"ID"}, func(_ *flag.FlagSet, c *apiClient) action {
+			return func(ctx context.Context, o []string) error {
+				return c.get(ctx, http.MethodPost, "/jobs/"+url.PathEscape(o[0])+"/"+name, nil)
+			}
+		}}
+	}
+	return resource{"jobs", []verb{
+		{"list", "list jobs, the newest first", nil, func(_ *flag.FlagSet, c *apiClient) action {
+			return func(ctx context.Context, _ []string) error {
+				return c.list(ctx, "/jobs", "jobs", "id", "kind", "state", "counts.total", "counts.succeeded", "counts.failed", "createdAt", "reason")
+			}
+		}},
+		show("print a job", "/jobs/", "ID"),
+		{"phones", "list the phones of a job", []string{"ID"}, func(_ *flag.FlagSet, c *apiClient) action {
+			return func(ctx context.Context, o []string) error {
+				return c.list(ctx, "/jobs/"+url.PathEscape(o[0])+"/phones", "phones", "phoneId", "wave", "state", "outcome", "reason")
+			}
+		}},
+		{"watch", "show how a job goes until it ends or halts", []string{"ID"}, func(_ *flag.FlagSet, c *apiClient) action {
+			return func(ctx context.Context, o []string) error { return c.watch(ctx, o[0]) }
+		}},
+		order("pause", "begin no more phones"), order("resume", "go on"), order("abort", "end a job"),
+	}}
+}
+
+// firmwareResource has the verbs of firmware.go.
+func firmwareResource() resource {
+	r := resource{name: "firmware"}
+	for _, v := range []struct {
+		name, help string
+		operands   []string
+	}{
+		{"upload", "upload an image", []string{"FILE"}},
+		{"list", "list images", nil},
+		{"delete", "delete an image", []string{"ID"}},
+		{"target", "say which phones run an image", []string{"ID"}},
+	} {
+		r.verbs = append(r.verbs, verb{v.name, v.help, v.operands, func(fs *flag.FlagSet, c *apiClient) action {
+			return firmwareVerb(v.name, fs, c)
+		}})
+	}
+	return r
+}
