@@ -38,6 +38,9 @@ type TemplateWriter interface {
 	Delete(ctx context.Context, name string) error
 	// PrepareTrial makes the job that gives phones a revision in waves, and says which
 	// phones it concerns; EndTrial ends what it began.
+	// PutPack stores the templates of a zip file, all or none; Pack is such a file.
+	PutPack(ctx context.Context, body []byte, by string) (map[string][]templates.Warning, error)
+	Pack(ctx context.Context) ([]byte, error)
 	PrepareTrial(ctx context.Context, name string, number int64, keep bool) (phone.Job, []string, error)
 	EndTrial(ctx context.Context, jobID string, activate bool) error
 }
@@ -62,6 +65,8 @@ func (s *server) templateRoutes() []route {
 		{"POST", base + "/templates", templatesWrite, s.createTemplate},
 		{"POST", base + "/templates/validate", templatesRead, s.validateTemplate},
 		{"POST", base + "/templates/preview", templatesRead, s.previewTemplate},
+		{"POST", base + "/templates/packs", templatesWrite, s.putPack},
+		{"GET", base + "/templates/packs", templatesRead, s.getPack},
 		{"POST", base + "/templates/impact", templatesRead, s.templateImpact},
 		{"GET", base + "/templates/{name}", templatesRead, s.getTemplate},
 		{"PUT", base + "/templates/{name}", templatesWrite, s.putTemplate},

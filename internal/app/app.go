@@ -29,6 +29,7 @@ import (
 	"pbx.dev/dialtone/internal/roster"
 	"pbx.dev/dialtone/internal/tlsca"
 	"pbx.dev/dialtone/internal/uploads"
+	"pbx.dev/dialtone/internal/webhook"
 	"pbx.dev/dialtone/provision"
 	"pbx.dev/dialtone/provision/dhcp6d"
 	"pbx.dev/dialtone/provision/dhcpd"
@@ -96,7 +97,9 @@ type App struct {
 	jobs      *rollout.Engine
 	feed      *feed.Feed
 	revoker   *revoker
-	rotated   chan string // digest users that have proved their new secret
+	hook      *webhook.Sender // nil: nobody is told
+	listed    atomic.Bool     // the list shows what was there before the start
+	rotated   chan string     // digest users that have proved their new secret
 	tftp      *tftpd.Server
 	dhcp      *dhcpd.Server
 	pnp       *pnp.Server
@@ -130,6 +133,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 		{"identity", a.openIdentity},
 		{"inventory", a.openStores},
 		{"registrations", a.openLocation},
+		{"webhook", a.openWebhook},
 		{"revoked users", a.openRevoker},
 		{"list of phones", a.openRoster},
 		{"certificates", a.openCertificates},
@@ -240,6 +244,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	a.serving.Store(true)
 	a.awaitList(ctx, failed)
+	a.listed.Store(true)
 	var extra []row
 	if a.dhcp != nil {
 		for _, addr := range a.dhcp.Addrs() {
@@ -364,6 +369,9 @@ func (a *App) services() map[string]func(context.Context) error {
 	}
 	if len(a.sockets.sip) > 0 {
 		s["sip"] = func(ctx context.Context) error { return a.sip.Serve(ctx, a.sockets.sip) }
+	}
+	if a.hook != nil {
+		s["webhook"] = a.hook.Run
 	}
 	if a.certs != nil {
 		s["certificates"] = a.renewCertificates

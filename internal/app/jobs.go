@@ -31,7 +31,7 @@ func (a *App) openJobs(context.Context) (err error) {
 		},
 	}
 	if a.cfg.Database.URL.Reveal() != "" {
-		o.Recheck = recheckEvery
+		o.Recheck, o.Others = recheckEvery, a.inventory
 	}
 	a.jobs, err = rollout.New(o)
 	return err

@@ -27,6 +27,7 @@ func (a *App) newRoster(ctx context.Context) (*roster.Roster, error) {
 		DeviceStates: paged(a.inventory.DeviceStates, func(s phone.DeviceState) string { return s.DeviceID }),
 		Save:         saver{a.inventory},
 		ForgetAfter:  a.forgetAfter(),
+		Drifted:      a.drifted,
 		Kept:         func(b location.Binding) *location.Binding { return a.mirror.Kept(b) },
 		ShowUnknown:  a.cfg.Provision.Enroll != "closed",
 		Logger:       a.log, Registerer: a.registry,

@@ -12,7 +12,7 @@ import (
 // openLibrary puts the templates that administrators uploaded in use.
 func (a *App) openLibrary(ctx context.Context) (err error) {
 	a.library, err = library.New(ctx, library.Options{
-		Reader: a.inventory, Writer: a.inventory, Devices: a.inventory, Files: a.files, Live: a.templates, Trials: a.inventory, Shared: a.cfg.Database.URL.Reveal() != "", FirmwareOf: a.firmwareOf,
+		Reader: a.inventory, Writer: a.inventory, Devices: a.inventory, Files: a.files, Live: a.templates, Trials: a.inventory, Packs: a.inventory, Shared: a.cfg.Database.URL.Reveal() != "", FirmwareOf: a.firmwareOf,
 		Logger: a.log, Registerer: a.registry,
 	})
 	if err != nil {

@@ -40,6 +40,7 @@ type Config struct {
 	Provision Provision `yaml:"provision"`
 	Uploads   Uploads   `yaml:"uploads"`
 	Firmware  Firmware  `yaml:"firmware"`
+	Webhook   Webhook   `yaml:"webhook"`
 	Log       Log       `yaml:"log"`
 }
 
@@ -165,6 +166,13 @@ type Uploads struct {
 // Firmware is how images are given to phones.
 type Firmware struct {
 	Downloads int `yaml:"downloads"` // at a time
+}
+
+// Webhook is a server that is told when a phone begins or ends to differ from what
+// is provisioned.
+type Webhook struct {
+	URL    phone.Secret `yaml:"url"`    // http or https; empty: nobody is told
+	Secret phone.Secret `yaml:"secret"` // signs what is sent; empty: it is not signed
 }
 
 // Log is the log on standard error.

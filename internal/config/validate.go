@@ -59,6 +59,11 @@ func (c Config) Validate() error {
 	errs = append(errs, c.validateSIP()...)
 	errs = append(errs, c.validateProvision()...)
 	errs = append(errs, c.validateUploads()...)
+	if hook := c.Webhook.URL.Reveal(); hook != "" {
+		if u, err := url.Parse(hook); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+			bad("webhook.url", "is not a URL such as https://example.com/hook")
+		}
+	}
 	check("log.level", oneOf(c.Log.Level, "debug", "info", "warn", "error"))
 	check("log.format", oneOf(c.Log.Format, "text", "json"))
 	return errors.Join(errs...)

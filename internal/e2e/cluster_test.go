@@ -208,3 +208,28 @@ func TestOtherMasterKey(t *testing.T) {
 		t.Error("a key was made although one is given")
 	}
 }
+
+// TestJobsOfADeadNode: a job whose node was killed is taken over and ends in a clear
+// state.
+func TestJobsOfADeadNode(t *testing.T) {
+	t.Parallel()
+	one, two := serveCluster(t)
+	one.extension("101", "Desk")
+	p := one.phone("001565aabb01", "T46S", "101")
+	_, auth, password := rendered(t, one, "001565aabb01")
+	desk := newRawPhone(t, two.addr["sip.udp"])
+	if got := desk.register("101", auth, password, "desk", 3600); !strings.HasPrefix(got, "SIP/2.0 200 ") {
+		t.Fatal(got)
+	}
+	for _, d := range []*daemon{one, two} {
+		soon(t, "registered at both", func() bool { return len(d.phones("registered=true")) == 1 })
+	}
+	j := two.startJob("/v1/pbx/phones/"+p.ID+"/resync", `{"timeoutSeconds":90}`)
+	_ = two.kill(syscall.SIGKILL)
+	eventually(t, 3*time.Minute, "the job has ended at the survivor", func() bool {
+		return one.call("GET", "/v1/pbx/jobs/"+j.ID, nil, &j) == http.StatusOK && j.EndedAt != ""
+	})
+	if j.State != "no-answer" || j.Counts.Failed != 1 {
+		t.Errorf("%+v", j)
+	}
+}

@@ -135,6 +135,11 @@ func TestPageIsForAll(t *testing.T) {
 	for _, mac := range []string{"0004f2000101", "000b82000103"} {
 		d.answer("GET", "/"+map[string]string{"0004f2000101": "0004f2000101.cfg", "000b82000103": "cfg000b82000103.xml"}[mac], "")
 	}
+	d.extension("102", "Lab")
+	d.phone("0004f2abcdef", "VVX 450", "102")
+	log := filepath.Join(t.TempDir(), "app.log")
+	writeFile(t, log, "booted\n")
+	d.curl("-T", log, "http://"+d.addr["http"]+"/0004f2abcdef-app.log")
 	d.tell(t, "pages", nil)
 }
 

@@ -41,13 +41,18 @@ func (s *Store) CreateJob(ctx context.Context, job phone.Job, phones []phone.Job
 }
 
 // SaveJob stores over a job and those of its phones that changed, together.
+// phone.ErrConflict when another node has taken it over; then nothing is stored.
 func (s *Store) SaveJob(ctx context.Context, job phone.Job, changed []phone.JobPhone) error {
 	return s.write(ctx, func(u *unit) error {
 		texts, err := jobTexts(job)
+		var n int64
 		if err == nil {
-			err = u.exec(`UPDATE jobs SET waves = $2, counts = $3, state = $4, reason = $5, wave = $6, wave_at = $7,
-				forgiven = $8, ended_at = $9 WHERE id = $1`, job.ID, texts[1], texts[2], string(job.State),
-				clip(job.Reason, maxWire), job.Wave, toMillis(job.WaveAt), job.Forgiven, toMillis(job.EndedAt))
+			n, err = u.Exec(`UPDATE jobs SET waves = $2, counts = $3, state = $4, reason = $5, wave = $6, wave_at = $7,
+				forgiven = $8, ended_at = $9 WHERE id = $1 AND node = $10`, job.ID, texts[1], texts[2], string(job.State),
+				clip(job.Reason, maxWire), job.Wave, toMillis(job.WaveAt), job.Forgiven, toMillis(job.EndedAt), job.Node)
+		}
+		if err == nil && n == 0 {
+			err = phone.ErrConflict
 		}
 		if err == nil {
 			err = u.saveJobPhones(changed)

@@ -59,8 +59,11 @@ type Options struct {
 	Devices Devices
 	Files   Files
 	Live    *templates.Live
-	Trials  TrialStore // nil: no revision is given to some phones first
-	Shared  bool       // other nodes serve phones as well
+	Trials  TrialStore  // nil: no revision is given to some phones first
+	Packs   interface { // nil: packs are not taken
+		StoreTemplates(ctx context.Context, list []phone.Template, drafts []phone.TemplateDraft) error
+	}
+	Shared bool // other nodes serve phones as well
 	// FirmwareOf is the firmware a phone was last seen with; empty: not known.
 	FirmwareOf func(phone.Device) string
 

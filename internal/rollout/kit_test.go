@@ -22,6 +22,7 @@ type shelf struct {
 	jobs   map[string]phone.Job
 	phones map[string]map[string]phone.JobPhone
 	broken bool
+	silent string // node that has not said that it lives
 }
 
 func newShelf() *shelf {
@@ -41,6 +42,9 @@ func (s *shelf) SaveJob(_ context.Context, job phone.Job, changed []phone.JobPho
 	if s.broken {
 		return fmt.Errorf("the shelf is broken")
 	}
+	if old, ok := s.jobs[job.ID]; ok && old.Node != job.Node {
+		return phone.ErrConflict
+	}
 	s.jobs[job.ID] = job
 	for _, p := range changed {
 		s.phones[job.ID][p.PhoneID] = p
@@ -58,6 +62,20 @@ func (s *shelf) UnfinishedJobs(_ context.Context, node string) ([]phone.Job, err
 		}
 	}
 	return out, nil
+}
+
+// TakeJobs gives the node all jobs of the one that the test calls silent.
+func (s *shelf) TakeJobs(_ context.Context, node string, _ time.Duration) (taken int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, j := range s.jobs {
+		if s.silent != "" && j.Node == s.silent && j.EndedAt.IsZero() {
+			j.Node = node
+			s.jobs[id] = j
+			taken++
+		}
+	}
+	return taken, nil
 }
 
 func (s *shelf) JobPhones(_ context.Context, id, after string, limit int) ([]phone.JobPhone, error) {
@@ -168,9 +186,11 @@ func inLab(t *testing.T, w *ward, test func(t *testing.T, l *lab)) {
 	})
 }
 
-func (l *lab) start() {
+func (l *lab) start() { l.startAs("n1", nil) }
+
+func (l *lab) startAs(node string, others Others) {
 	e, err := New(Options{
-		Store: l.shelf, Tasks: map[string]Task{"resync": l.ward}, Node: "n1", Random: steady(), Recheck: l.every,
+		Store: l.shelf, Tasks: map[string]Task{"resync": l.ward}, Node: node, Random: steady(), Recheck: l.every, Others: others,
 	})
 	if err != nil {
 		l.t.Fatal(err)

@@ -57,6 +57,7 @@ func (f *Failure) Error() string { return f.Outcome + ": " + f.Reason }
 type Store interface {
 	CreateJob(ctx context.Context, job phone.Job, phones []phone.JobPhone) error
 	// SaveJob stores the job and those of its phones that changed, together.
+	// phone.ErrConflict: another node has taken the job over; it is let go.
 	SaveJob(ctx context.Context, job phone.Job, changed []phone.JobPhone) error
 	// UnfinishedJobs returns the jobs of a node whose EndedAt is zero.
 	UnfinishedJobs(ctx context.Context, node string) ([]phone.Job, error)
@@ -76,6 +77,9 @@ type Options struct {
 	// Recheck is how often phones under way are looked at without a reason, for
 	// what happened at other nodes; 0: never.
 	Recheck time.Duration
+	// Others has the jobs of other nodes, which are taken over when those fall silent;
+	// nil: there are none.
+	Others Others
 
 	Now        func() time.Time      // nil: time.Now
 	Random     func() float64        // in [0,1); nil: math/rand

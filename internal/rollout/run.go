@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"slices"
@@ -22,6 +23,9 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer e.wg.Wait()
 	if err := e.restore(ctx); err != nil {
 		return fmt.Errorf("read the jobs that have not ended: %w", err)
+	}
+	if e.o.Others != nil {
+		e.wg.Go(func() { e.watchOthers(ctx) })
 	}
 	recheck := make(<-chan time.Time)
 	if e.o.Recheck > 0 {
@@ -161,7 +165,12 @@ func (e *Engine) save(ctx context.Context, id string) error {
 	job, phones, changed := r.m.changes()
 	e.mu.Unlock()
 	if changed {
-		if err := e.o.Store.SaveJob(ctx, job, phones); err != nil {
+		err := e.o.Store.SaveJob(ctx, job, phones)
+		if errors.Is(err, phone.ErrConflict) {
+			e.letGo(ctx, r)
+			return nil
+		}
+		if err != nil {
 			e.o.Logger.ErrorContext(ctx, "job not stored", "job", id, "error", err)
 			e.mu.Lock()
 			r.m.undo(phones)

@@ -2,8 +2,16 @@ package roster
 
 import (
 	"pbx.dev/dialtone/internal/catalog"
+	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/internal/useragent"
 )
+
+// DriftChange says how a phone differs from what is provisioned, before and now.
+type DriftChange struct {
+	PhoneID  string
+	MAC      phone.MAC
+	Was, Now []string // as Phone.Drift; empty: not at all
+}
 
 // driftOf lists in plain words how a device differs from what is provisioned.
 // Each entry starts with its kind: "mac", "vendor", "model", "type",

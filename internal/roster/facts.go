@@ -1,6 +1,8 @@
 package roster
 
 import (
+	"slices"
+
 	"pbx.dev/dialtone/internal/catalog"
 	"pbx.dev/dialtone/internal/useragent"
 )
@@ -35,7 +37,10 @@ type hot struct {
 // describe works everything out again that depends on the facts of r: call it
 // when a fact other than a time has changed.
 func (s *state) describe(r *row) {
-	r.drift = driftOf(r)
+	was := r.drift
+	if r.drift = driftOf(r); s.drifted != nil && !slices.Equal(was, r.drift) {
+		s.drifted(DriftChange{PhoneID: r.id, MAC: r.mac, Was: was, Now: slices.Clone(r.drift)})
+	}
 	s.retext(r)
 	s.refresh(r)
 }

@@ -32,6 +32,9 @@ func newMetrics(reg prometheus.Registerer, r *Roster) (*metrics, error) {
 		}),
 	}
 	collectors := []prometheus.Collector{m.matches, m.failures, m.panics, gauge("registered", func() int { return r.Stats().Registered }), gauge("unregistered", func() int { return r.Stats().Unregistered })}
+	collectors = append(collectors, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "dialtone_phones_drift", Help: "Phones that differ from what is provisioned.",
+	}, func() float64 { return float64(r.drifting()) }))
 	for _, t := range types {
 		collectors = append(collectors, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "dialtone_phones_by_type", Help: "Phones in the list, by type.", ConstLabels: prometheus.Labels{"type": string(t)},
@@ -51,6 +54,12 @@ func gauge(state string, value func() int) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "dialtone_phones", Help: "Phones in the list.", ConstLabels: prometheus.Labels{"state": state},
 	}, func() float64 { return float64(value()) })
+}
+
+func (r *Roster) drifting() int {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.st.tally.drifted
 }
 
 func (r *Roster) countOf(t useragent.Type) int {

@@ -67,6 +67,10 @@ type Options struct {
 	// and is never modified, which spares a copy of each; nil makes the copies.
 	Kept func(location.Binding) *location.Binding
 
+	// Drifted hears of every change of a phone's drift, while the list is locked: it
+	// must be quick and must not ask the list. What is found at a Load is told as well.
+	Drifted func(DriftChange)
+
 	Now        func() time.Time      // nil: time.Now
 	Logger     *slog.Logger          // nil: discard
 	Registerer prometheus.Registerer // nil: none
@@ -107,7 +111,7 @@ func New(opts Options) (*Roster, error) {
 		wake: make(chan struct{}, 1), saving: make(chan struct{}, 1), loading: make(chan struct{}, 1),
 		st: newState(),
 	}
-	r.st.dirty.off = opts.Save == nil
+	r.st.dirty.off, r.st.drifted = opts.Save == nil, opts.Drifted
 	m, err := newMetrics(opts.Registerer, r)
 	if err != nil {
 		return nil, err

@@ -113,6 +113,8 @@ type state struct {
 	free  []uint32
 
 	stats   Stats
+	drifted func(DriftChange) // nil: nobody is told
+
 	tally   tally
 	agents  map[agentKey]*useragent.Agent
 	pending []string // ids of rows that wait for adoption, oldest first

@@ -14,9 +14,9 @@ export const text = {
   common: {
     actions: 'Actions',
     loading: 'Loading…', none: 'Nothing here yet.', more: 'Show more', save: 'Save', cancel: 'Cancel', remove: 'Delete', close: 'Close',
-    search: 'Search', all: 'all', yes: 'yes', no: 'no', never: 'never', failed: 'That did not work', offline: 'The server does not answer; trying again.',
+    search: 'Search', all: 'all', yes: 'yes', no: 'no', never: 'never', failed: 'That did not work',
     copied: 'Copied', copy: 'Copy', sure: 'Are you sure?', created: 'Created', saved: 'Saved', deleted: 'Deleted', required: 'required', missing: 'There is no such page.',
-    forbidden: (scope) => `Your key does not have the scope ${scope}.`, selected: (n) => `${n} selected`, back: 'Back',
+    forbidden: (scope) => `Your key does not have the scope ${scope}.`, selected: (n) => `${n} selected`,
   },
   state: {
     pending: 'waiting to be adopted', expected: 'not seen yet', contacted: 'asked for files', configured: 'has its files',
@@ -32,15 +32,15 @@ export const text = {
     title: 'Phones', add: 'Add a phone', importCSV: 'Import', exportCSV: 'Export', extension: 'Extension', state: 'State', phone: 'Phone', mac: 'MAC address', ip: 'IP address', seen: 'Last registered',
     registered: 'Registered', type: 'Type', maker: 'Maker', drift: 'Drift', caption: 'Phones, brought up to date as things happen',
     resync: 'Resync', reboot: 'Restart', select: 'Select', selectAll: 'Select all shown', none: 'No phone fits.', model: 'Model', name: 'Name', site: 'Site', line: 'Line',
-    added: 'The phone is in the list; it gets its configuration when it asks.', started: (n) => `Started for ${n} phones: see Jobs.`, addLine: 'Add a line',
+    added: 'The phone is in the list; it gets its configuration when it asks.', started: (n) => `Started for ${n} phones: see Jobs.`,
     importHint: 'CSV with the columns mac, model, extension, name, site. It is checked first; nothing is stored unless every row is right.', check: 'Check', doImport: 'Import',
     rowsRight: (n) => `${n} rows are right.`, pending: 'Waiting phones',
   },
   phone: {
     stuck: 'Where it is stuck', well: 'All is well.', lines: 'Lines', timeline: 'Timeline', config: 'Configuration', resync: 'Resync', reboot: 'Restart', edit: 'Edit', remove: 'Delete',
-    explain: 'Explain', file: 'File', uploads: 'Uploaded by the phone', facts: 'Facts', from: 'Template line', layer: 'Layer', job: 'Job', adopt: 'Adopt', extension: 'Extension',
+    explain: 'Explain', file: 'File', uploads: 'Uploaded by the phone', size: 'Size', uploaded: 'Stored', offered: 'Firmware offered', retry: 'Offer the image again', retried: 'It is offered again.', facts: 'Facts', from: 'Template line', layer: 'Layer', job: 'Job', adopt: 'Adopt', extension: 'Extension',
     adoptHint: 'Give it an extension; the phone configures itself.', replace: 'Replace', replaceHint: 'The new phone gets lines, settings and name; the passwords of the old one end.', newMAC: 'MAC address of the new phone',
-    deleted: 'The phone is deleted.', settings: 'Settings', keys: 'Keys', key: (n) => `Key ${n}`, free: 'free', noKeys: 'The model of this phone is not known.', matched: 'Recognised by', steps: { running: 'running', applied: 'applied: fetched and registered again', 'fetched-not-registered': 'fetched, did not register again', 'no-answer': 'did not answer' },
+    deleted: 'The phone is deleted.', settings: 'Settings', keys: 'Keys', key: (n) => `Key ${n}`, free: 'free', matched: 'Recognised by', steps: { running: 'running', applied: 'applied: fetched and registered again', 'fetched-not-registered': 'fetched, did not register again', 'no-answer': 'did not answer' },
     kind: { dhcp: 'DHCP', pnp: 'PnP', file: 'File', upload: 'Upload', register: 'Register', unregister: 'Unregister', expired: 'Expired', 'flow-lost': 'Connection lost', auth: 'Wrong password', connect: 'Connection', call: 'Call', admin: 'Administrator', notify: 'Notify' },
   },
   extensions: {
@@ -49,15 +49,15 @@ export const text = {
   },
   keys: { title: 'Keys', add: 'Make a key', name: 'Name', scopes: 'Scopes', expires: 'Expires', used: 'Last used', created: 'Made', shown: 'The key, shown this once', revoke: 'Revoke' },
   templates: {
-    title: 'Templates', add: 'New template', upload: 'Upload a file', name: 'Name', vendor: 'Maker', file: 'File', models: 'Models', revision: 'Revision', state: 'State', builtin: 'built in', own: 'uploaded', active: 'active', stored: 'stored, not active',
+    title: 'Templates', add: 'New template', upload: 'Upload a file', name: 'Name', vendor: 'Maker', file: 'File', models: 'Models', revision: 'Revision', state: 'State', builtin: 'built in', active: 'active', stored: 'stored, not active',
     behind: 'behind', behindHint: 'The built-in template has changed since this one was made from it.', fault: 'fault', updated: 'Changed', changes: 'Uploading stores a revision after it has been checked; nothing that is broken reaches a phone.', nameHint: 'a-z, 0-9 and -',
     choose: 'Choose a file', allModels: 'all of the maker', open: (name) => `Open ${name}`,
   },
   template: {
     text: 'Text', check: 'Check', checking: 'Checking…', right: (bytes) => `It may be used; the largest sample is ${bytes} bytes.`, wrong: (n) => (n === 1 ? 'One fault' : `${n} faults`), at: (line, column) => `Line ${line}, column ${column}`, preview: 'Preview', phone: 'Phone',
-    noPhones: 'No provisioned phone of this maker.', previewFile: 'The file of this phone, secrets masked', unsaved: 'not stored yet', difference: 'Difference', against: 'From', same: 'There is no difference.', impact: 'What it would do', activate: 'Activate', store: 'Store without activating', note: 'Note', impactHint: 'Nothing has been stored yet.',
+    noPhones: 'No provisioned phone of this maker.', previewFile: 'The file of this phone, secrets masked', notYet: 'It is shown as soon as the text has no fault.', unsaved: 'not stored yet', difference: 'Difference', against: 'From', same: 'There is no difference.', impact: 'What it would do', activate: 'Activate', store: 'Store without activating', note: 'Note', impactHint: 'Nothing has been stored yet.',
     concerned: 'get their file from it', changed: 'get another file', failed: 'could not be rendered', phones: 'Phones of the maker', activated: (n) => `Revision ${n} is active.`, kept: (n) => `Revision ${n} is stored.`, revisions: 'Revisions', rollback: 'Make active', by: 'By', merge: 'Merge', merged: (n) => (n === 0 ? 'Merged. Look at it, then activate it.' : `Merged; ${n} places between marks are for you to decide.`),
-    variables: 'Variables', variablesHint: 'One a line: name type default, for example logo text Hotel. Types: text, number, bool, choice a|b.', remove: 'Remove', removeHint: 'Phones get the built-in template again.', minFirmware: 'From firmware', maxFirmware: 'To firmware', builtinText: 'built-in', edited: 'the text here', warnings: 'Noticed', leave: 'The text here is not stored. Leave it?', modelsHint: 'With commas; none: all of the maker', restored: (n) => `Revision ${n} is active again.`,
+    variables: 'Variables', variablesHint: 'One a line: name type default, for example logo text Hotel. Types: text, number, bool, choice a|b.', remove: 'Remove', removeHint: 'Phones get the built-in template again.', minFirmware: 'From firmware', maxFirmware: 'To firmware', builtinText: 'built-in', edited: 'the text here', warnings: 'Noticed', builtinAgain: 'Use the built-in one', builtinActive: 'The built-in template is active; the revisions stay.', modelsHint: 'With commas; none: all of the maker', restored: (n) => `Revision ${n} is active again.`,
   },
   firmware: {
     title: 'Firmware', upload: 'Upload an image', file: 'Image', vendor: 'Maker', models: 'Models', version: 'Version', size: 'Size', uploaded: 'Uploaded', name: 'File name', hint: 'What the name of the file tells may be left out.', requires: 'Needs at least', sent: (percent) => `${percent} % sent`, storing: 'Sent; the server checks and stores it…',
@@ -73,7 +73,7 @@ export const text = {
   },
   settings: {
     title: 'Settings', layer: 'Layer', scope: 'Which phones', name: 'Which one', open: 'Open', scopes: { global: 'All phones', site: 'A site', vendor: 'A maker', model: 'A model', group: 'A group' }, order: 'A later layer wins: all phones, site, maker, model, group, the phone, its line.', inherit: 'not set here', example: (x) => `e.g. ${x}`, groups: { account: 'Accounts', time: 'Time and language', network: 'Network', access: 'Access', provisioning: 'Provisioning', behaviour: 'Behaviour' },
-    noEffect: (makers) => `No effect on ${makers}`, raw: 'Parameters of the maker', rawHint: 'One a line: name = value. They go into the file as they are.', secret: 'Is set; type to replace it.', clear: 'Clear', saved: (n) => `Saved. Layers are at revision ${n}.`, remove: 'Remove the layer', filter: 'Find a setting', only: 'Only what is set here', line: 'Of a line', layers: 'Layers there are', changed: 'Changed', count: 'Settings', removed: 'The layer is removed.', readonly: 'Your key may look at settings only.', indexed: 'Lists',
+    noEffect: (makers) => `No effect on ${makers}`, raw: 'Parameters of the maker', rawHint: 'One a line: name = value. They go into the file as they are.', secret: 'Is set; type to replace it.', clear: 'Clear', saved: (n) => `Saved. Layers are at revision ${n}.`, remove: 'Remove the layer', filter: 'Find a setting', only: 'Only what is set here', line: 'Of a line', layers: 'Layers there are', changed: 'Changed', count: 'Settings', removed: 'The layer is removed.', readonly: 'Your key may look at settings only.',
     effective: 'Effective settings', effectiveHint: 'What the layers make of this phone.', value: 'Value', setting: 'Setting', from: 'From', unknownModel: 'The model is not in the catalogue; it gets what all phones of its maker get.',
   },
   audit: { title: 'Audit', at: 'When', who: 'Key', what: 'What', about: 'About', status: 'Answer', detail: 'Details', source: 'From', subject: 'Only about', subjectHint: 'Id of a phone or key, number of an extension', none: 'Nothing was done yet.', before: 'Show', request: 'Request' },

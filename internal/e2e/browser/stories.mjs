@@ -140,6 +140,23 @@ const stories = {
     await page.locator('.badge.applied').waitFor({ timeout: 60000 })
     await page.locator('pre').getByText('phone_setting.lcd_logo.mode = 1').waitFor()
     await picture(page, 'applied')
+
+    // Another revision, and the way back.
+    await go(page, '/templates/yealink-phone')
+    await page.getByText(/It may be used/).waitFor()
+    await page.locator('.cm-content').click()
+    await page.keyboard.press('Control+End')
+    await page.keyboard.type('# second\n')
+    await page.getByText(/It may be used/).waitFor()
+    await page.getByRole('button', { name: 'Activate' }).click()
+    await dialogOf(page).getByLabel('Note').fill('a remark')
+    await dialogOf(page).getByRole('button', { name: 'Activate', exact: true }).click()
+    await page.getByRole('cell', { name: 'a remark' }).waitFor()
+    await page.getByRole('button', { name: 'Use the built-in one' }).click()
+    await page.locator('.toast').getByText('The built-in template is active').waitFor()
+    await page.getByRole('button', { name: 'Make active 1' }).click()
+    await page.locator('.toast').getByText('Revision 1 is active again').waitFor()
+    await picture(page, 'back')
   },
 
   // An image goes up slowly enough to be watched, becomes a target in waves, and is
@@ -221,14 +238,15 @@ const stories = {
       await check(page, `login-${look}`)
       await login(page)
       const phone = await page.evaluate(async () => (await (await fetch('/v1/pbx/phones?registered=true')).json()).phones[0].id)
-      for (const name of ['', 'phones', 'pending', 'extensions', 'templates', 'templates/yealink-phone', 'firmware', 'dhcp', 'settings', 'jobs', 'audit', 'keys', `phones/${phone}`]) {
+      const polycom = await page.evaluate(async () => (await (await fetch('/v1/pbx/phones?macAddress=0004f2abcdef')).json()).phones[0].id)
+      for (const name of ['', 'phones', 'pending', 'extensions', 'templates', 'templates/yealink-phone', 'firmware', 'dhcp', 'settings', 'jobs', 'audit', 'keys', `phones/${phone}`, `phones/${polycom}`]) {
         await go(page, `/${name}`)
         await page.locator('main h1').waitFor()
         await page.waitForFunction(() => !document.querySelector('main .hint')?.textContent.startsWith('Loading'))
         if (name.startsWith('phones/')) await page.getByLabel('Explain').check()
         if (name.startsWith('templates/')) await page.getByText(/It may be used/).waitFor()
-        await page.waitForLoadState('load')
-        await check(page, `${name === '' ? 'overview' : name.replace(phone, 'phone').replace('/', '-')}-${look}`)
+        if (name.endsWith(polycom)) await page.getByRole('link', { name: /app.log/ }).waitFor()
+        await check(page, `${name === '' ? 'overview' : name.replace(phone, 'phone').replace(polycom, 'polycom').replace('/', '-')}-${look}`)
       }
     }))
   },

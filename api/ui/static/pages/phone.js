@@ -1,6 +1,6 @@
 // One phone: where it is stuck, what happened, what it gets, what can be done.
 import { del, get, listen, patch, post } from '../api.js';
-import { action, badge, confirm, dialog, facts, fail, field, h, page, table, time, toast } from '../dom.js';
+import { action, badge, confirm, dialog, facts, fail, field, fill, h, page, table, time, toast } from '../dom.js';
 import { text } from '../text.js';
 import { adopt } from './pending.js';
 import { effective } from './settings.js';
@@ -17,9 +17,10 @@ export async function show(view, { args, can, stop }) {
   const lines = h('section');
   const events = h('section', { 'aria-labelledby': 'timeline' });
   const config = h('section', { 'aria-labelledby': 'config' });
+  const uploads = h('section', { 'aria-labelledby': 'uploads', hidden: true });
   const layers = h('section', { 'aria-labelledby': 'layers', hidden: true });
   const title = h('div');
-  view.replaceChildren(title, job, stuck, h('div', { class: 'grid' }, about, lines), config, layers, events);
+  view.replaceChildren(title, job, stuck, h('div', { class: 'grid' }, about, lines), config, layers, uploads, events);
   let phone = await get(path);
 
   async function watch(kind) {
@@ -100,6 +101,19 @@ export async function show(view, { args, can, stop }) {
     draw();
   }
 
+  // What the phone stored here, and which image it is offered and why.
+  async function drawUploads() {
+    if (phone.state === 'pending' || !phone.macAddress || !phone.lines?.length) return;
+    const { uploads: list } = await get(`${path}/uploads`);
+    const image = can('pbx:firmware:read') ? await get(`${path}/firmware`) : {};
+    uploads.hidden = list.length === 0 && !image.targetFirmwareId;
+    const at = (u) => `/v1/pbx${path}/uploads/${encodeURIComponent(u.name)}`;
+    fill(uploads, h('h2', { id: 'uploads' }, t.uploads),
+      image.targetFirmwareId && facts([[t.offered, [image.offeredVersion || image.offeredFirmwareId, image.reason].filter(Boolean).join(': ')]]),
+      image.stoppedAt && can('pbx:firmware:write') && action(t.retry, async () => { await post(`${path}/firmware/retry`); toast(t.retried); await drawUploads(); }),
+      list.length > 0 && table(t.uploads, [{ title: t.file, class: 'mono', cell: (u) => h('a', { href: at(u), download: u.name }, u.name) }, { title: t.size, cell: (u) => `${u.size} B` }, { title: t.uploaded, cell: (u) => time(u.uploadedAt) }], list));
+  }
+
   let shown = phone.state;
   async function refresh() {
     phone = await get(path);
@@ -120,6 +134,7 @@ export async function show(view, { args, can, stop }) {
   if (phone.state !== 'pending') await preview(config, path);
   await drawLayers();
 
+  await drawUploads();
   let due = 0;
   const soon = (e) => {
     if (e && e.phoneId && e.phoneId !== id && e.macAddress !== phone.macAddress) return;
@@ -163,7 +178,8 @@ async function preview(section, path) {
       const { lines } = await get(`${q}&explain=1`);
       out.replaceChildren(h('div', { class: 'explained' }, table(select.value, [
         { title: '#', cell: (l) => l.n }, { title: t.file, class: 'text', cell: (l) => l.text },
-        { title: t.layer, cell: (l) => l.layer || '' }, { title: t.from, cell: (l) => (l.template ? `${l.template}:${l.templateLine}` : '') }], lines.map((l, n) => ({ n: n + 1, ...l })))));
+        { title: t.layer, cell: (l) => l.layer || '' }, { title: t.from, cell: (l) => (l.template ? [l.template, l.revision ? ` r${l.revision}` : '', `:${l.templateLine}`].join('') : '') },
+        { title: t.settings, cell: (l) => (l.settings || []).join(', ') }], lines.map((l, n) => ({ n: n + 1, ...l })))));
     } catch (error) { fail(error); }
   };
   section.replaceChildren(h('h2', { id: 'config' }, t.config), h('div', { class: 'buttons' }, select, h('label', { for: 'explain' }, explain, ` ${t.explain}`)), out);

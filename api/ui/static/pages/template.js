@@ -81,7 +81,11 @@ export async function show(view, { args, query, can, stop }) {
   const file = h('pre', { tabindex: '0', id: 'rendered', role: 'group', 'aria-label': t.previewFile });
   fill(preview, h('h2', { id: 'preview' }, t.preview), mine.length > 0 ? choose : h('p', { class: 'hint' }, t.noPhones), mine.length > 0 && file);
   async function drawPreview(whole) {
-    if (mine.length === 0 || !whole) { file.classList.add('old'); return; }
+    if (mine.length === 0 || !whole) {
+      file.classList.add('old'); // what was shown stays, dashed
+      if (file.textContent === '') file.textContent = t.notYet;
+      return;
+    }
     try {
       const { content } = await post('/templates/preview', { ...body(), phoneId: choose.value });
       file.classList.remove('old');
@@ -119,12 +123,21 @@ export async function show(view, { args, query, can, stop }) {
     return diffText(stored ? difference(stored.content, editor.text()) : '');
   }
 
+  async function rollback(revision, content) {
+    await post(`${path}/rollback`, { revision });
+    stored = await get(path);
+    if (content !== undefined) editor.setText(content);
+    toast(revision === 0 ? t.builtinActive : t.restored(revision));
+    await drawRest();
+  }
+
   function drawHead() {
     const own = stored && !stored.builtin;
     head.replaceChildren(page(name,
       write && action(t.activate, activate, { class: 'main', id: 'activate' }),
       action(t.difference, async () => { dialog(t.difference, [h('p', { class: 'hint' }, `${t.against} ${stored?.builtin ? t.builtinText : t.revisions} → ${t.edited}`), await textDiff()]).classList.add('large'); }),
       write && stored?.behind && action(t.merge, async () => { const m = await get(`${path}/merge`); editor.setText(m.content); toast(t.merged(m.conflicts)); }),
+      write && own && stored.active && action(t.builtinAgain, () => rollback(0)),
       write && own && action(t.remove, async () => confirm(t.remove, `${name}: ${t.removeHint}`, async () => { await del(path); location.hash = '#/templates'; }, t.remove))),
     h('p', {}, vendorName(base.vendor), ' · ', base.file, ' · ', stored ? badges(stored) : badge('stored', { stored: t.unsaved }), stored?.behind && h('span', { class: 'hint' }, ` ${text.templates.behindHint}`)));
   }
@@ -134,13 +147,7 @@ export async function show(view, { args, query, can, stop }) {
     if (history.hidden) return;
     const revisions = await all(`${path}/revisions`, 'revisions', 200);
     const differ = (r) => action(t.difference, async () => { const { diff } = await get(`${path}/diff?from=0&to=${r.revision}`); dialog(`${t.difference}: ${t.builtinText} → ${r.revision}`, diffText(diff)).classList.add('large'); }, { class: 'small' });
-    const back = (r) => action(t.rollback, async () => {
-      await post(`${path}/rollback`, { revision: r.revision });
-      stored = await get(path);
-      if (r.content !== undefined) editor.setText(r.content);
-      toast(t.restored(r.revision));
-      await drawRest();
-    }, { class: 'small', 'aria-label': `${t.rollback} ${r.revision}` });
+    const back = (r) => action(t.rollback, () => rollback(r.revision, r.content), { class: 'small', 'aria-label': `${t.rollback} ${r.revision}` });
     history.replaceChildren(h('h2', { id: 'revisions' }, t.revisions), table(t.revisions, [
       { title: text.templates.revision, cell: (r) => r.revision }, { title: text.templates.state, cell: (r) => (r.active ? badge('active', { active: text.templates.active }) : '') }, { title: text.templates.updated, cell: (r) => time(r.createdAt) },
       { title: t.by, cell: (r) => r.createdBy || '' }, { title: t.note, cell: (r) => r.note || '' }, { title: '', cell: (r) => h('div', { class: 'buttons' }, differ(r), write && !r.active && back(r)) }], revisions));

@@ -1,0 +1,180 @@
+package library
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+
+	"pbx.dev/dialtone/internal/phone"
+	"pbx.dev/dialtone/templates"
+)
+
+// Limits of a pack: a zip file that unpacks to more is refused while it is read.
+const (
+	maxPackFiles    = 200
+	maxPackBytes    = 16 << 20 // unpacked, all together
+	maxPackFile     = 1 << 20  // unpacked, one
+	maxManifest     = 256 << 10
+	maxPathInPack   = 200
+	packManifest    = "manifest.json"
+	packTemplateExt = ".tmpl"
+)
+
+// Packed is one entry of a pack's manifest: a template and the path of its text.
+type Packed struct {
+	Name   string       `json:"name"`
+	Vendor phone.Vendor `json:"vendor"`
+	File   string       `json:"file"`
+	Path   string       `json:"path"`
+	phone.TemplateContent
+	Note string `json:"note,omitempty"`
+}
+
+// ReadPack reads a zip file: manifest.json, a list of entries, and the texts that they
+// name. What is wrong is phone.FieldError of "manifest" or "path".
+func ReadPack(body []byte) ([]Packed, error) {
+	z, err := zip.NewReader(bytes.NewReader(body), int64(len(body)))
+	if err != nil {
+		return nil, phone.Invalid("body", "is not a zip file")
+	}
+	if len(z.File) > maxPackFiles {
+		return nil, phone.Invalid("body", fmt.Sprintf("has more than %d files", maxPackFiles))
+	}
+	files := map[string]*zip.File{}
+	for _, f := range z.File {
+		if len(f.Name) > maxPathInPack || files[f.Name] != nil {
+			return nil, phone.Invalid("body", fmt.Sprintf("the name %.40q is too long or stands twice", f.Name))
+		}
+		files[f.Name] = f
+	}
+	left := int64(maxPackBytes)
+	text, err := unpack(files[packManifest], packManifest, maxManifest, &left)
+	if err != nil {
+		return nil, err
+	}
+	var list []Packed
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&list); err != nil {
+		return nil, phone.Invalid("manifest", "is not a list of templates: "+err.Error())
+	}
+	if len(list) == 0 {
+		return nil, phone.Invalid("manifest", "names no template")
+	}
+	seen := map[string]bool{}
+	for i := range list {
+		if seen[list[i].Name] {
+			return nil, phone.Invalid(fmt.Sprintf("manifest[%d].name", i), "stands twice")
+		}
+		seen[list[i].Name] = true
+		text, err := unpack(files[list[i].Path], list[i].Path, maxPackFile, &left)
+		if err != nil {
+			return nil, inEntry(i, err)
+		}
+		list[i].Text = string(text)
+	}
+	return list, nil
+}
+
+// unpack reads a file of a zip, whatever its header says of its size.
+func unpack(f *zip.File, name string, most int64, left *int64) ([]byte, error) {
+	if f == nil {
+		return nil, phone.Invalid("path", fmt.Sprintf("the pack has no %.60q", name))
+	}
+	r, err := f.Open()
+	if err != nil {
+		return nil, phone.Invalid("path", fmt.Sprintf("%.60q cannot be unpacked", name))
+	}
+	defer r.Close()
+	most = min(most, *left)
+	text, err := io.ReadAll(io.LimitReader(r, most+1))
+	switch {
+	case err != nil:
+		return nil, phone.Invalid("path", fmt.Sprintf("%.60q cannot be unpacked", name))
+	case int64(len(text)) > most:
+		return nil, phone.Invalid("path", fmt.Sprintf("%.60q is too large", name))
+	}
+	*left -= int64(len(text))
+	return text, nil
+}
+
+// inEntry puts the place in the manifest before the field of an error.
+func inEntry(i int, err error) error {
+	var field *phone.FieldError
+	if errors.As(err, &field) {
+		e := *field
+		e.Field = fmt.Sprintf("manifest[%d].%s", i, e.Field)
+		return &e
+	}
+	return err
+}
+
+// PutPack checks all templates of a pack, then stores and activates them, all or
+// none. It returns the warnings by name.
+func (s *Service) PutPack(ctx context.Context, body []byte, by string) (map[string][]templates.Warning, error) {
+	list, err := ReadPack(body)
+	if err != nil {
+		return nil, err
+	}
+	warnings := map[string][]templates.Warning{}
+	where, drafts := make([]phone.Template, len(list)), make([]phone.TemplateDraft, len(list))
+	for i, p := range list {
+		where[i] = phone.Template{Name: p.Name, Vendor: p.Vendor, File: p.File}
+		if own, ok := builtin(p.Name); ok && (own.Vendor != p.Vendor || own.File != p.File) {
+			return nil, phone.Invalid(fmt.Sprintf("manifest[%d].name", i), "is the name of the built-in template of another file")
+		}
+		if err := s.free(p.Name); err != nil {
+			return nil, err
+		}
+		report, err := s.Check(where[i], p.TemplateContent)
+		if err != nil {
+			return nil, inEntry(i, err)
+		}
+		warnings[p.Name] = report.Warnings
+		drafts[i] = phone.TemplateDraft{TemplateContent: p.TemplateContent, Note: p.Note, By: by, Activate: true}
+		drafts[i].Base, _ = templates.Builtin().Source(fileOf(where[i]))
+	}
+	if err := s.opts.Packs.StoreTemplates(ctx, where, drafts); err != nil {
+		return nil, err
+	}
+	return warnings, s.Reload(ctx)
+}
+
+// Pack is a zip file of the uploaded templates that are active, as PutPack takes it.
+func (s *Service) Pack(ctx context.Context) ([]byte, error) {
+	list, revisions, err := s.opts.Reader.ActiveTemplates(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	manifest := make([]Packed, len(list))
+	for i, t := range list {
+		r := revisions[i]
+		manifest[i] = Packed{Name: t.Name, Vendor: t.Vendor, File: t.File, Path: path.Join(string(t.Vendor), t.Name+packTemplateExt), TemplateContent: r.TemplateContent, Note: r.Note}
+		w, err := z.Create(manifest[i].Path)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := io.WriteString(w, r.Text); err != nil {
+			return nil, err
+		}
+		manifest[i].Text = ""
+	}
+	w, err := z.Create(packManifest)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.NewEncoder(w).Encode(manifest); err != nil {
+		return nil, err
+	}
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
