@@ -17,6 +17,7 @@ func serve(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	app.PaceGC()
 	log := newLogger(cfg.Log)
 	for _, name := range config.UnknownEnv(os.Environ()) {
 		log.WarnContext(ctx, "environment variable is not a setting and is ignored", slog.String("name", name))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"syscall"
 	"text/tabwriter"
 
@@ -98,6 +99,9 @@ func (s *sockets) stream(ctx context.Context, name, addr string) (net.Listener, 
 		return nil, nil
 	}
 	var lc net.ListenConfig
+	if strings.HasPrefix(name, "http") {
+		lc.KeepAlive = -1 // four calls for each fetch, where the server's timeouts end what is dead
+	}
 	l, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)

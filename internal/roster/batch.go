@@ -39,21 +39,23 @@ func wrap(doing string, err error) error {
 	return fmt.Errorf("%s: %w", doing, err)
 }
 
-// take copies up to pageSize of what is marked and clears the marks.
-func (r *Roster) take() *batch {
+// take copies up to pageSize of what is marked, clears the marks and reports whether
+// there are more.
+func (r *Roster) take() (b *batch, more bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	b, n := &batch{}, 0
+	n := 0
+	b = &batch{}
 	for id := range r.st.dirty.gone {
 		if n++; n > pageSize {
-			return b
+			return b, true
 		}
 		b.gone = append(b.gone, id)
 		delete(r.st.dirty.gone, id)
 	}
 	for row := range r.st.dirty.rows {
 		if n++; n > pageSize {
-			return b
+			return b, true
 		}
 		if row.dev != nil {
 			b.states = append(b.states, row.deviceState())
@@ -62,7 +64,7 @@ func (r *Roster) take() *batch {
 		}
 		delete(r.st.dirty.rows, row)
 	}
-	return b
+	return b, false
 }
 
 // putBack marks again what could not be written, if it is still true.

@@ -30,7 +30,7 @@ func (r *Roster) Forget(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	return r.Flush(ctx)
+	return r.flushGone(ctx)
 }
 
 // age forgets the phones that were not registered for ForgetAfter. It looks at

@@ -3,6 +3,7 @@ package roster
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -62,6 +63,37 @@ func TestRunSavesInBatches(t *testing.T) {
 		r.Binding(location.Change{Kind: location.Added, Binding: contactOf("101", "10.0.0.4", ua(jssip), now)})
 	})
 	want(t, st.count(), 4) // the end saves what is left
+}
+
+// A great many new phones are saved at a bounded rate, and one that is forgotten
+// meanwhile does not wait for them.
+func TestRunSavesManyInTime(t *testing.T) {
+	t.Parallel()
+	st := newStore()
+	running(t, st, func(r *Roster, _ *prometheus.Registry) {
+		gone := contactOf("100", "10.1.0.1", ua(jssip), now)
+		r.Binding(location.Change{Kind: location.Added, Binding: gone})
+		for i := range 4 * pageSize {
+			r.Binding(location.Change{Kind: location.Added, Binding: contactOf(fmt.Sprint(10000+i), "10.0.0.1", ua(jssip), now)})
+		}
+		elapse(flushAfter + time.Millisecond)
+		want(t, st.count(), pageSize)
+		elapse(flushEvery)
+		want(t, st.count(), 2*pageSize)
+		r.Binding(location.Change{Kind: location.Expired, Binding: gone})
+		page, _, err := r.List(Filter{Extension: "100"}, "", 1)
+		if err != nil || len(page) != 1 {
+			t.Fatal(page, err)
+		}
+		if err := r.Forget(context.WithoutCancel(t.Context()), page[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		if n := st.count(); n >= 4*pageSize {
+			t.Errorf("%d phones are saved: to forget one has waited for all", n)
+		}
+		elapse(3 * flushEvery)
+		want(t, st.count(), 4*pageSize)
+	})
 }
 
 func TestRunTriesAgain(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 // Timing of Run.
 const (
 	flushAfter  = time.Second      // how long changes are gathered
+	flushEvery  = time.Second / 4  // between two batches: a million new phones must not keep the database
 	agingEvery  = 10 * time.Minute // how often old phones are looked for
 	retryAfter  = time.Minute      // between two tries to save
 	lastSaveFor = 5 * time.Second  // how long the last Flush may take
@@ -58,7 +59,7 @@ func (r *Roster) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastSaveFor)
 			defer cancel()
-			r.save(last)
+			r.save(last, func(ctx context.Context) (bool, error) { return false, r.Flush(ctx) })
 			return nil
 		case <-r.wake:
 			if flush == nil {
@@ -66,8 +67,11 @@ func (r *Roster) Run(ctx context.Context) error {
 			}
 		case <-flush:
 			flush = nil
-			if !r.save(ctx) {
+			switch more, ok := r.save(ctx, r.flushBatch); {
+			case !ok:
 				flush = time.After(retryAfter)
+			case more:
+				flush = time.After(flushEvery)
 			}
 		case <-aging.C:
 			r.age(r.now())
@@ -75,15 +79,15 @@ func (r *Roster) Run(ctx context.Context) error {
 	}
 }
 
-// save is Flush with its error logged; it reports success.
-func (r *Roster) save(ctx context.Context) (ok bool) {
+// save calls flush and logs its error; it reports success.
+func (r *Roster) save(ctx context.Context, flush func(context.Context) (bool, error)) (more, ok bool) {
 	defer r.recovered("save")
-	err := r.Flush(ctx)
+	more, err := flush(ctx)
 	if err != nil && ctx.Err() == nil {
 		r.metrics.saveFailed()
 		r.log.ErrorContext(ctx, "what was last seen of phones could not be saved; it will be tried again", "error", err)
 	}
-	return err == nil
+	return more, err == nil
 }
 
 func (r *Roster) recovered(doing string) {
@@ -95,23 +99,45 @@ func (r *Roster) recovered(doing string) {
 
 // Flush saves everything that is marked. After an error it stays marked.
 func (r *Roster) Flush(ctx context.Context) error {
+	for {
+		if more, err := r.flushBatch(ctx); err != nil || !more {
+			return err
+		}
+	}
+}
+
+// flushGone saves until no phone is left that was forgotten before: those go first.
+func (r *Roster) flushGone(ctx context.Context) error {
+	for left := 1; left > 0; {
+		if _, err := r.flushBatch(ctx); err != nil {
+			return err
+		}
+		r.mu.RLock()
+		left = len(r.st.dirty.gone)
+		r.mu.RUnlock()
+	}
+	return nil
+}
+
+// flushBatch saves up to pageSize of what is marked, after whoever is at it already,
+// and reports whether there is more.
+func (r *Roster) flushBatch(ctx context.Context) (more bool, err error) {
 	if r.opts.Save == nil {
-		return nil
+		return false, nil
 	}
 	select {
 	case r.saving <- struct{}{}:
 		defer func() { <-r.saving }()
 	case <-ctx.Done():
-		return fmt.Errorf("save the roster: %w", ctx.Err())
+		return false, fmt.Errorf("save the roster: %w", ctx.Err())
 	}
-	for {
-		b := r.take()
-		if b.empty() {
-			return nil
-		}
-		if err := b.write(ctx, r.opts.Save); err != nil {
-			r.putBack(b)
-			return err
-		}
+	b, more := r.take()
+	if b.empty() {
+		return false, nil
 	}
+	if err := b.write(ctx, r.opts.Save); err != nil {
+		r.putBack(b)
+		return false, err
+	}
+	return more, nil
 }

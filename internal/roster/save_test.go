@@ -165,3 +165,30 @@ func TestTwoNodes(t *testing.T) {
 	one.SeenDeleted(p.ID)
 	want(t, one.Stats().Total, 0)
 }
+
+// A start that finds every contact as it was saved writes nothing, whether the
+// contacts or what was saved come first.
+func TestStartSavesNothing(t *testing.T) {
+	t.Parallel()
+	h := build(t, newStore())
+	contacts := []location.Binding{
+		contactOf("101", "10.0.0.1", ua(jssip)), contactOf("102", "10.0.0.2", ua(t46s), instance("urn:uuid:7c6d4c1e-9f0b-4f4e-8a3a-000000000001")),
+	}
+	for _, b := range contacts {
+		h.register(b)
+	}
+	h.flush()
+	h = h.restart()
+	before := h.store.written()
+	for _, b := range contacts {
+		h.register(b)
+	}
+	h.flush()
+	want(t, len(h.all(Filter{})), 2)
+	want(t, h.store.written()-before, 0)
+	changed := contacts[0]
+	changed.UserAgent = vvx450
+	h.register(changed)
+	h.flush()
+	want(t, h.store.written()-before, 1)
+}
