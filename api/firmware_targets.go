@@ -94,17 +94,23 @@ func (s *server) findTarget(ctx context.Context, v phone.Vendor, model, hardware
 	return phone.FirmwareTarget{}, missing("target")
 }
 
-// getTarget answers GET /v1/pbx/firmware/targets/{vendor}/{model}.
-func (s *server) getTarget(w http.ResponseWriter, r *http.Request) error {
+// targetOfRequest reads which target the path and the query name.
+func targetOfRequest(r *http.Request) (v phone.Vendor, model, hardware string, err error) {
 	q, err := newQuery(r)
 	if err != nil {
-		return err
+		return v, "", "", err
 	}
-	hardware := q.text("hardware")
+	hardware = q.text("hardware")
 	if err := q.err(); err != nil {
-		return err
+		return v, "", "", err
 	}
-	v, model, err := modelOfPath(r)
+	v, model, err = modelOfPath(r)
+	return v, model, hardware, err
+}
+
+// getTarget answers GET /v1/pbx/firmware/targets/{vendor}/{model}.
+func (s *server) getTarget(w http.ResponseWriter, r *http.Request) error {
+	v, model, hardware, err := targetOfRequest(r)
 	if err != nil {
 		return err
 	}
@@ -146,15 +152,7 @@ func (s *server) checkTarget(v phone.Vendor, model string, in targetInput) error
 
 // deleteTarget answers DELETE /v1/pbx/firmware/targets/{vendor}/{model}.
 func (s *server) deleteTarget(w http.ResponseWriter, r *http.Request) error {
-	q, err := newQuery(r)
-	if err != nil {
-		return err
-	}
-	hardware := q.text("hardware")
-	if err := q.err(); err != nil {
-		return err
-	}
-	v, model, err := modelOfPath(r)
+	v, model, hardware, err := targetOfRequest(r)
 	if err != nil {
 		return err
 	}

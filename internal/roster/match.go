@@ -25,8 +25,9 @@ type Directory interface {
 	// DeviceWithMAC returns the device with this MAC.
 	DeviceWithMAC(mac phone.MAC) (deviceID string, ok bool)
 	// DevicesAt returns the devices that have extension on a line and that last
-	// fetched a file, or asked DHCP, from ip.
-	DevicesAt(extension, ip string) []string
+	// fetched a file, or asked DHCP, from ip; of a maker (display name) unless that is
+	// empty.
+	DevicesAt(extension, ip, maker string) []string
 }
 
 // Match tells which device a contact belongs to and by which rule; both are
@@ -35,8 +36,9 @@ type Directory interface {
 // The first rule is proof, because the digest was checked. A MAC in the instance
 // or in the User-Agent is what the peer claims: it names the device, but whether
 // a line of it counts as registered is decided by the extension. The last rule is
-// a guess, so it leaves out everything that says it is something else: software,
-// and phones that claim a MAC which is not in the inventory.
+// a guess, so it leaves out everything that says it is something else: software
+// and programs nobody knows, phones of another maker, and phones that claim a MAC
+// which is not in the inventory. Behind one address there may be many.
 func Match(b location.Binding, agent useragent.Agent, dir Directory) (deviceID, rule string) {
 	if b.AuthUser != "" {
 		if id, ok := dir.DeviceOfUser(b.AuthUser); ok {
@@ -54,14 +56,14 @@ func Match(b location.Binding, agent useragent.Agent, dir Directory) (deviceID, 
 		}
 		return "", ""
 	}
-	if agent.Type != "" && agent.Type != useragent.Hardware {
+	if b.UserAgent != "" && agent.Type != useragent.Hardware {
 		return "", ""
 	}
 	ip := hostOf(b.Received)
 	if ip == "" {
 		return "", ""
 	}
-	if ids := dir.DevicesAt(extensionOf(b.AOR), ip); len(ids) == 1 {
+	if ids := dir.DevicesAt(extensionOf(b.AOR), ip, agent.Vendor); len(ids) == 1 {
 		return ids[0], RuleLineAndIP
 	}
 	return "", ""

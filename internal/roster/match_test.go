@@ -19,7 +19,12 @@ func (f fixed) DeviceOfUser(u string) (string, bool) { id, ok := f.users[u]; ret
 
 func (f fixed) DeviceWithMAC(m phone.MAC) (string, bool) { id, ok := f.macs[m.Hex()]; return id, ok }
 
-func (f fixed) DevicesAt(extension, ip string) []string { return f.at[extension+" "+ip] }
+func (f fixed) DevicesAt(extension, ip, maker string) []string {
+	if maker != "" && maker != "Polycom" {
+		return nil
+	}
+	return f.at[extension+" "+ip]
+}
 
 func TestMatch(t *testing.T) {
 	t.Parallel()
@@ -63,12 +68,14 @@ func TestMatch(t *testing.T) {
 		{"a soft phone beside the desk phone", "101@pbx.dev", "", "", "MicroSIP/3.21.4", "10.0.0.5:5060", "", ""},
 		{"a browser beside the desk phone", "101@pbx.dev", "", "", "JsSIP 3.10.0", "10.0.0.5:5060", "", ""},
 		{"another mac beside the desk phone", "101@pbx.dev", "", "", "PolycomVVX-VVX_450-UA/6.4.5_0004f2000001", "10.0.0.5:5060", "", ""},
+		{"an unknown program beside the desk phone", "101@pbx.dev", "", "", "Linphone-Desktop/5.0", "10.0.0.5:5060", "", ""},
+		{"another maker's phone beside the desk phone", "101@pbx.dev", "", "", "Yealink SIP-T46S 66.86.0.15", "10.0.0.5:5060", "", ""},
 		{"nothing known", "", "", "", "", "", "", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			b := location.Binding{AOR: tt.aor, AuthUser: tt.user, Instance: tt.instance, Received: tt.received}
+			b := location.Binding{AOR: tt.aor, AuthUser: tt.user, Instance: tt.instance, Received: tt.received, UserAgent: tt.ua}
 			id, rule := Match(b, useragent.Parse(tt.ua, useragent.SIP), dir)
 			if id != tt.wantID || rule != tt.rule {
 				t.Errorf("got %q by %q, want %q by %q", id, rule, tt.wantID, tt.rule)

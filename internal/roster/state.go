@@ -1,6 +1,7 @@
 package roster
 
 import (
+	"strings"
 	"time"
 
 	"pbx.dev/dialtone/internal/phone"
@@ -184,14 +185,14 @@ func (s *state) DeviceOfUser(authUser string) (string, bool) { return idOf(s.use
 func (s *state) DeviceWithMAC(mac phone.MAC) (string, bool) { return idOf(s.macs[mac]) }
 
 // DevicesAt implements Directory.
-func (s *state) DevicesAt(extension, ip string) []string {
+func (s *state) DevicesAt(extension, ip, maker string) []string {
 	e := s.exts[extension]
 	if e == nil {
 		return nil
 	}
 	var ids []string
 	for _, r := range e.rows {
-		if r.dev != nil && r.dev.sourceIP == ip {
+		if r.dev != nil && r.dev.sourceIP == ip && (maker == "" || r.dev.vendor == "" || strings.Contains(maker, r.dev.vendor.DisplayName())) {
 			ids = append(ids, r.id)
 		}
 	}

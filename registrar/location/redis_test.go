@@ -44,7 +44,12 @@ func startRedis(t testing.TB, args ...string) *server {
 }
 
 func (s *server) socket() string { return filepath.Join(s.dir, "sock") }
-func (s *server) url() string    { return "unix://" + s.socket() }
+
+// patiently lets a command take its time: the machine of the tests is a busy one, and
+// what a slow server means is the subject of other tests.
+const patiently = "?read_timeout=10s&write_timeout=10s&pool_timeout=10s&dial_timeout=10s"
+
+func (s *server) url() string { return "unix://" + s.socket() }
 
 func (s *server) start() {
 	s.t.Helper()
@@ -89,11 +94,16 @@ func waitFor(t testing.TB, what string, ok func() bool) {
 
 func (s *server) client() redis.UniversalClient {
 	s.t.Helper()
-	c, err := location.OpenRedis(context.Background(), s.url())
+	return openClient(s.t, s.url())
+}
+
+func openClient(t testing.TB, url string) redis.UniversalClient {
+	t.Helper()
+	c, err := location.OpenRedis(context.Background(), url)
 	if err != nil {
-		s.t.Fatal(err)
+		t.Fatal(err)
 	}
-	s.t.Cleanup(func() { c.Close() })
+	t.Cleanup(func() { c.Close() })
 	return c
 }
 
@@ -122,17 +132,12 @@ func conforms(t *testing.T, client redis.UniversalClient) {
 func TestRedisConforms(t *testing.T) {
 	t.Parallel()
 	// The suite runs its tests in parallel: the client must outlive them.
-	t.Run("suite", func(t *testing.T) { conforms(t, startRedis(t).client()) })
+	t.Run("suite", func(t *testing.T) { conforms(t, openClient(t, startRedis(t).url()+patiently)) })
 }
 
 func TestRedisClusterConforms(t *testing.T) {
 	t.Parallel()
-	hosts := startCluster(t)
-	client, err := location.OpenRedis(t.Context(), "redis+cluster://"+strings.Join(hosts, ","))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { client.Close() })
+	client := openClient(t, "redis+cluster://"+strings.Join(startCluster(t), ",")+patiently)
 	t.Run("suite", func(t *testing.T) { conforms(t, client) })
 }
 
