@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"pbx.dev/dialtone/internal/inventory/engine"
@@ -230,9 +231,15 @@ func scanRevision(row engine.Row) (r phone.TemplateRevision, err error) {
 	return r, json.Unmarshal([]byte(content), &r.TemplateContent)
 }
 
+// reservedNames are taken in the paths of the REST API.
+var reservedNames = []string{"validate", "preview", "impact", "packs"}
+
 func validTemplate(t phone.Template) error {
 	if t.Name == "" || len(t.Name) > maxTemplateName || strings.Trim(t.Name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
 		return phone.Invalid("name", fmt.Sprintf("must be 1 to %d of a-z, 0-9 and '-'", maxTemplateName))
+	}
+	if slices.Contains(reservedNames, t.Name) {
+		return phone.Invalid("name", "is the name of a call of the API")
 	}
 	if t.Vendor == "" {
 		return phone.Invalid("vendor", "is missing")

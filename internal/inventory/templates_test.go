@@ -80,6 +80,7 @@ func TestTemplatesThatCannotBe(t *testing.T) {
 	}{
 		"no name":     {func(x *phone.Template, _ *phone.TemplateDraft) { x.Name = "" }, "name"},
 		"a path":      {func(x *phone.Template, _ *phone.TemplateDraft) { x.Name = "../x" }, "name"},
+		"a call":      {func(x *phone.Template, _ *phone.TemplateDraft) { x.Name = "packs" }, "name"},
 		"no vendor":   {func(x *phone.Template, _ *phone.TemplateDraft) { x.Vendor = "" }, "vendor"},
 		"no file":     {func(x *phone.Template, _ *phone.TemplateDraft) { x.File = "" }, "file"},
 		"no text":     {func(_ *phone.Template, d *phone.TemplateDraft) { d.Text = "" }, "content"},
