@@ -269,10 +269,18 @@ func (b *bar) Read(p []byte) (int, error) {
 		b.drawn = percent
 		const width = 40
 		full := int(percent) * width / 100
-		fmt.Fprintf(b.out, "\r[%s%s] %3d%% %d of %d MB", strings.Repeat("#", full), strings.Repeat(" ", width-full), percent, b.done>>20, b.size>>20)
+		fmt.Fprintf(b.out, "\r[%s%s] %3d%% of %s", strings.Repeat("#", full), strings.Repeat(" ", width-full), percent, bytesText(b.size))
 		if b.done == b.size {
 			fmt.Fprintln(b.out)
 		}
 	}
 	return n, err
+}
+
+// bytesText is a size as people read it.
+func bytesText(n int64) string {
+	if n < 1<<20 {
+		return fmt.Sprintf("%d kB", (n+1023)>>10)
+	}
+	return fmt.Sprintf("%d MB", n>>20)
 }
