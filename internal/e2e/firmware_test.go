@@ -154,7 +154,7 @@ func TestFirmwareCommand(t *testing.T) {
 		return out.String(), errs.String(), err
 	}
 	out, progress, err := run("upload", file, "--vendor", "grandstream", "--model", "GXP2170", "--version", "1.0.11.85")
-	if err != nil || !strings.HasPrefix(out, "fw_") || !strings.Contains(progress, "100% 1 of 1 MB") {
+	if err != nil || !strings.HasPrefix(out, "fw_") || !strings.Contains(progress, "100% of 1 MB") {
 		t.Fatalf("%v\n%s\n%s", err, out, progress)
 	}
 	id := strings.Fields(out)[0]
