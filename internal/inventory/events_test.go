@@ -147,7 +147,7 @@ func TestRecordNeverWaits(t *testing.T) {
 			done <- s.write(context.Background(), func(*unit) error { close(in); <-out; return nil })
 		}()
 		<-in // nothing can be written now
-		const n = eventQueue + 3*eventBatch
+		const n = eventQueue + 2*eventWaiting
 		for i := range n {
 			s.Record(phone.Event{Kind: phone.EventFile, Bytes: int64(i)})
 		}
