@@ -37,7 +37,7 @@ func newTemplateClient(t *testing.T) *client {
 	builtin, _ := templates.NewLibrary(templates.Builtin())
 	lib, err := library.New(t.Context(), library.Options{
 		Reader: c.store, Writer: c.store, Devices: c.store, Files: sampleFiles{}, Live: templates.NewLive(builtin),
-		FirmwareOf: func(phone.Device) string { return "" },
+		FirmwareOf: func(phone.Device) string { return "" }, Packs: c.store,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -117,6 +117,9 @@ func inEntry(i int, err error) error {
 // PutPack checks all templates of a pack, then stores and activates them, all or
 // none. It returns the warnings by name.
 func (s *Service) PutPack(ctx context.Context, body []byte, by string) (map[string][]templates.Warning, error) {
+	if s.opts.Packs == nil {
+		return nil, fmt.Errorf("packs: %w", phone.ErrNotFound)
+	}
 	list, err := ReadPack(body)
 	if err != nil {
 		return nil, err
