@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,7 +51,14 @@ func TestFirmware(t *testing.T) {
 		// Grandstream phones ask for one name whatever the version.
 		second := must[phone.FirmwareImage](t)(first2(s.CreateFirmware(ctx, romOf("66.86.0.20", "e"))))
 		list, err := s.Firmware(ctx)
-		if diff := cmp.Diff([]phone.FirmwareImage{first, second}, list); diff != "" || err != nil {
+		want := []phone.FirmwareImage{first, second}
+		slices.SortFunc(want, func(a, b phone.FirmwareImage) int { // both may be of the same millisecond
+			if c := a.UploadedAt.Compare(b.UploadedAt); c != 0 {
+				return c
+			}
+			return strings.Compare(a.ID, b.ID)
+		})
+		if diff := cmp.Diff(want, list); diff != "" || err != nil {
 			t.Errorf("%v (-want +got):\n%s", err, diff)
 		}
 		if gone := must[phone.FirmwareImage](t)(s.DeleteFirmware(ctx, second.ID)); gone.SHA256 != second.SHA256 {
