@@ -48,8 +48,9 @@ func (t *inviteTable) add(req *sip.Request) (canceled <-chan *sip.Request, remov
 	}
 }
 
-// cancel hands a CANCEL to its INVITE; false when there is none.
-func (t *inviteTable) cancel(req *sip.Request) bool {
+// cancel hands a CANCEL to its INVITE after it called accept; false when there is
+// none.
+func (t *inviteTable) cancel(req *sip.Request, accept func()) bool {
 	timer := time.NewTimer(cancelWait)
 	defer timer.Stop()
 	for key := inviteKey(req); ; {
@@ -61,6 +62,7 @@ func (t *inviteTable) cancel(req *sip.Request) bool {
 		added := t.added
 		t.mu.Unlock()
 		if found {
+			accept()
 			select {
 			case ch <- req:
 			default: // a repetition
@@ -79,11 +81,10 @@ func (t *inviteTable) cancel(req *sip.Request) bool {
 // on its own we do not force the INVITE to 487: a 2xx that is on its way still
 // reaches the caller (RFC 3261 section 9.1, 16.10).
 func (p *Proxy) cancel(in *inbound) {
-	if !p.invites.cancel(in.req) {
+	// Its own answer goes first: a 487 that overtakes it confuses callers.
+	if !p.invites.cancel(in.req, func() { in.reply(sip.StatusOK) }) {
 		p.answer(in, refuse(sip.StatusCallTransactionDoesNotExists))
-		return
 	}
-	in.reply(sip.StatusOK)
 }
 
 // invite makes a call, or changes one that is up.
