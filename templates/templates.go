@@ -59,14 +59,17 @@ type traces struct {
 	uses     map[string]map[Use]bool
 }
 
-// Builtin returns the templates that dialtone is built with.
-func Builtin() *Set {
+// Builtin returns the templates that dialtone is built with, compiled once: a Set
+// never changes.
+func Builtin() *Set { return compiled() }
+
+var compiled = sync.OnceValue(func() *Set {
 	s, err := (&Set{}).Overlay(builtin)
 	if err != nil {
 		panic("templates: a builtin template is broken: " + err.Error()) // a test parses them all
 	}
 	return s
-}
+})
 
 // Overlay returns a new set in which every vendor/*.tmpl of fsys stands in place of
 // the template of the same name, or beside the others. s stays as it is. The error

@@ -183,30 +183,33 @@ func (s *Store) TemplateRevisions(ctx context.Context, name string, before int64
 	return list, nil
 }
 
-// ActiveTemplates returns every template that phones get, and its revision.
+// ActiveTemplates returns every template that phones get by name, and its revision.
 func (s *Store) ActiveTemplates(ctx context.Context) ([]phone.Template, []phone.TemplateRevision, error) {
-	list, err := s.Templates(ctx)
+	return s.withRevisions(ctx, `t.active`)
+}
+
+// ShownTemplates returns all templates by name, each with its active revision, else
+// its newest.
+func (s *Store) ShownTemplates(ctx context.Context) ([]phone.Template, []phone.TemplateRevision, error) {
+	return s.withRevisions(ctx, `CASE WHEN t.active = 0 THEN t.latest ELSE t.active END`)
+}
+
+// withRevisions reads every template that has the revision which number, an SQL
+// expression, names, and that revision.
+func (s *Store) withRevisions(ctx context.Context, number string) ([]phone.Template, []phone.TemplateRevision, error) {
+	var templates []phone.Template
+	var revisions []phone.TemplateRevision
+	err := engine.Each(s.db.Reader(ctx), func(row engine.Row) error {
+		t, r, err := scanBoth(row)
+		templates, revisions = append(templates, t), append(revisions, r)
+		return err
+	}, `SELECT t.name, t.vendor, t.file, t.active, t.latest, t.created_at, t.updated_at,
+			r.template, r.number, r.id, r.content, r.base, r.note, r.created_by, r.created_at
+		FROM templates t JOIN template_revisions r ON r.template = t.name AND r.number = `+number+` ORDER BY t.name`)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("list templates with their revisions: %w", err)
 	}
-	revisions, err := engine.All(s.db.Reader(ctx), scanRevision, `SELECT r.template, r.number, r.id, r.content, r.base, r.note, r.created_by, r.created_at
-		FROM template_revisions r JOIN templates t ON t.name = r.template AND t.active = r.number ORDER BY r.template`)
-	if err != nil {
-		return nil, nil, fmt.Errorf("list active templates: %w", err)
-	}
-	byName := map[string]phone.Template{}
-	for _, t := range list {
-		byName[t.Name] = t
-	}
-	templates := make([]phone.Template, 0, len(revisions))
-	kept := revisions[:0]
-	for _, r := range revisions {
-		// One that came between the two reads is told of as a change anyway.
-		if t, ok := byName[r.Template]; ok {
-			templates, kept = append(templates, t), append(kept, r)
-		}
-	}
-	return templates, kept, nil
+	return templates, revisions, nil
 }
 
 const (
@@ -214,21 +217,60 @@ const (
 	revisionColumns = `SELECT template, number, id, content, base, note, created_by, created_at FROM template_revisions `
 )
 
-func scanTemplate(row engine.Row) (t phone.Template, err error) {
-	var created, updated int64
-	err = row.Scan(&t.Name, &t.Vendor, &t.File, &t.Active, &t.Latest, &created, &updated)
-	t.CreatedAt, t.UpdatedAt = fromMillis(created), fromMillis(updated)
-	return t, err
+// templateRow and revisionRow are where the columns of a row go.
+type (
+	templateRow struct {
+		phone.Template
+		created, updated int64
+	}
+	revisionRow struct {
+		phone.TemplateRevision
+		content string
+		created int64
+	}
+)
+
+func (t *templateRow) columns() []any {
+	return []any{&t.Name, &t.Vendor, &t.File, &t.Active, &t.Latest, &t.created, &t.updated}
 }
 
-func scanRevision(row engine.Row) (r phone.TemplateRevision, err error) {
-	var content string
-	var created int64
-	if err := row.Scan(&r.Template, &r.Number, &r.ID, &content, &r.Base, &r.Note, &r.CreatedBy, &created); err != nil {
-		return r, err
+func (t *templateRow) read() phone.Template {
+	t.CreatedAt, t.UpdatedAt = fromMillis(t.created), fromMillis(t.updated)
+	return t.Template
+}
+
+func (r *revisionRow) columns() []any {
+	return []any{&r.Template, &r.Number, &r.ID, &r.content, &r.Base, &r.Note, &r.CreatedBy, &r.created}
+}
+
+func (r *revisionRow) read() (phone.TemplateRevision, error) {
+	r.CreatedAt = fromMillis(r.created)
+	err := json.Unmarshal([]byte(r.content), &r.TemplateContent)
+	return r.TemplateRevision, err
+}
+
+func scanTemplate(row engine.Row) (phone.Template, error) {
+	var t templateRow
+	err := row.Scan(t.columns()...)
+	return t.read(), err
+}
+
+func scanRevision(row engine.Row) (phone.TemplateRevision, error) {
+	var r revisionRow
+	if err := row.Scan(r.columns()...); err != nil {
+		return r.TemplateRevision, err
 	}
-	r.CreatedAt = fromMillis(created)
-	return r, json.Unmarshal([]byte(content), &r.TemplateContent)
+	return r.read()
+}
+
+func scanBoth(row engine.Row) (phone.Template, phone.TemplateRevision, error) {
+	var t templateRow
+	var r revisionRow
+	if err := row.Scan(append(t.columns(), r.columns()...)...); err != nil {
+		return t.Template, r.TemplateRevision, err
+	}
+	revision, err := r.read()
+	return t.read(), revision, err
 }
 
 // reservedNames are taken in the paths of the REST API.

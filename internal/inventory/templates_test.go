@@ -54,6 +54,9 @@ func TestTemplateRevisions(t *testing.T) {
 		if _, active, err := s.ActiveTemplates(ctx); err != nil || len(active) != 0 {
 			t.Errorf("active %+v, %v", active, err)
 		}
+		if _, shown, err := s.ShownTemplates(ctx); err != nil || len(shown) != 1 || shown[0].Number != 2 {
+			t.Errorf("shown %+v, %v, want the newest", shown, err)
+		}
 		for _, number := range []int64{-1, 3} {
 			_, err := s.ActivateTemplate(ctx, "reception", number)
 			wantErr(t, err, phone.ErrNotFound)

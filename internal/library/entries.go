@@ -35,7 +35,7 @@ func BuiltinRevision(text string) string {
 // List returns all templates by name: the built-in ones, and those uploaded, in
 // whose place they are listed when they have the same name.
 func (s *Service) List(ctx context.Context) ([]Entry, error) {
-	uploaded, err := s.opts.Reader.Templates(ctx)
+	uploaded, revisions, err := s.opts.Reader.ShownTemplates(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -44,10 +44,8 @@ func (s *Service) List(ctx context.Context) ([]Entry, error) {
 		e, _ := builtinEntry(builtinName(file))
 		byName[e.Name] = e
 	}
-	for _, t := range uploaded {
-		if byName[t.Name], err = s.entry(ctx, t); err != nil {
-			return nil, err
-		}
+	for i, t := range uploaded {
+		byName[t.Name] = s.entryOf(t, revisions[i])
 	}
 	out := make([]Entry, 0, len(byName))
 	for _, e := range byName {
@@ -91,10 +89,12 @@ func (s *Service) entry(ctx context.Context, t phone.Template) (Entry, error) {
 	if err != nil {
 		return Entry{}, err
 	}
+	return s.entryOf(t, r), nil
+}
+
+func (s *Service) entryOf(t phone.Template, r phone.TemplateRevision) Entry {
 	now, _ := templates.Builtin().Source(fileOf(t))
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return Entry{Template: t, Revision: r, Behind: r.Base != "" && r.Base != now, Fault: s.faults[t.Name]}, nil
+	return Entry{Template: t, Revision: r, Behind: r.Base != "" && r.Base != now, Fault: (*s.faults.Load())[t.Name]}
 }
 
 // Revisions returns up to limit revisions of an uploaded template with a number

@@ -3,6 +3,7 @@ package library
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"pbx.dev/dialtone/internal/phone"
@@ -68,17 +69,12 @@ func (s *Service) Impact(ctx context.Context, t phone.Template, c phone.Template
 
 // with is the library in use with one template changed or added.
 func (s *Service) with(ctx context.Context, t phone.Template, c phone.TemplateContent) (*templates.Library, error) {
-	list, revisions, err := s.opts.Reader.ActiveTemplates(ctx)
+	variants, err := s.active(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read the active templates: %w", err)
+		return nil, err
 	}
-	changed := variantOf(t, phone.TemplateRevision{TemplateContent: c})
-	variants := []templates.Variant{changed}
-	for i, other := range list {
-		if other.Name != t.Name {
-			variants = append(variants, variantOf(other, revisions[i]))
-		}
-	}
+	variants = slices.DeleteFunc(variants, func(v templates.Variant) bool { return v.Name == t.Name })
+	variants = append(variants, variantOf(t, phone.TemplateRevision{TemplateContent: c}))
 	lib, _ := templates.NewLibrary(templates.Builtin(), variants...) // what is broken now is so already
 	return lib, nil
 }

@@ -22,10 +22,12 @@ import (
 
 // Reader is what Service reads of the inventory.
 type Reader interface {
-	Templates(ctx context.Context) ([]phone.Template, error)
 	Template(ctx context.Context, name string) (phone.Template, error)
 	TemplateRevision(ctx context.Context, name string, number int64) (phone.TemplateRevision, error)
 	TemplateRevisions(ctx context.Context, name string, before int64, limit int) ([]phone.TemplateRevision, error)
+	// ShownTemplates returns all templates by name, each beside its active revision,
+	// else its newest.
+	ShownTemplates(ctx context.Context) ([]phone.Template, []phone.TemplateRevision, error)
 	// ActiveTemplates returns what phones get, each template beside its revision.
 	ActiveTemplates(ctx context.Context) ([]phone.Template, []phone.TemplateRevision, error)
 }
@@ -80,8 +82,8 @@ type Service struct {
 	trials atomic.Pointer[map[string]*trial] // by file; nil: there are none
 	reach  sync.RWMutex                      // guards trial.reached
 
-	mu     sync.Mutex // held while what is active is read and put in use
-	faults map[string]string
+	mu     sync.Mutex                        // held while what is active is read and put in use
+	faults atomic.Pointer[map[string]string] // by template: why it cannot be used
 }
 
 // New returns the library with what is active put in use. A template that the
@@ -111,29 +113,39 @@ func New(ctx context.Context, o Options) (*Service, error) {
 func (s *Service) Reload(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	list, revisions, err := s.opts.Reader.ActiveTemplates(ctx)
+	variants, err := s.active(ctx)
 	if err != nil {
-		return fmt.Errorf("read the active templates: %w", err)
-	}
-	variants := make([]templates.Variant, len(list))
-	for i, t := range list {
-		variants[i] = variantOf(t, revisions[i])
+		return err
 	}
 	lib, errs := templates.NewLibrary(templates.Builtin(), variants...)
 	s.opts.Live.Swap(lib)
-	s.faults = map[string]string{}
+	faults := map[string]string{}
 	for _, err := range errs {
 		var fault *templates.VariantError
 		if errors.As(err, &fault) {
-			s.faults[fault.Name] = fault.Err.Error()
+			faults[fault.Name] = fault.Err.Error()
 		}
 		s.log.ErrorContext(ctx, "a template cannot be used: its phones get the built-in one", "error", err)
 	}
+	s.faults.Store(&faults)
 	s.broken.Set(float64(len(errs)))
 	if err := s.loadTrials(ctx, variants); err != nil {
 		return fmt.Errorf("read the rollouts of templates: %w", err)
 	}
 	return nil
+}
+
+// active are the templates that phones get, as they are stored.
+func (s *Service) active(ctx context.Context) ([]templates.Variant, error) {
+	list, revisions, err := s.opts.Reader.ActiveTemplates(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the active templates: %w", err)
+	}
+	variants := make([]templates.Variant, len(list))
+	for i, t := range list {
+		variants[i] = variantOf(t, revisions[i])
+	}
+	return variants, nil
 }
 
 // Changed says that another node changed a template. It does not block.

@@ -96,7 +96,7 @@ func TestPackRefused(t *testing.T) {
 			t.Errorf("%s: %v, want an error of %s", name, err, tt.field)
 		}
 	}
-	if list, err := s.opts.Reader.Templates(t.Context()); err != nil || len(list) > 0 {
+	if list, _, err := s.opts.Reader.ShownTemplates(t.Context()); err != nil || len(list) > 0 {
 		t.Errorf("stored %v, %v", list, err)
 	}
 }
