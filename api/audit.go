@@ -63,11 +63,12 @@ func (s *server) listAudit(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	page, next := cut(list, limit, func(a phone.Audit) string { return strconv.FormatInt(a.ID, 10) })
 	answer := struct {
 		Audit []auditAnswer `json:"audit"`
 		Next  string        `json:"next,omitempty"`
-	}{Audit: make([]auditAnswer, 0, min(limit, len(list)))}
-	for _, a := range list[:min(limit, len(list))] {
+	}{make([]auditAnswer, 0, len(page)), next}
+	for _, a := range page {
 		one := auditAnswer{
 			At: stamp(a.At), KeyID: a.KeyID, KeyName: a.KeyName, Source: a.Source, RequestID: a.RequestID,
 			Action: a.Action, Subject: a.Subject, Status: a.Status,
@@ -76,9 +77,6 @@ func (s *server) listAudit(w http.ResponseWriter, r *http.Request) error {
 			one.Detail = json.RawMessage(a.Detail)
 		}
 		answer.Audit = append(answer.Audit, one)
-	}
-	if len(list) > limit {
-		answer.Next = seal(strconv.FormatInt(list[limit-1].ID, 10))
 	}
 	return writeJSON(w, http.StatusOK, answer)
 }

@@ -53,12 +53,8 @@ type extensionChange struct {
 
 // listExtensions answers GET /v1/pbx/extensions.
 func (s *server) listExtensions(w http.ResponseWriter, r *http.Request) error {
-	q, err := newQuery(r)
+	limit, after, err := onlyPage(r)
 	if err != nil {
-		return err
-	}
-	limit, after := q.limit(), q.cursor()
-	if err := q.err(); err != nil {
 		return err
 	}
 	page, next, err := s.extensionPage(r.Context(), after, limit)

@@ -92,15 +92,13 @@ func (s *server) listFirmware(w http.ResponseWriter, r *http.Request) error {
 	list = slices.DeleteFunc(list, func(i phone.FirmwareImage) bool {
 		return i.ID <= after || vendor != "" && !strings.EqualFold(string(i.Vendor), vendor)
 	})
+	page, next := cut(list, limit, func(i phone.FirmwareImage) string { return i.ID })
 	answer := struct {
 		Firmware []firmwareAnswer `json:"firmware"`
 		Next     string           `json:"next,omitempty"`
-	}{Firmware: make([]firmwareAnswer, 0, min(limit, len(list)))}
-	for _, i := range list[:min(limit, len(list))] {
+	}{make([]firmwareAnswer, 0, len(page)), next}
+	for _, i := range page {
 		answer.Firmware = append(answer.Firmware, firmwareOf(i))
-	}
-	if len(list) > limit {
-		answer.Next = seal(list[limit-1].ID)
 	}
 	return writeJSON(w, http.StatusOK, answer)
 }

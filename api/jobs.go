@@ -151,12 +151,8 @@ func (s *server) getJob(w http.ResponseWriter, r *http.Request) error {
 
 // listJobs answers GET /v1/pbx/jobs, the newest first.
 func (s *server) listJobs(w http.ResponseWriter, r *http.Request) error {
-	q, err := newQuery(r)
+	limit, before, err := onlyPage(r)
 	if err != nil {
-		return err
-	}
-	limit, before := q.limit(), q.cursor()
-	if err := q.err(); err != nil {
 		return err
 	}
 	jobs, err := s.Jobs.Jobs(r.Context(), before, limit+1)
@@ -166,31 +162,25 @@ func (s *server) listJobs(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	page, next := cut(jobs, limit, func(j phone.Job) string { return j.ID })
 	answer := struct {
 		Jobs []jobAnswer `json:"jobs"`
 		Next string      `json:"next,omitempty"`
-	}{Jobs: make([]jobAnswer, 0, min(limit, len(jobs)))}
-	for _, j := range jobs[:min(limit, len(jobs))] {
+	}{make([]jobAnswer, 0, len(page)), next}
+	for _, j := range page {
 		a, err := s.jobOf(r.Context(), j)
 		if err != nil {
 			return err
 		}
 		answer.Jobs = append(answer.Jobs, a)
 	}
-	if len(jobs) > limit {
-		answer.Next = seal(jobs[limit-1].ID)
-	}
 	return writeJSON(w, http.StatusOK, answer)
 }
 
 // listJobPhones answers GET /v1/pbx/jobs/{id}/phones.
 func (s *server) listJobPhones(w http.ResponseWriter, r *http.Request) error {
-	q, err := newQuery(r)
+	limit, after, err := onlyPage(r)
 	if err != nil {
-		return err
-	}
-	limit, after := q.limit(), q.cursor()
-	if err := q.err(); err != nil {
 		return err
 	}
 	j, err := s.Jobs.Job(r.Context(), mux.Vars(r)["id"])
@@ -201,18 +191,16 @@ func (s *server) listJobPhones(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	page, next := cut(phones, limit, func(p phone.JobPhone) string { return p.PhoneID })
 	answer := struct {
 		Phones []jobPhoneAnswer `json:"phones"`
 		Next   string           `json:"next,omitempty"`
-	}{Phones: make([]jobPhoneAnswer, 0, min(limit, len(phones)))}
-	for _, p := range phones[:min(limit, len(phones))] {
+	}{make([]jobPhoneAnswer, 0, len(page)), next}
+	for _, p := range page {
 		answer.Phones = append(answer.Phones, jobPhoneAnswer{
 			PhoneID: p.PhoneID, Wave: p.Wave + 1, State: string(p.State), Outcome: p.Outcome, Reason: p.Reason,
 			DueAt: stamp(p.DueAt), StartedAt: stamp(p.StartedAt), EndedAt: stamp(p.EndedAt),
 		})
-	}
-	if len(phones) > limit {
-		answer.Next = seal(phones[limit-1].PhoneID)
 	}
 	return writeJSON(w, http.StatusOK, answer)
 }

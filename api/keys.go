@@ -38,12 +38,8 @@ type newKey struct {
 
 // listKeys answers GET /v1/pbx/keys. Keys are few: the page is cut here.
 func (s *server) listKeys(w http.ResponseWriter, r *http.Request) error {
-	q, err := newQuery(r)
+	limit, after, err := onlyPage(r)
 	if err != nil {
-		return err
-	}
-	limit, after := q.limit(), q.cursor()
-	if err := q.err(); err != nil {
 		return err
 	}
 	keys, err := s.Keys.Keys(r.Context())
@@ -52,15 +48,13 @@ func (s *server) listKeys(w http.ResponseWriter, r *http.Request) error {
 	}
 	slices.SortFunc(keys, func(a, b phone.APIKey) int { return strings.Compare(a.ID, b.ID) })
 	keys = slices.DeleteFunc(keys, func(k phone.APIKey) bool { return k.ID <= after })
+	page, next := cut(keys, limit, func(k phone.APIKey) string { return k.ID })
 	answer := struct {
 		Keys []keyAnswer `json:"keys"`
 		Next string      `json:"next,omitempty"`
-	}{Keys: make([]keyAnswer, 0, min(limit, len(keys)))}
-	for _, k := range keys[:min(limit, len(keys))] {
+	}{make([]keyAnswer, 0, len(page)), next}
+	for _, k := range page {
 		answer.Keys = append(answer.Keys, keyOf(k))
-	}
-	if len(keys) > limit {
-		answer.Next = seal(keys[limit-1].ID)
 	}
 	return writeJSON(w, http.StatusOK, answer)
 }

@@ -142,4 +142,23 @@ func (q *query) cursor() string {
 	return string(v)
 }
 
+// onlyPage reads the limit and the cursor of a list that has no other parameters.
+func onlyPage(r *http.Request) (limit int, cursor string, err error) {
+	q, err := newQuery(r)
+	if err != nil {
+		return 0, "", err
+	}
+	limit, cursor = q.limit(), q.cursor()
+	return limit, cursor, q.err()
+}
+
+// cut returns the first limit items of list and the cursor of what is behind them,
+// "" when nothing is; key is what the cursor holds.
+func cut[T any](list []T, limit int, key func(T) string) (page []T, next string) {
+	if len(list) <= limit {
+		return list, ""
+	}
+	return list[:limit], seal(key(list[limit-1]))
+}
+
 func seal(key string) string { return base64.RawURLEncoding.EncodeToString([]byte(key)) }

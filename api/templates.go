@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -148,18 +149,15 @@ func (s *server) listTemplates(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	list = slices.DeleteFunc(list, func(e library.Entry) bool {
+		return e.Name <= after || vendor != "" && vendor != string(e.Vendor)
+	})
+	page, next := cut(list, limit, func(e library.Entry) string { return e.Name })
 	answer := struct {
 		Templates []templateAnswer `json:"templates"`
 		Next      string           `json:"next,omitempty"`
-	}{Templates: []templateAnswer{}}
-	for _, e := range list {
-		if e.Name <= after || vendor != "" && vendor != string(e.Vendor) {
-			continue
-		}
-		if len(answer.Templates) == limit {
-			answer.Next = seal(answer.Templates[limit-1].Name)
-			break
-		}
+	}{make([]templateAnswer, 0, len(page)), next}
+	for _, e := range page {
 		answer.Templates = append(answer.Templates, templateOf(e))
 	}
 	return writeJSON(w, http.StatusOK, answer)
@@ -222,15 +220,12 @@ func (s *server) templateRevisions(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return absent("template", err)
 	}
+	page, next := cut(list, limit, func(rev phone.TemplateRevision) string { return strconv.FormatInt(rev.Number, 10) })
 	answer := struct {
 		Revisions []revisionAnswer `json:"revisions"`
 		Next      string           `json:"next,omitempty"`
-	}{Revisions: []revisionAnswer{}}
-	for i, rev := range list {
-		if i == limit {
-			answer.Next = seal(strconv.FormatInt(list[i-1].Number, 10))
-			break
-		}
+	}{make([]revisionAnswer, 0, len(page)), next}
+	for _, rev := range page {
 		answer.Revisions = append(answer.Revisions, revisionAnswer{
 			Revision: rev.Number, ID: rev.ID, Active: rev.Number == e.Active, Note: rev.Note, CreatedBy: rev.CreatedBy,
 			CreatedAt: stamp(rev.CreatedAt), Models: rev.Models, Content: rev.Text,
