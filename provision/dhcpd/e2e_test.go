@@ -304,3 +304,32 @@ func TestConflictProbe(t *testing.T) {
 	c.signal(syscall.SIGUSR1) // who has an address is not probed
 	c.told("renew")
 }
+
+// dhcpcd starts the third client that phones and their like are built on. It splits
+// into several processes and keeps files of its own, so it gets namespaces for both;
+// the shell stays as the first process, whose end is that of all.
+func (l *lab) dhcpcd(ns, class string) *proc {
+	l.t.Helper()
+	const alone = `mount -t tmpfs none /run && mount -t tmpfs none /var/lib/dhcpcd && mkdir -p /run/dhcpcd; "$@"; true`
+	return l.run(ns, nil, testkit.Need(l.t, "unshare"),
+		"-m", "-p", "-f", "--kill-child", "sh", "-c", alone, "sh", testkit.Need(l.t, "dhcpcd"), "-B", "-4", "-d", "--nodev", "--noarp", "-f", "/dev/null",
+		"-c", "/bin/true", "-i", class, "-o", "tftp_server_name", "eth0")
+}
+
+// TestDhcpcd: a lease with our option 66.
+func TestDhcpcd(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	sw, srv, cli := l.wire(), l.host("srv"), l.host("cli")
+	l.plug(srv, "eth0", sw, "10.9.0.1/24")
+	l.plug(cli, "eth0", sw, "")
+	s := l.serve(srv, helperOptions{
+		Mode: Lease, Interfaces: []string{"eth0"}, Facts: testFacts, First: "10.9.0.100", Last: "10.9.0.110", LeaseTime: time.Hour,
+	})
+	c := l.dhcpcd(cli, "yealink")
+	ev := s.event("REQUEST", "ok", "gave an address 10.9.0.1")
+	if ev.UserAgent != "yealink" || !strings.Contains(ev.Detail, "was given 66") {
+		t.Errorf("event %+v", ev)
+	}
+	c.line("leased 10.9.0.1")
+}
