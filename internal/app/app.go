@@ -20,6 +20,7 @@ import (
 	"pbx.dev/dialtone/internal/config"
 	"pbx.dev/dialtone/internal/enroll"
 	"pbx.dev/dialtone/internal/feed"
+	"pbx.dev/dialtone/internal/history"
 	"pbx.dev/dialtone/internal/inventory"
 	"pbx.dev/dialtone/internal/lastgood"
 	"pbx.dev/dialtone/internal/library"
@@ -88,6 +89,7 @@ type App struct {
 	pinger    *proxy.Pinger // nil: phones are not asked
 	jobs      *rollout.Engine
 	feed      *feed.Feed
+	history   history.History
 	revoker   *revoker
 	hook      *webhook.Sender // nil: nobody is told
 	listed    atomic.Bool     // the list shows what was there before the start

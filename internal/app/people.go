@@ -121,6 +121,7 @@ func (a *App) record(e phone.Event) {
 	a.roster.Observe(e)
 	a.jobs.Observe(e.DeviceID)
 	a.feed.Publish(e)
+	a.history.Observe(e)
 }
 
 // bindingChanged hears of every contact that came, changed or went.
