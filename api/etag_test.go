@@ -1,9 +1,6 @@
 package api
 
-import (
-	"encoding/json"
-	"testing"
-)
+import "testing"
 
 func TestIfMatch(t *testing.T) {
 	t.Parallel()
@@ -47,58 +44,6 @@ func TestIfMatch(t *testing.T) {
 			if w.Code != step.want {
 				t.Errorf("DELETE %s with %s: %d, want %d", path, step.tag, w.Code, step.want)
 			}
-		}
-	}
-}
-
-// Of two administrators who read the same layer, or the same template, the second one
-// is told that the first was quicker.
-func TestIfMatchOfSharedThings(t *testing.T) {
-	t.Parallel()
-	layers, texts := settingsClient(t), newTemplateClient(t)
-	builtin := texts.do(200, "GET /v1/pbx/templates/yealink-phone", "")["content"].(string)
-	text := func(remark string) string {
-		body, _ := json.Marshal(map[string]any{"content": builtin + "# " + remark + "\n"})
-		return string(body)
-	}
-	for _, tt := range []struct {
-		c           *client
-		path        string
-		first, more string
-	}{
-		{layers, "/v1/pbx/settings/global", `{"settings":{"ntp":"a"}}`, `{"settings":{"ntp":"b"}}`},
-		{layers, "/v1/pbx/settings/site/Berlin", `{"settings":{"ntp":"a"}}`, `{"settings":{"ntp":"b"}}`},
-		{texts, "/v1/pbx/templates/yealink-phone", text("a"), text("b")},
-	} {
-		write := func(call, tag, body string) (int, string) {
-			w := send(t, tt.c.handler, request{call: call + " " + tt.path, body: body, key: tt.c.key, header: map[string]string{"If-Match": tag}})
-			return w.Code, w.Header().Get("ETag")
-		}
-		none := `"l0"` // of what is not there
-		if w := send(t, tt.c.handler, request{call: "GET " + tt.path, key: tt.c.key}); w.Code == 200 {
-			none = w.Header().Get("ETag")
-		}
-		code, tag := write("PUT", none, tt.first)
-		if code != 200 || tag == "" || tag == none {
-			t.Fatalf("%s: %d %s", tt.path, code, tag)
-		}
-		if code, _ := write("PUT", none, tt.more); code != 412 {
-			t.Errorf("%s with the tag of before: %d", tt.path, code)
-		}
-		if code, tag = write("PUT", tag, tt.more); code != 200 {
-			t.Errorf("%s with its tag: %d", tt.path, code)
-		}
-		if now := send(t, tt.c.handler, request{call: "GET " + tt.path, key: tt.c.key}).Header().Get("ETag"); now != tag {
-			t.Errorf("%s: %s after %s", tt.path, now, tag)
-		}
-		if tt.c == texts {
-			continue
-		}
-		if code, _ := write("DELETE", none, ""); code != 412 {
-			t.Errorf("DELETE %s with the tag of before: %d", tt.path, code)
-		}
-		if code, _ := write("DELETE", tag, ""); code != 204 {
-			t.Errorf("DELETE %s with its tag: %d", tt.path, code)
 		}
 	}
 }

@@ -417,10 +417,10 @@ func (noLayers) Layer(context.Context, string, string) (phone.Layer, error) {
 	return phone.Layer{}, phone.ErrNotFound
 }
 
-func (noLayers) PutLayer(_ context.Context, l phone.Layer, _ phone.Affects, _ func(phone.Layer) error) (phone.Layer, error) {
+func (noLayers) PutLayer(_ context.Context, l phone.Layer, _ phone.Affects) (phone.Layer, error) {
 	return l, nil
 }
 
-func (noLayers) DeleteLayer(context.Context, string, string, phone.Affects, func(phone.Layer) error) error {
+func (noLayers) DeleteLayer(context.Context, string, string, phone.Affects) error {
 	return phone.ErrNotFound
 }

@@ -134,7 +134,6 @@ func (s *server) getLayer(w http.ResponseWriter, r *http.Request) error {
 		return absent("layer of settings", err)
 	}
 	l.Scope, l.Name = scope, name
-	w.Header().Set("ETag", layerTag(l))
 	return writeJSON(w, http.StatusOK, layerOf(l, infoOf(r).key))
 }
 
@@ -166,11 +165,9 @@ func (s *server) putLayer(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	check := func(stored phone.Layer) error { return unchanged(r, layerTag(stored)) }
-	if l, err = s.Layers.PutLayer(r.Context(), l, sameModel(scope, name), check); err != nil {
+	if l, err = s.Layers.PutLayer(r.Context(), l, sameModel(scope, name)); err != nil {
 		return err
 	}
-	w.Header().Set("ETag", layerTag(l))
 	a := layerOf(l, infoOf(r).key)
 	a.Warnings = warnings
 	return writeJSON(w, http.StatusOK, a)
@@ -203,8 +200,7 @@ func (s *server) deleteLayer(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	check := func(stored phone.Layer) error { return unchanged(r, layerTag(stored)) }
-	if err := s.Layers.DeleteLayer(r.Context(), scope, name, sameModel(scope, name), check); err != nil {
+	if err := s.Layers.DeleteLayer(r.Context(), scope, name, sameModel(scope, name)); err != nil {
 		return absent("layer of settings", err)
 	}
 	return noContent(w)

@@ -44,10 +44,9 @@ type Layers interface {
 	Layers(ctx context.Context) (all []phone.Layer, revision int64, err error)
 	Layer(ctx context.Context, scope, name string) (phone.Layer, error)
 	// PutLayer and DeleteLayer give every phone of the layer its next revision; those
-	// of a model's layer are the ones that affects is true of. check sees what is
-	// stored, revision 0 when nothing is; after an error of it nothing is changed.
-	PutLayer(ctx context.Context, l phone.Layer, affects phone.Affects, check func(phone.Layer) error) (phone.Layer, error)
-	DeleteLayer(ctx context.Context, scope, name string, affects phone.Affects, check func(phone.Layer) error) error
+	// of a model's layer are the ones that affects is true of.
+	PutLayer(ctx context.Context, l phone.Layer, affects phone.Affects) (phone.Layer, error)
+	DeleteLayer(ctx context.Context, scope, name string, affects phone.Affects) error
 }
 
 // Extensions are the dialable users. Errors as for Devices.

@@ -172,7 +172,6 @@ func (s *server) getTemplate(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return absent("template", err)
 	}
-	w.Header().Set("ETag", templateTag(e.Template))
 	return writeJSON(w, http.StatusOK, fullTemplate(e, templates.Report{}))
 }
 

@@ -112,13 +112,10 @@ func (s *server) putTemplate(w http.ResponseWriter, r *http.Request) error {
 		c := was.Revision.TemplateContent // a text alone leaves what it is for as it is
 		in.Models, in.MinFirmware, in.MaxFirmware, in.Variables = c.Models, c.MinFirmware, c.MaxFirmware, c.Variables
 	}
-	draft := in.draft(infoOf(r).key.ID)
-	draft.Check = func(stored phone.Template) error { return unchanged(r, templateTag(stored)) }
-	e, report, err := s.Templates.Update(r.Context(), name, draft)
+	e, report, err := s.Templates.Update(r.Context(), name, in.draft(infoOf(r).key.ID))
 	if err != nil {
 		return absent("template", err)
 	}
-	w.Header().Set("ETag", templateTag(e.Template))
 	return writeJSON(w, http.StatusOK, fullTemplate(e, report))
 }
 

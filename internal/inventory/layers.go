@@ -72,17 +72,13 @@ func (s *Store) Layer(ctx context.Context, scope, name string) (phone.Layer, err
 }
 
 // PutLayer stores a layer over the one of its name. An actual change gives every
-// phone that the layer is for the next revision. check, unless nil, sees what is
-// stored (revision 0: nothing); after an error of it nothing is changed.
-func (s *Store) PutLayer(ctx context.Context, l phone.Layer, affects phone.Affects, check func(stored phone.Layer) error) (phone.Layer, error) {
+// phone that the layer is for the next revision.
+func (s *Store) PutLayer(ctx context.Context, l phone.Layer, affects phone.Affects) (phone.Layer, error) {
 	return writing(ctx, s, func(u *unit) (phone.Layer, error) {
 		if err := validLayer(l); err != nil {
 			return l, err
 		}
 		old, found, err := u.lockedLayer(l.Scope, l.Name)
-		if err == nil && check != nil {
-			err = check(old)
-		}
 		if err != nil || found && maps.Equal(old.Settings, l.Settings) {
 			return old, err
 		}
@@ -107,21 +103,15 @@ func (s *Store) PutLayer(ctx context.Context, l phone.Layer, affects phone.Affec
 	})
 }
 
-// DeleteLayer removes a layer; phone.ErrNotFound when there is none. check is as for
-// PutLayer.
-func (s *Store) DeleteLayer(ctx context.Context, scope, name string, affects phone.Affects, check func(stored phone.Layer) error) error {
+// DeleteLayer removes a layer; phone.ErrNotFound when there is none.
+func (s *Store) DeleteLayer(ctx context.Context, scope, name string, affects phone.Affects) error {
 	return s.write(ctx, func(u *unit) error {
-		old, found, err := u.lockedLayer(scope, name)
+		_, found, err := u.lockedLayer(scope, name)
 		if err != nil {
 			return err
 		}
 		if !found {
 			return phone.ErrNotFound
-		}
-		if check != nil {
-			if err := check(old); err != nil {
-				return err
-			}
 		}
 		if _, err := u.nextLayerRevision(); err != nil {
 			return err

@@ -61,11 +61,6 @@ func (s *Store) storeTemplate(
 		if t, err = find(u); err != nil {
 			return t, err
 		}
-		if d.Check != nil {
-			if err := d.Check(t); err != nil {
-				return t, err
-			}
-		}
 		if rev, err = u.addRevision(&t, d); err != nil {
 			return t, err
 		}

@@ -98,9 +98,6 @@ type TemplateDraft struct {
 	Note     string
 	By       string // id of the API key
 	Activate bool   // phones get it, from the same transaction on
-	// Check, unless nil, sees what is stored, Latest 0 for nothing; after an error of
-	// it nothing is changed.
-	Check func(stored Template) error
 }
 
 // TemplateTrial is a revision that a job gives to phones a few at a time.
