@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"pbx.dev/dialtone/internal/inventory/engine"
 	"pbx.dev/dialtone/internal/phone"
@@ -160,6 +161,9 @@ func (u *unit) updateExtension(old, e phone.Extension) (phone.Extension, error) 
 		return e, err
 	}
 	e.UpdatedAt = u.Now
+	if !e.UpdatedAt.After(old.UpdatedAt) { // the ETag is made of it: every change moves it
+		e.UpdatedAt = old.UpdatedAt.Add(time.Millisecond)
+	}
 	err := u.exec(`UPDATE extensions SET name = $2, updated_at = $3 WHERE number = $1`,
 		e.Number, e.Name, toMillis(e.UpdatedAt))
 	if err != nil {
