@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"pbx.dev/dialtone/internal/inventory/engine"
 	"pbx.dev/dialtone/internal/phone"
@@ -160,10 +159,7 @@ func (u *unit) updateExtension(old, e phone.Extension) (phone.Extension, error) 
 	if err := validPassword("sipPassword", e.Password); err != nil {
 		return e, err
 	}
-	e.UpdatedAt = u.Now
-	if !e.UpdatedAt.After(old.UpdatedAt) { // the ETag is made of it: every change moves it
-		e.UpdatedAt = old.UpdatedAt.Add(time.Millisecond)
-	}
+	e.UpdatedAt = later(u.Now, old.UpdatedAt)
 	err := u.exec(`UPDATE extensions SET name = $2, updated_at = $3 WHERE number = $1`,
 		e.Number, e.Name, toMillis(e.UpdatedAt))
 	if err != nil {
