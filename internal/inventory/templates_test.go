@@ -45,12 +45,12 @@ func TestTemplateRevisions(t *testing.T) {
 		if list := must[[]phone.TemplateRevision](t)(s.TemplateRevisions(ctx, "reception", 2, 10)); len(list) != 1 || list[0].Number != 1 {
 			t.Errorf("revisions before 2: %+v", list)
 		}
-		back := must[phone.Template](t)(s.ActivateTemplate(ctx, "reception", 1))
+		back := must[phone.Template](t)(s.ActivateTemplate(ctx, "reception", 1, nil))
 		templates, active, err := s.ActiveTemplates(ctx)
 		if err != nil || len(active) != 1 || active[0].Text != "one" || templates[0] != back {
 			t.Errorf("active %+v %+v, %v", templates, active, err)
 		}
-		must[phone.Template](t)(s.ActivateTemplate(ctx, "reception", 0))
+		must[phone.Template](t)(s.ActivateTemplate(ctx, "reception", 0, nil))
 		if _, active, err := s.ActiveTemplates(ctx); err != nil || len(active) != 0 {
 			t.Errorf("active %+v, %v", active, err)
 		}
@@ -58,13 +58,13 @@ func TestTemplateRevisions(t *testing.T) {
 			t.Errorf("shown %+v, %v, want the newest", shown, err)
 		}
 		for _, number := range []int64{-1, 3} {
-			_, err := s.ActivateTemplate(ctx, "reception", number)
+			_, err := s.ActivateTemplate(ctx, "reception", number, nil)
 			wantErr(t, err, phone.ErrNotFound)
 		}
-		if err := s.DeleteTemplate(ctx, "reception"); err != nil {
+		if err := s.DeleteTemplate(ctx, "reception", nil); err != nil {
 			t.Fatal(err)
 		}
-		wantErr(t, s.DeleteTemplate(ctx, "reception"), phone.ErrNotFound)
+		wantErr(t, s.DeleteTemplate(ctx, "reception", nil), phone.ErrNotFound)
 		_, err = s.TemplateRevision(ctx, "reception", 1)
 		wantErr(t, err, phone.ErrNotFound)
 		if len(told) != 6 || !cmp.Equal(told[5], Change{Kind: ChangeTemplate, ID: "reception", Deleted: true}) {

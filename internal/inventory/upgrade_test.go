@@ -77,7 +77,7 @@ func TestPlainSettingsAreSealed(t *testing.T) {
 		}
 		s = d.open(t)
 		nothingIn(t, d, plainSecret)
-		if _, err := s.PutLayer(t.Context(), phone.Layer{Scope: "group", Name: "sales", Settings: map[string]string{"ntp": "x"}}, nil); err != nil {
+		if _, err := putLayer(t, s, phone.Layer{Scope: "group", Name: "sales", Settings: map[string]string{"ntp": "x"}}, nil); err != nil {
 			t.Fatal(err)
 		}
 		for id, r := range revisions(t, s) {
