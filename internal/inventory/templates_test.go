@@ -75,30 +75,31 @@ func TestTemplateRevisions(t *testing.T) {
 
 func TestTemplatesThatCannotBe(t *testing.T) {
 	t.Parallel()
-	s := database{dir: t.TempDir()}.open(t)
-	good := phone.Template{Name: "a", Vendor: phone.Yealink, File: "phone"}
-	for name, c := range map[string]struct {
-		change func(*phone.Template, *phone.TemplateDraft)
-		field  string
-	}{
-		"no name":     {func(x *phone.Template, _ *phone.TemplateDraft) { x.Name = "" }, "name"},
-		"a path":      {func(x *phone.Template, _ *phone.TemplateDraft) { x.Name = "../x" }, "name"},
-		"a call":      {func(x *phone.Template, _ *phone.TemplateDraft) { x.Name = "packs" }, "name"},
-		"no vendor":   {func(x *phone.Template, _ *phone.TemplateDraft) { x.Vendor = "" }, "vendor"},
-		"no file":     {func(x *phone.Template, _ *phone.TemplateDraft) { x.File = "" }, "file"},
-		"no text":     {func(_ *phone.Template, d *phone.TemplateDraft) { d.Text = "" }, "content"},
-		"too long":    {func(_ *phone.Template, d *phone.TemplateDraft) { d.Text = strings.Repeat("x", maxTemplateText+1) }, "content"},
-		"a NUL":       {func(_ *phone.Template, d *phone.TemplateDraft) { d.Text = "a\x00b" }, "content"},
-		"a long note": {func(_ *phone.Template, d *phone.TemplateDraft) { d.Note = strings.Repeat("x", maxNote+1) }, "note"},
-	} {
-		x, d := good, draft("text")
-		c.change(&x, &d)
-		_, _, err := s.CreateTemplate(t.Context(), x, d)
-		wantField(t, err, c.field)
-		if list := must[[]phone.Template](t)(s.Templates(t.Context())); len(list) != 0 {
-			t.Errorf("%s: stored %+v", name, list)
+	eachEngine(t, func(t *testing.T, s *Store) {
+		good := phone.Template{Name: "a", Vendor: phone.Yealink, File: "phone"}
+		for name, c := range map[string]struct {
+			change func(*phone.Template, *phone.TemplateDraft)
+			field  string
+		}{
+			"no name":     {func(x *phone.Template, _ *phone.TemplateDraft) { x.Name = "" }, "name"},
+			"a path":      {func(x *phone.Template, _ *phone.TemplateDraft) { x.Name = "../x" }, "name"},
+			"a call":      {func(x *phone.Template, _ *phone.TemplateDraft) { x.Name = "packs" }, "name"},
+			"no vendor":   {func(x *phone.Template, _ *phone.TemplateDraft) { x.Vendor = "" }, "vendor"},
+			"no file":     {func(x *phone.Template, _ *phone.TemplateDraft) { x.File = "" }, "file"},
+			"no text":     {func(_ *phone.Template, d *phone.TemplateDraft) { d.Text = "" }, "content"},
+			"too long":    {func(_ *phone.Template, d *phone.TemplateDraft) { d.Text = strings.Repeat("x", maxTemplateText+1) }, "content"},
+			"a NUL":       {func(_ *phone.Template, d *phone.TemplateDraft) { d.Text = "a\x00b" }, "content"},
+			"a long note": {func(_ *phone.Template, d *phone.TemplateDraft) { d.Note = strings.Repeat("x", maxNote+1) }, "note"},
+		} {
+			x, d := good, draft("text")
+			c.change(&x, &d)
+			_, _, err := s.CreateTemplate(t.Context(), x, d)
+			wantField(t, err, c.field)
+			if list := must[[]phone.Template](t)(s.Templates(t.Context())); len(list) != 0 {
+				t.Errorf("%s: stored %+v", name, list)
+			}
 		}
-	}
-	_, _, err := s.UpdateTemplate(t.Context(), "none", draft("x"))
-	wantErr(t, err, phone.ErrNotFound)
+		_, _, err := s.UpdateTemplate(t.Context(), "none", draft("x"))
+		wantErr(t, err, phone.ErrNotFound)
+	})
 }
