@@ -417,10 +417,14 @@ func (noLayers) Layer(context.Context, string, string) (phone.Layer, error) {
 	return phone.Layer{}, phone.ErrNotFound
 }
 
-func (noLayers) PutLayer(_ context.Context, l phone.Layer, _ phone.Affects) (phone.Layer, error) {
+func (noLayers) PutLayer(_ context.Context, scope, name string, change func(*phone.Layer) error, _ phone.Affects) (phone.Layer, error) {
+	l := phone.Layer{Scope: scope, Name: name}
+	if err := change(&l); err != nil {
+		return l, err
+	}
 	return l, nil
 }
 
-func (noLayers) DeleteLayer(context.Context, string, string, phone.Affects) error {
+func (noLayers) DeleteLayer(context.Context, string, string, phone.Check[phone.Layer], phone.Affects) error {
 	return phone.ErrNotFound
 }

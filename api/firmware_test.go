@@ -35,11 +35,11 @@ func (noFirmware) Image(string) (phone.FirmwareImage, bool) { return phone.Firmw
 
 func (noFirmware) Delete(context.Context, string) error                    { return phone.ErrNotFound }
 func (noFirmware) Targets(context.Context) ([]phone.FirmwareTarget, error) { return nil, nil }
-func (noFirmware) PutTarget(_ context.Context, t phone.FirmwareTarget) (phone.FirmwareTarget, error) {
+func (noFirmware) PutTarget(_ context.Context, t phone.FirmwareTarget, _ phone.Check[phone.FirmwareTarget]) (phone.FirmwareTarget, error) {
 	return t, nil
 }
 
-func (noFirmware) DeleteTarget(context.Context, phone.Vendor, string, string) error {
+func (noFirmware) DeleteTarget(context.Context, phone.Vendor, string, string, phone.Check[phone.FirmwareTarget]) error {
 	return phone.ErrNotFound
 }
 func (noFirmware) State(phone.MAC) phone.FirmwareState    { return phone.FirmwareState{} }

@@ -82,6 +82,7 @@ func (s *server) createTemplate(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	w.Header().Set("ETag", templateTag(e.Template))
 	return created(w, templateURL(e.Name), fullTemplate(e, report))
 }
 
@@ -112,11 +113,13 @@ func (s *server) putTemplate(w http.ResponseWriter, r *http.Request) error {
 		c := was.Revision.TemplateContent // a text alone leaves what it is for as it is
 		in.Models, in.MinFirmware, in.MaxFirmware, in.Variables = c.Models, c.MinFirmware, c.MaxFirmware, c.Variables
 	}
-	e, report, err := s.Templates.Update(r.Context(), name, in.draft(infoOf(r).key.ID))
+	draft := in.draft(infoOf(r).key.ID)
+	draft.Check = templateUnchanged(r)
+	e, report, err := s.Templates.Update(r.Context(), name, draft)
 	if err != nil {
 		return absent("template", err)
 	}
-	return writeJSON(w, http.StatusOK, fullTemplate(e, report))
+	return writeTemplate(w, e, report)
 }
 
 // rollbackTemplate answers POST /v1/pbx/templates/{name}/rollback: phones get
@@ -144,11 +147,11 @@ func (s *server) rollbackTemplate(w http.ResponseWriter, r *http.Request) error 
 	if in.Revision != nil {
 		to = int64(*in.Revision)
 	}
-	e, report, err := s.Templates.Activate(r.Context(), name, to)
+	e, report, err := s.Templates.Activate(r.Context(), name, to, templateUnchanged(r))
 	if err != nil {
 		return absent("template", err)
 	}
-	return writeJSON(w, http.StatusOK, fullTemplate(e, report))
+	return writeTemplate(w, e, report)
 }
 
 // trial reads a template that is only tried. An uploaded or built-in template's name

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"pbx.dev/dialtone/internal/config"
+	"pbx.dev/dialtone/internal/durable"
 	"pbx.dev/dialtone/internal/phone"
 )
 
@@ -121,10 +122,7 @@ func secretFile(dir, name string, create func() (string, error)) (secret phone.S
 	if err != nil {
 		return secret, false, err
 	}
-	if err := os.WriteFile(path+".new", []byte(text+"\n"), 0o600); err != nil {
-		return secret, false, err
-	}
-	return phone.NewSecret(text), true, os.Rename(path+".new", path)
+	return phone.NewSecret(text), true, durable.WriteFile(path, []byte(text+"\n"), 0o600)
 }
 
 // phonePassword makes a password for the phones' menus: digits, since it is

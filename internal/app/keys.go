@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"pbx.dev/dialtone/internal/config"
+	"pbx.dev/dialtone/internal/durable"
 	"pbx.dev/dialtone/internal/inventory"
 	"pbx.dev/dialtone/internal/phone"
 )
@@ -67,10 +68,7 @@ func ensureAdminKey(ctx context.Context, dir string, inv *inventory.Store) (phon
 		return phone.Secret{}, err
 	}
 	name := filepath.Join(dir, adminKeyFile)
-	if err := os.WriteFile(name+".new", []byte(text.Reveal()+"\n"), 0o600); err != nil {
-		return phone.Secret{}, err
-	}
-	return text, os.Rename(name+".new", name)
+	return text, durable.WriteFile(name, []byte(text.Reveal()+"\n"), 0o600)
 }
 
 // Keys are the API keys of a data directory, for "dialtone key". The server may

@@ -149,6 +149,7 @@ func TestMistakes(t *testing.T) {
 		{"cert without key", "https: {cert: a.pem}\n", "", "https.cert"},
 		{"enroll", "provision: {enroll: open}\n", "", "provision.enroll"},
 		{"secret twice", "redis: {url: 'redis://a', url_file: /dev/null}\n", "", "are both given"},
+		{"takeover", "database: {takeover: 1ms}\n", "", "database.takeover"},
 		{"database scheme", "database: {url: 'mysql://x'}\n", "", "database.url"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

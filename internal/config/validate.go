@@ -38,6 +38,9 @@ func (c Config) Validate() error {
 	if c.ForgetAfter < Duration(time.Hour) {
 		bad("forget_after", "must be at least 1h")
 	}
+	if c.Database.Takeover < Duration(time.Second) || c.Database.Takeover > Duration(time.Hour) {
+		bad("database.takeover", "must be from 1s to 1h")
+	}
 	for path, v := range c.listeners() {
 		check(path, checkListen(v))
 	}

@@ -176,7 +176,7 @@ func (u *unit) updateExtension(old, e phone.Extension) (phone.Extension, error) 
 	if err := validPassword("sipPassword", e.Password); err != nil {
 		return e, err
 	}
-	e.UpdatedAt = u.Now
+	e.UpdatedAt = later(u.Now, old.UpdatedAt)
 	err := u.exec(`UPDATE extensions SET name = $2, updated_at = $3 WHERE number = $1`,
 		e.Number, e.Name, toMillis(e.UpdatedAt))
 	if err != nil {

@@ -145,6 +145,25 @@ func TestFindExtensions(t *testing.T) {
 	})
 }
 
+// TestUpdatesOfOneMoment: an ETag is made of the time, so no two changes may have the
+// same one, however fast they come or wherever the clock goes.
+func TestUpdatesOfOneMoment(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, s *Store) {
+		e := addExtension(t, s, "101", "Front Desk")
+		for _, name := range []string{"Lobby", "Reception", "Hall", "Desk", "Door"} {
+			next, err := s.UpdateExtension(t.Context(), "101", func(e *phone.Extension) error { e.Name = name; return nil })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !next.UpdatedAt.After(e.UpdatedAt) {
+				t.Fatalf("%s: changed at %v, the change before at %v", name, next.UpdatedAt, e.UpdatedAt)
+			}
+			e = next
+		}
+	})
+}
+
 func TestUpdateExtension(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, s *Store) {

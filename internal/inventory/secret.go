@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"pbx.dev/dialtone/internal/durable"
 	"pbx.dev/dialtone/internal/inventory/engine"
 	"pbx.dev/dialtone/internal/phone"
 )
@@ -73,15 +74,7 @@ func makeKey(path string) (err error) {
 	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return syncDir(dir)
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return durable.SyncDir(dir)
 }
 
 // sealer encrypts passwords with AES-256-GCM. The additional data names the

@@ -20,6 +20,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"pbx.dev/dialtone/internal/durable"
 )
 
 // kind is a family of own certificates, from the CA down: a phone that knows RSA only
@@ -178,9 +180,5 @@ func writeFile(name string, mode os.FileMode, blocks ...*pem.Block) error {
 			return err
 		}
 	}
-	tmp := name + ".new"
-	if err := os.WriteFile(tmp, text.Bytes(), mode); err != nil {
-		return err
-	}
-	return os.Rename(tmp, name)
+	return durable.WriteFile(name, text.Bytes(), mode)
 }

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"pbx.dev/dialtone/internal/durable"
 	"pbx.dev/dialtone/internal/phone"
 )
 
@@ -186,12 +187,7 @@ func (s *Store) replace(f *os.File, path string, b []byte) error {
 	if err := os.Rename(f.Name(), path); err != nil {
 		return err
 	}
-	d, err := os.Open(s.dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
+	return durable.SyncDir(s.dir)
 }
 
 func datasync(f *os.File) error {
