@@ -20,6 +20,7 @@ import (
 	"pbx.dev/dialtone/internal/config"
 	"pbx.dev/dialtone/internal/enroll"
 	"pbx.dev/dialtone/internal/feed"
+	"pbx.dev/dialtone/internal/history"
 	"pbx.dev/dialtone/internal/inventory"
 	"pbx.dev/dialtone/internal/lastgood"
 	"pbx.dev/dialtone/internal/library"
@@ -86,6 +87,7 @@ type App struct {
 	jobs      *rollout.Engine
 	feed      *feed.Feed
 	events    *location.EventLog // nil: this node's own only
+	history   history.History
 	revoker   *revoker
 	hook      *webhook.Sender // nil: nobody is told
 	listed    atomic.Bool     // the list shows what was there before the start

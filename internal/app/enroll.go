@@ -157,6 +157,22 @@ func (a *App) bans() []api.Ban {
 	return out
 }
 
+// pardon ends a ban of bans.
+func (a *App) pardon(source string) error {
+	prefix, err := netip.ParsePrefix(source)
+	if err != nil {
+		addr, addrErr := netip.ParseAddr(source)
+		if addrErr != nil {
+			return phone.Invalid("source", "must be an address or a network, as the list of bans shows it")
+		}
+		prefix = netip.PrefixFrom(addr, addr.BitLen())
+	}
+	if !a.files.Pardon(prefix) {
+		return phone.ErrNotFound
+	}
+	return nil
+}
+
 // macs parses MAC addresses that the configuration has checked.
 func macs(texts []string) []phone.MAC {
 	var out []phone.MAC

@@ -92,6 +92,7 @@ func (a *App) heardEvent(entry location.LogEntry) {
 		} else {
 			a.roster.Observe(t.Event)
 			a.jobs.Observe(t.Event.DeviceID)
+			a.history.Observe(t.Event)
 		}
 	}
 	if !t.Waiting {

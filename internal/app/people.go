@@ -120,6 +120,7 @@ func (a *App) record(e phone.Event) {
 	a.inventory.Record(e)
 	a.roster.Observe(e)
 	a.jobs.Observe(e.DeviceID)
+	a.history.Observe(e)
 	a.publish(told{Event: e})
 }
 
