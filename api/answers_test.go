@@ -38,6 +38,8 @@ func TestAnswers(t *testing.T) {
 			"macAddress":"0004F2ABCDEF","settings":{"up.oneTouchVoiceMail":null,"new":"1"},"lines":[{"line":1,"extensionNumber":"102"}]}`}},
 		{name: "enrollment", req: request{call: "GET /v1/pbx/enrollment"}},
 		{name: "enrollment-opened", status: 201, where: "/v1/pbx/enrollment", req: request{call: "POST /v1/pbx/enrollment", body: `{"phones":3,"minutes":30,"subnet":"192.0.2.7/24"}`}},
+		{name: "dhcp-servers", req: request{call: "GET /v1/pbx/dhcp/servers"}},
+		{name: "history", req: request{call: "GET /v1/pbx/phones/stats/history?hours=1"}},
 		{name: "bans", req: request{call: "GET /v1/pbx/bans"}},
 		{name: "token", status: 201, req: request{call: "POST /v1/pbx/phones/phone_desk/token"}},
 		{name: "config-files", req: request{call: "GET /v1/pbx/phones/phone_desk/config"}},

@@ -152,7 +152,7 @@ func TestOpenAPIHasTheFields(t *testing.T) {
 	t.Parallel()
 	doc := document(t)
 	for name, v := range map[string]any{
-		"Phone": phoneAnswer{}, "Line": lineAnswer{}, "NewPhone": phoneInput{}, "PhonePatch": phoneInput{}, "NewLine": lineInput{},
+		"Phone": phoneAnswer{}, "ModelKeys": keysAnswer{}, "DHCPServer": DHCPServer{}, "HistoryPoint": historyPoint{}, "Line": lineAnswer{}, "NewPhone": phoneInput{}, "PhonePatch": phoneInput{}, "NewLine": lineInput{},
 		"ExtensionWithPassword": extensionAnswer{}, "NewExtension": newExtension{}, "ExtensionPatch": extensionChange{},
 		"Contact": contactAnswer{}, "KeyWithText": keyAnswer{}, "NewKey": newKey{}, "Problem": problem{},
 		"Layer": layerAnswer{}, "ExplainedLine": explainedLine{}, "SettingUse": useAnswer{}, "Activation": activation{}, "EffectiveSetting": effectiveValue{},

@@ -57,6 +57,8 @@ type Extensions interface {
 	// Extensions returns up to limit extensions after the number after, in a
 	// stable order.
 	Extensions(ctx context.Context, after string, limit int) ([]phone.Extension, error)
+	// FindExtensions is Extensions for those that a search finds.
+	FindExtensions(ctx context.Context, q, after string, limit int) ([]phone.Extension, error)
 	UpdateExtension(ctx context.Context, number string, change func(*phone.Extension) error) (phone.Extension, error)
 	DeleteExtension(ctx context.Context, number string, check func(phone.Extension) error) error
 }
