@@ -41,5 +41,5 @@ Description: phone provisioning server
  every phone of an extension at once, and answers over REST which phone is on
  which desk and whether it is alive.
 EOF
-dpkg-deb --root-owner-group --build "$root" "$out" >/dev/null
+dpkg-deb -Z"${COMPRESSION:-xz}" --root-owner-group --build "$root" "$out" >/dev/null
 echo "$out"

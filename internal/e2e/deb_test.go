@@ -23,7 +23,7 @@ func TestDebianPackage(t *testing.T) {
 	dir := t.TempDir()
 	deb := filepath.Join(dir, "dialtone.deb")
 	build := exec.Command("../../scripts/deb.sh", deb)
-	build.Env = append(os.Environ(), "BIN="+binary)
+	build.Env = append(os.Environ(), "BIN="+binary, "COMPRESSION=none")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v %s", err, out)
 	}
