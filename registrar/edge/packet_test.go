@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -220,6 +221,36 @@ func TestRestGetsTheOtherMessages(t *testing.T) {
 	if got := receive(t, r.packets); got != response {
 		t.Errorf("rest got %q", got)
 	}
+}
+
+// TestLargeDatagrams: what Rest could not read whole is refused and not lost, at any
+// size; a REGISTER may have the size of a datagram.
+func TestLargeDatagrams(t *testing.T) {
+	t.Parallel()
+	r := newRest()
+	w := start(t, Options{Handler: &echo{}, Rest: r})
+	c := dial(t, "udp", w.udp)
+	sized := func(method string, size int) string {
+		m := request(method, "101", 1)
+		body := strings.Repeat("x", size-len(m)-len(strconv.Itoa(size))+1)
+		return strings.Replace(m, "Length: 0", "Length: "+strconv.Itoa(len(body)), 1) + body
+	}
+	largest := sized("MESSAGE", MaxPacket-1)
+	send(t, c, largest)
+	if got := receive(t, r.packets); got != largest {
+		t.Errorf("rest got %d bytes of %d", len(got), len(largest))
+	}
+	expect(t, read(t, c), "SIP/2.0 486")
+	for _, size := range []int{MaxPacket + 1, 20_000, 65_000} {
+		send(t, c, sized("MESSAGE", size))
+		expect(t, read(t, c), "SIP/2.0 513 Message Too Large")
+		send(t, c, sized("REGISTER", size))
+		expect(t, read(t, c), "SIP/2.0 200")
+		send(t, c, strings.Replace(sized("MESSAGE", size+100), "MESSAGE sip:pbx.dev SIP/2.0", "SIP/2.0 200 OK", 1))
+		send(t, c, sized("ACK", size)) // neither is answered
+	}
+	send(t, c, request("INVITE", "101", 1))
+	expect(t, read(t, c), "SIP/2.0 486")
 }
 
 func TestServeReportsAListenerThatFails(t *testing.T) {

@@ -148,6 +148,7 @@ func TestCheck(t *testing.T) {
 		"huge length":          {register("Content-Length: 4294967296"), Fault{400, "Bad Content-Length Header"}},
 		"Max-Forwards 300":     {register("Max-Forwards: 300"), Fault{400, "Bad Max-Forwards Header"}},
 		"open quote in To":     {register(`To: "Mr. J. User <sip:j.user@example.com>`), Fault{400, "Bad To Header"}},
+		"open quote in a tag":  {register(`From: <sip:101@pbx.dev>;tag="a`), Fault{400, "Bad From Header"}},
 		"open bracket in From": {register(`From: <sip:101@pbx.dev;tag=a`), Fault{400, "Bad From Header"}},
 		"comma in display":     {register(`From: Bell, Alexander <sip:a@b>;tag=43`), Fault{400, "Bad From Header"}},
 		"space in Call-ID":     {register("Call-ID: a b"), Fault{400, "Bad Call-ID Header"}},
