@@ -76,6 +76,7 @@ func (s *Server) busy(r *Request) {
 
 // forward gives the message to Rest.
 func (r *Request) forward() {
+	r.Msg.Tidy()
 	if r.conn != nil {
 		r.conn.forward(r.Msg.Bytes())
 		return

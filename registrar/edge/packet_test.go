@@ -216,6 +216,12 @@ func TestRestGetsTheOtherMessages(t *testing.T) {
 		t.Errorf("rest got %q", got)
 	}
 	expect(t, read(t, c), "SIP/2.0 486")
+	// What is behind us reads no Via with white space in it (RFC 4475 section 3.1.1.1).
+	send(t, c, strings.Replace(invite, "Via: SIP/2.0/UDP phone.invalid;", "Via: SIP / 2.0 /UDP\r\n phone.invalid ; ", 1))
+	if got := receive(t, r.packets); !strings.Contains(got, "Via: SIP/2.0/UDP phone.invalid;") {
+		t.Errorf("rest got %q", got)
+	}
+	expect(t, read(t, c), "SIP/2.0 486")
 	response := strings.Replace(invite, "INVITE sip:pbx.dev SIP/2.0", "SIP/2.0 180 Ringing", 1)
 	send(t, c, response)
 	if got := receive(t, r.packets); got != response {

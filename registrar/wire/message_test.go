@@ -215,6 +215,31 @@ func TestReply(t *testing.T) {
 	}
 }
 
+func TestTidy(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1;rport":          "SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1;rport",
+		"SIP  /   2.0\r\n /UDP\r\n\t    192.0.2.2;branch=390skdjuw": "SIP/2.0/UDP 192.0.2.2;branch=390skdjuw",
+		"SIP / 2.0 / TCP     spindle.example.com   ;\r\n  branch  =   z9hG4bK9ikj8  ,\r\n SIP  /    2.0   / UDP  192.168.255.111   ; branch=\r\n z9hG4bK30239": "SIP/2.0/TCP spindle.example.com;branch=z9hG4bK9ikj8,SIP/2.0/UDP 192.168.255.111;branch=z9hG4bK30239",
+		`SIP/2.0/UDP a : 5060 ; x = " ; \" , " ;branch=1`: `SIP/2.0/UDP a:5060;x=" ; \" , ";branch=1`,
+		`SIP/2.0/UDP a;x="open \`:                         `SIP/2.0/UDP a;x="open \`,
+		"":                                                "",
+	} {
+		m := parse(t, register("Via: "+in, "Subject: a  b", "CSeq: 7 \t  REGISTER",
+			"From: A /  B \"c  ; d\"  <sip:x@y> ;  tag =  a"))
+		m.Tidy()
+		if got := m.Get(CSeq) + m.Get(From); got != `7 REGISTERA / B "c  ; d" <sip:x@y>;tag=a` {
+			t.Errorf("CSeq and From became %q", got)
+		}
+		if got := m.Get(Via); got != want {
+			t.Errorf("%q became %q, want %q", in, got, want)
+		}
+		if again := parse(t, m.Bytes()); again.Get(Via) != want || again.Get(CallID) != m.Get(CallID) {
+			t.Errorf("%q: the message is read as %q afterwards", in, m.Bytes())
+		}
+	}
+}
+
 func TestReplyTo(t *testing.T) {
 	t.Parallel()
 	src := netip.MustParseAddrPort("203.0.113.9:40001")
