@@ -1,9 +1,11 @@
 package templates
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"unsafe"
@@ -37,8 +39,8 @@ func init() {
 		"add":      arithmetic(func(a, b int) int { return a + b }), "sub": arithmetic(func(a, b int) int { return a - b }),
 		"mul": arithmetic(func(a, b int) int { return a * b }),
 
-		escAttr: escaper(appendXML), escText: escaper(appendXML), escLine: escaper(appendLine),
-		escRaw:   escaper(func(b []byte, s string) []byte { return append(b, s...) }),
+		escAttr: escaper(appendXML, codeXML), escText: escaper(appendXML, codeXML), escLine: escaper(appendLine, codeLine),
+		escRaw:   escaper(func(b []byte, s string) []byte { return append(b, s...) }, codeText),
 		escParam: parameter,
 	}
 	for name, b := range vendorFunctions() {
@@ -47,78 +49,81 @@ func init() {
 }
 
 // escaper is a function that makes a text fit the dialect; at the end of an action
-// it appends to the file without a string in between.
-func escaper(appendTo func([]byte, string) []byte) builder {
+// it appends to the file without a string in between. fast is the step that does so
+// for a text of the dot, if there is one.
+func escaper(appendTo func([]byte, string) []byte, fast code) builder {
 	return func(at position, args []expr) (expr, error) {
 		if len(args) != 1 {
 			return expr{}, at.errorf("an escaper takes one value")
 		}
 		a := args[0]
-		if a.field {
-			return fieldEscaper(appendTo, a), nil
-		}
 		if a.num != nil {
-			return expr{
-				t: stringType, str: func(f *frame) string { return strconv.Itoa(a.num(f)) },
-				write: func(f *frame) flow {
-					if n := a.num(f); uint(n) < 10 {
-						f.out = append(f.out, '0'+byte(n))
-					} else {
-						f.out = strconv.AppendInt(f.out, int64(n), 10)
-					}
-					return next
-				},
-			}, nil
+			return numberEscaper(a), nil
 		}
 		str, err := textOf(at, a)
 		if err != nil {
 			return expr{}, err
 		}
-		return expr{
-			t: stringType, str: func(f *frame) string { return string(appendTo(nil, str(f))) },
+		e := expr{
+			t: stringType, lit: a.lit, str: func(f *frame) string {
+				text := str(f)
+				if f == nil { // of a constant
+					return string(appendTo(nil, text))
+				}
+				return f.text(string(appendTo(nil, text)))
+			},
 			write: func(f *frame) flow {
 				f.out = appendTo(f.out, str(f))
 				return next
 			},
-		}, nil
+		}
+		switch {
+		case a.field && fast != codeText:
+			e.fast = step{code: fast, off: a.off}
+		case a.cases != nil:
+			e.fast = step{code: codeChoose, off: a.off, op: e.write, cases: slices.Clone(a.cases)}
+			for i := 1; i < len(e.fast.cases); i += 2 {
+				e.fast.cases[i] = string(appendTo(nil, e.fast.cases[i]))
+			}
+		}
+		return e, nil
 	}
 }
 
-// fieldEscaper writes a field of the dot: the most common action, without a call in
-// between.
-func fieldEscaper(appendTo func([]byte, string) []byte, a expr) expr {
-	off := a.off
-	if a.num != nil {
-		return expr{t: stringType, str: func(f *frame) string { return strconv.Itoa(a.num(f)) }, write: func(f *frame) flow {
-			if n := *(*int)(unsafe.Add(f.dot.p, off)); uint(n) < 10 {
-				f.out = append(f.out, '0'+byte(n))
-			} else {
-				f.out = strconv.AppendInt(f.out, int64(n), 10)
-			}
+// numberEscaper writes a number or a truth, which no dialect has to escape.
+func numberEscaper(a expr) expr {
+	e := expr{
+		t: stringType, lit: a.lit, str: func(f *frame) string { return strconv.Itoa(a.num(f)) },
+		write: func(f *frame) flow {
+			f.out = appendNumber(f.out, a.num(f))
 			return next
-		}}
+		},
 	}
-	return expr{t: stringType, str: func(f *frame) string { return string(appendTo(nil, a.str(f))) }, write: func(f *frame) flow {
-		f.out = appendTo(f.out, *(*string)(unsafe.Add(f.dot.p, off)))
-		return next
-	}}
+	switch {
+	case a.field:
+		e.fast = step{code: codeNumber, off: a.off}
+	case a.variable > 0:
+		e.fast = step{code: codeVarNumber, slot: a.variable}
+	}
+	return e
 }
 
 func parameter(at position, args []expr) (expr, error) {
 	if len(args) != 1 || args[0].t != stringType {
 		return expr{}, at.errorf("the name of a parameter is a text")
 	}
-	str := func(f *frame) string {
-		name := args[0].str(f)
-		if !ValidParam(name) {
-			panic(at.errorf("%.40q cannot be the name of a parameter", name))
-		}
-		return name
+	name := args[0].str
+	e := expr{
+		t: stringType, str: func(f *frame) string { return string(appendParam(nil, name(f), &at)) },
+		write: func(f *frame) flow {
+			f.out = appendParam(f.out, name(f), &at)
+			return next
+		},
 	}
-	return expr{t: stringType, str: str, write: func(f *frame) flow {
-		f.out = append(f.out, str(f)...)
-		return next
-	}}, nil
+	if args[0].variable > 0 {
+		e.fast = step{code: codeVarParam, slot: args[0].variable, at: &at}
+	}
+	return e, nil
 }
 
 func onText(fn func(string) string) builder {
@@ -127,7 +132,7 @@ func onText(fn func(string) string) builder {
 			return expr{}, at.errorf("wants one text")
 		}
 		str := args[0].str
-		return expr{t: stringType, str: func(f *frame) string { return fn(str(f)) }}, nil
+		return expr{t: stringType, str: func(f *frame) string { return f.text(fn(str(f))) }}, nil
 	}
 }
 
@@ -163,17 +168,15 @@ func compare(fits func(int) bool) builder {
 				return expr{}, at.errorf("%s and %s cannot be compared", typeName(args[0].t), typeName(a.t))
 			}
 		}
-		first, others := args[0], args[1:]
-		if len(others) == 1 && first.str != nil {
-			b := others[0].str
-			if same := fits(0); same != fits(1) && same != fits(-1) { // eq and ne
-				return expr{t: boolType, num: func(f *frame) int { return btoi((first.str(f) == b(f)) == same) }}, nil
-			}
-			return expr{t: boolType, num: func(f *frame) int { return btoi(fits(strings.Compare(first.str(f), b(f)))) }}, nil
+		if len(args) == 2 && args[0].str != nil {
+			return compareTexts(fits, args[0], args[1]), nil
 		}
+		first, others := args[0].value(), args[1:]
+		texts := args[0].str != nil
 		return expr{t: boolType, num: func(f *frame) int {
+			v := first(f)
 			for _, o := range others {
-				if first.str != nil && fits(strings.Compare(first.str(f), o.str(f))) || first.num != nil && fits(first.num(f)-o.num(f)) {
+				if texts && fits(strings.Compare(v.s, o.str(f))) || !texts && fits(cmp.Compare(v.n, o.num(f))) {
 					return 1
 				}
 			}
@@ -182,35 +185,59 @@ func compare(fits func(int) bool) builder {
 	}
 }
 
+func compareTexts(fits func(int) bool, a, b expr) expr {
+	same := fits(0)
+	if same == fits(1) || same == fits(-1) { // neither eq nor ne
+		return expr{t: boolType, num: func(f *frame) int { return btoi(fits(strings.Compare(a.str(f), b.str(f)))) }}
+	}
+	e := expr{t: boolType, num: func(f *frame) int { return btoi((a.str(f) == b.str(f)) == same) }}
+	if a.field && b.lit {
+		e.fast = step{code: codeUnlessOther, off: a.off, lit: b.str(nil)}
+		if same {
+			e.fast.code = codeUnlessSame
+		}
+	}
+	return e
+}
+
 // logic is and and or: the first value that decides, else the last; a truth when
-// the values are of several types.
+// the values are of several types. Each is evaluated once: it may be made of others.
 func logic(decides bool) builder {
 	return func(at position, args []expr) (expr, error) {
 		if len(args) == 0 {
 			return expr{}, at.errorf("wants a value")
 		}
 		same := true
-		tests := make([]func(*frame) bool, len(args))
-		for i, a := range args {
-			tests[i] = a.test()
+		for _, a := range args {
 			same = same && a.t == args[0].t
 		}
-		chosen := func(f *frame) int {
-			for i := range len(args) - 1 {
-				if tests[i](f) == decides {
-					return i
+		last := len(args) - 1
+		if !same {
+			tests := make([]func(*frame) bool, len(args))
+			for i, a := range args {
+				tests[i] = a.test()
+			}
+			return expr{t: boolType, num: func(f *frame) int {
+				for _, test := range tests[:last] {
+					if test(f) == decides {
+						return btoi(decides)
+					}
+				}
+				return btoi(tests[last](f))
+			}}, nil
+		}
+		values, truth := make([]func(*frame) value, len(args)), truthOf(args[0].t)
+		for i, a := range args {
+			values[i] = a.value()
+		}
+		return exprOf(args[0].t, func(f *frame) value {
+			for _, get := range values[:last] {
+				if v := get(f); truth(v) == decides {
+					return v
 				}
 			}
-			return len(args) - 1
-		}
-		if same {
-			values := make([]func(*frame) value, len(args))
-			for i, a := range args {
-				values[i] = a.value()
-			}
-			return exprOf(args[0].t, func(f *frame) value { return values[chosen(f)](f) }), nil
-		}
-		return expr{t: boolType, num: func(f *frame) int { return btoi(tests[chosen(f)](f)) }}, nil
+			return values[last](f)
+		}), nil
 	}
 }
 
@@ -230,10 +257,13 @@ func length(at position, args []expr) (expr, error) {
 	if a.str != nil {
 		return expr{t: intType, num: func(f *frame) int { return len(a.str(f)) }}, nil
 	}
-	if k := a.t.Kind(); k != reflect.Slice && k != reflect.Map {
-		return expr{}, at.errorf("len wants a text or a list")
+	switch {
+	case a.t == mapType:
+		return expr{t: intType, num: func(f *frame) int { return len(textsAt(a.ptr(f))) }}, nil
+	case a.t.Kind() == reflect.Slice:
+		return expr{t: intType, num: func(f *frame) int { return lengthOf(a.ptr(f)) }}, nil
 	}
-	return expr{t: intType, num: func(f *frame) int { return a.get(f).Len() }}, nil
+	return expr{}, at.errorf("len wants a text or a list")
 }
 
 // index is an element of a list or a map; one that is not there is an error.
@@ -245,20 +275,21 @@ func index(at position, args []expr) (expr, error) {
 	switch {
 	case list.t == mapType && i.t == stringType:
 		return expr{t: stringType, str: func(f *frame) string {
-			m, _ := list.get(f).Interface().(map[string]string)
-			text, ok := m[i.str(f)]
+			key := i.str(f)
+			text, ok := textsAt(list.ptr(f))[key]
 			if !ok {
-				panic(at.errorf("there is no %.40q", i.str(f)))
+				panic(at.errorf("there is no %.40q", key))
 			}
 			return text
 		}}, nil
 	case list.t.Kind() == reflect.Slice && i.t == intType:
+		load, size := loader(list.t.Elem()), list.t.Elem().Size()
 		return exprOf(list.t.Elem(), func(f *frame) value {
-			l, n := list.get(f), i.num(f)
-			if n < 0 || n >= l.Len() {
+			l, n := list.ptr(f), i.num(f)
+			if n < 0 || n >= lengthOf(l) {
 				panic(at.errorf("there is no element %d", n))
 			}
-			return ofReflect(l.Index(n))
+			return load(unsafe.Add(elements(l), uintptr(n)*size))
 		}), nil
 	}
 	return expr{}, at.errorf("%s has no element %s", typeName(list.t), typeName(i.t))
@@ -286,7 +317,7 @@ func printed(fn func([]any) string) builder {
 					all[i] = a.str(f)
 				}
 			}
-			return fn(all)
+			return f.text(fn(all))
 		}}, nil
 	}
 }
@@ -297,6 +328,9 @@ func format(at position, args []expr) (expr, error) {
 	}
 	return printed(func(all []any) string {
 		text, _ := all[0].(string)
+		if mostOf(text, all[1:]) > maxBytes {
+			panic(at.errorf("printf would make more than %d MB", maxBytes>>20))
+		}
 		return fmt.Sprintf(text, all[1:]...)
 	})(at, args)
 }
@@ -314,7 +348,7 @@ func choose(at position, args []expr) (expr, error) {
 		}
 	}
 	key, cases := args[0].str, args[1:]
-	if e, ok := chooseLiteral(at, key, cases); ok {
+	if e, ok := chooseLiteral(at, args[0], cases); ok {
 		return e, nil
 	}
 	return expr{t: stringType, str: func(f *frame) string {
@@ -333,8 +367,8 @@ func choose(at position, args []expr) (expr, error) {
 
 // chooseLiteral is choose where all cases and results are constants, but perhaps the
 // one for all others.
-func chooseLiteral(at position, key func(*frame) string, cases []expr) (expr, bool) {
-	pairs := len(cases) &^ 1
+func chooseLiteral(at position, from expr, cases []expr) (expr, bool) {
+	key, pairs := from.str, len(cases)&^1
 	texts := make([]string, pairs)
 	for i, c := range cases[:pairs] {
 		if !c.lit {
@@ -342,7 +376,7 @@ func chooseLiteral(at position, key func(*frame) string, cases []expr) (expr, bo
 		}
 		texts[i] = c.str(nil)
 	}
-	return expr{t: stringType, str: func(f *frame) string {
+	e := expr{t: stringType, str: func(f *frame) string {
 		k := key(f)
 		for i := 0; i+1 < len(texts); i += 2 {
 			if texts[i] == k {
@@ -353,7 +387,11 @@ func chooseLiteral(at position, key func(*frame) string, cases []expr) (expr, bo
 			return cases[pairs].str(f)
 		}
 		panic(at.errorf("choose: no case for %.40q", k))
-	}}, true
+	}}
+	if from.field {
+		e.cases, e.off = texts, from.off
+	}
+	return e, true
 }
 
 // hostPort joins a host and a port; port 0 is left out.
@@ -362,7 +400,7 @@ func hostPort(at position, args []expr) (expr, error) {
 		return expr{}, at.errorf("hostport wants a host and a port")
 	}
 	host, port := args[0].str, args[1].num
-	return expr{t: stringType, str: func(f *frame) string { return joinHostPort(host(f), port(f)) }}, nil
+	return expr{t: stringType, str: func(f *frame) string { return f.text(joinHostPort(host(f), port(f))) }}, nil
 }
 
 func joinHostPort(host string, port int) string {

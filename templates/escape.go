@@ -30,18 +30,38 @@ const (
 // quote it. "#", ";" and "=" are kept: the value runs to the end of the line, and
 // "#" starts a comment only where a line starts.
 
-// xmlPlain marks the bytes that XML does not have to change; linePlain those of a
-// Yealink line, where they stand inside a value.
-var xmlPlain, linePlain = func() (x, l [256]bool) {
+// xmlPlain marks the bytes that XML does not have to change, paramPlain those that
+// the name of a parameter can have.
+var xmlPlain, paramPlain = func() (x, p [256]bool) {
 	for c := 0x20; c < 0x7f; c++ {
-		x[c], l[c] = strings.IndexByte(`&<>"'`, byte(c)) < 0, true
+		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
+		x[c] = strings.IndexByte(`&<>"'`, byte(c)) < 0
+		p[c] = letter || c >= '0' && c <= '9' || c == '.' || c == '-' || c == '_'
 	}
-	return x, l
+	return x, p
 }()
 
 func all(s string, in *[256]bool) bool {
 	for i := range len(s) {
 		if !in[s[i]] {
+			return false
+		}
+	}
+	return true
+}
+
+// printable reports whether s is of the printable characters of ASCII alone. It looks
+// at eight bytes at a time: a byte below 0x20 or above 0x7e sets the top bit.
+func printable(s string) bool {
+	const ones, top = 0x0101010101010101, 0x8080808080808080
+	for ; len(s) >= 8; s = s[8:] {
+		x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+		if ((x-0x20*ones)|(x+ones)|x)&top != 0 {
+			return false
+		}
+	}
+	for i := range len(s) {
+		if s[i]-0x20 > 0x5e {
 			return false
 		}
 	}
@@ -84,7 +104,7 @@ func xmlChar(r rune) bool {
 
 // appendLine appends s as the value of a Yealink line.
 func appendLine(b []byte, s string) []byte {
-	if s == "" || s[0] > ' ' && s[0] != '%' && s[len(s)-1] > ' ' && all(s, &linePlain) {
+	if s == "" || s[0] > ' ' && s[0] != '%' && s[len(s)-1] > ' ' && printable(s) {
 		return append(b, s...)
 	}
 	return append(b, lineEscape(s)...)
@@ -125,12 +145,5 @@ func Carries(vendor phone.Vendor, s string) bool {
 // ValidParam reports whether s can be the name of a vendor parameter: a letter,
 // then letters, digits, dots, dashes and underscores, at most 128 in all.
 func ValidParam(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
-		if !letter && (i == 0 || (c < '0' || c > '9') && c != '.' && c != '-' && c != '_') {
-			return false
-		}
-	}
-	return len(s) > 0 && len(s) <= 128
+	return len(s) > 0 && len(s) <= 128 && s[0]|0x20 >= 'a' && s[0]|0x20 <= 'z' && all(s, &paramPlain)
 }
