@@ -1,6 +1,8 @@
 package templates
 
 import (
+	"encoding/binary"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -50,24 +52,6 @@ func all(s string, in *[256]bool) bool {
 	return true
 }
 
-// printable reports whether s is of the printable characters of ASCII alone. It looks
-// at eight bytes at a time: a byte below 0x20 or above 0x7e sets the top bit.
-func printable(s string) bool {
-	const ones, top = 0x0101010101010101, 0x8080808080808080
-	for ; len(s) >= 8; s = s[8:] {
-		x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-		if ((x-0x20*ones)|(x+ones)|x)&top != 0 {
-			return false
-		}
-	}
-	for i := range len(s) {
-		if s[i]-0x20 > 0x5e {
-			return false
-		}
-	}
-	return true
-}
-
 // appendXML appends s so that it is safe in XML text and in attribute values with
 // either quote.
 func appendXML(b []byte, s string) []byte {
@@ -104,10 +88,51 @@ func xmlChar(r rune) bool {
 
 // appendLine appends s as the value of a Yealink line.
 func appendLine(b []byte, s string) []byte {
-	if s == "" || s[0] > ' ' && s[0] != '%' && s[len(s)-1] > ' ' && printable(s) {
-		return append(b, s...)
+	n, end := len(s), len(b)
+	if n == 0 {
+		return b
+	}
+	if s[0] > ' ' && s[0] != '%' && s[n-1] > ' ' {
+		if cap(b)-end < n {
+			b = slices.Grow(b, n)
+		}
+		if copyPrintable(b[end:end+n], s) {
+			return b[:end+n]
+		}
 	}
 	return append(b, lineEscape(s)...)
+}
+
+// copyPrintable copies s to b, which is as long, and reports whether it is of the
+// printable characters of ASCII alone. It takes eight bytes at a time, the last ones
+// once more where they are not eight: a byte below 0x20 or above 0x7e leaves a top bit.
+func copyPrintable(b []byte, s string) bool {
+	const ones, top = 0x0101010101010101, 0x8080808080808080
+	n := len(s)
+	b = b[:n]
+	if n < 8 {
+		odd := byte(0)
+		for i := range n {
+			c := s[i]
+			b[i] = c
+			odd |= c | (c - 0x20) | (c + 1)
+		}
+		return odd&0x80 == 0
+	}
+	odd := uint64(0)
+	for i := 0; ; i += 8 {
+		i = min(i, n-8)
+		x := eight(s[i : i+8])
+		binary.LittleEndian.PutUint64(b[i:i+8], x)
+		odd |= x | (x - 0x20*ones) | (x + ones)
+		if i == n-8 {
+			return odd&top == 0
+		}
+	}
+}
+
+func eight(s string) uint64 {
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
 func lineEscape(s string) string {

@@ -8,10 +8,11 @@ import (
 // step is one instruction of a compiled template: it writes its text, then does what
 // its code says. What templates do most has a code of its own, the rest is an op.
 type step struct {
-	text  string // written first
+	text  text // written first
 	code  code
 	off   uintptr           // in the dot
-	off2  uintptr           // in the dot
+	off2  uintptr           // in the dot, of what is written behind mid
+	mid   text              // between two values
 	slot  int               // of a variable
 	jump  int               // step to go on with
 	lit   string            // to compare with
@@ -21,6 +22,29 @@ type step struct {
 	at    *position
 }
 
+// text is a constant text. Most are short: those are copied as a whole array, which
+// takes a few instructions, and cut to their length.
+type text struct {
+	n     int
+	short [32]byte
+	all   string
+}
+
+func textOfStep(s string) text {
+	t := text{n: len(s), all: s}
+	copy(t.short[:], s)
+	return t
+}
+
+func (t *text) appendTo(b []byte) []byte {
+	end := len(b)
+	if t.n > len(t.short) || cap(b)-end < len(t.short) {
+		return append(b, t.all...)
+	}
+	*(*[32]byte)(b[end : end+32]) = t.short
+	return b[:end+t.n]
+}
+
 type code uint8
 
 const (
@@ -28,8 +52,8 @@ const (
 	codeLine                     // write the text at off as the value of a Yealink line
 	codeXML                      // write the text at off into XML
 	codeNumber                   // write the number at off
-	codeNumberLine               // write the number at off, lit, the text at off2 as the value of a Yealink line
-	codeNumberNumber             // write the number at off, lit, the number at off2
+	codeNumberLine               // write the number at off, mid, the text at off2 as the value of a Yealink line
+	codeNumberNumber             // write the number at off, mid, the number at off2
 	codeVarNumber                // write the number in slot
 	codeVarParam                 // write the text in slot as the name of a parameter
 	codeChoose                   // write what cases have for the text at off
@@ -49,7 +73,7 @@ func run(steps []step, f *frame) flow {
 	for i := 0; i < len(steps); {
 		s := &steps[i]
 		i++
-		out = append(out, s.text...)
+		out = s.text.appendTo(out)
 		switch s.code {
 		case codeLine:
 			out = appendLine(out, textAt(dot, s.off))
@@ -59,11 +83,11 @@ func run(steps []step, f *frame) flow {
 			out = appendNumber(out, numberAt(dot, s.off))
 		case codeNumberLine:
 			out = appendNumber(out, numberAt(dot, s.off))
-			out = append(out, s.lit...)
+			out = s.mid.appendTo(out)
 			out = appendLine(out, textAt(dot, s.off2))
 		case codeNumberNumber:
 			out = appendNumber(out, numberAt(dot, s.off))
-			out = append(out, s.lit...)
+			out = s.mid.appendTo(out)
 			out = appendNumber(out, numberAt(dot, s.off2))
 		case codeVarParam:
 			out = appendParam(out, f.vars[f.base+s.slot].s, s.at)
@@ -151,7 +175,7 @@ type block struct {
 
 // add appends a step and returns its place.
 func (b *block) add(s step) int {
-	s.text, b.text = string(b.text), b.text[:0]
+	s.text, b.text = textOfStep(string(b.text)), b.text[:0]
 	if b.merge(s) {
 		return len(b.steps) - 1
 	}
@@ -175,7 +199,7 @@ func (b *block) merge(s step) bool {
 	default:
 		return false
 	}
-	p.lit, p.off2 = s.text, s.off
+	p.mid, p.off2 = s.text, s.off
 	return true
 }
 
