@@ -1,11 +1,9 @@
 package templates
 
 import (
-	"cmp"
 	"fmt"
 	"net"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 	"unsafe"
@@ -48,84 +46,6 @@ func init() {
 	}
 }
 
-// escaper is a function that makes a text fit the dialect; at the end of an action
-// it appends to the file without a string in between. fast is the step that does so
-// for a text of the dot, if there is one.
-func escaper(appendTo func([]byte, string) []byte, fast code) builder {
-	return func(at position, args []expr) (expr, error) {
-		if len(args) != 1 {
-			return expr{}, at.errorf("an escaper takes one value")
-		}
-		a := args[0]
-		if a.num != nil {
-			return numberEscaper(a), nil
-		}
-		str, err := textOf(at, a)
-		if err != nil {
-			return expr{}, err
-		}
-		e := expr{
-			t: stringType, lit: a.lit, str: func(f *frame) string {
-				text := str(f)
-				if f == nil { // of a constant
-					return string(appendTo(nil, text))
-				}
-				return f.text(string(appendTo(nil, text)))
-			},
-			write: func(f *frame) flow {
-				f.out = appendTo(f.out, str(f))
-				return next
-			},
-		}
-		switch {
-		case a.field && fast != codeText:
-			e.fast = step{code: fast, off: a.off}
-		case a.cases != nil:
-			e.fast = step{code: codeChoose, off: a.off, op: e.write, cases: slices.Clone(a.cases)}
-			for i := 1; i < len(e.fast.cases); i += 2 {
-				e.fast.cases[i] = string(appendTo(nil, e.fast.cases[i]))
-			}
-		}
-		return e, nil
-	}
-}
-
-// numberEscaper writes a number or a truth, which no dialect has to escape.
-func numberEscaper(a expr) expr {
-	e := expr{
-		t: stringType, lit: a.lit, str: func(f *frame) string { return strconv.Itoa(a.num(f)) },
-		write: func(f *frame) flow {
-			f.out = appendNumber(f.out, a.num(f))
-			return next
-		},
-	}
-	switch {
-	case a.field:
-		e.fast = step{code: codeNumber, off: a.off}
-	case a.variable > 0:
-		e.fast = step{code: codeVarNumber, slot: a.variable}
-	}
-	return e
-}
-
-func parameter(at position, args []expr) (expr, error) {
-	if len(args) != 1 || args[0].t != stringType {
-		return expr{}, at.errorf("the name of a parameter is a text")
-	}
-	name := args[0].str
-	e := expr{
-		t: stringType, str: func(f *frame) string { return string(appendParam(nil, name(f), &at)) },
-		write: func(f *frame) flow {
-			f.out = appendParam(f.out, name(f), &at)
-			return next
-		},
-	}
-	if args[0].variable > 0 {
-		e.fast = step{code: codeVarParam, slot: args[0].variable, at: &at}
-	}
-	return e, nil
-}
-
 func onText(fn func(string) string) builder {
 	return func(at position, args []expr) (expr, error) {
 		if len(args) != 1 || args[0].t != stringType {
@@ -153,91 +73,6 @@ func arithmetic(fn func(a, b int) int) builder {
 		}
 		a, b := args[0].num, args[1].num
 		return expr{t: intType, num: func(f *frame) int { return fn(a(f), b(f)) }}, nil
-	}
-}
-
-// compare compares the first argument with each of the others; one that fits is
-// enough.
-func compare(fits func(int) bool) builder {
-	return func(at position, args []expr) (expr, error) {
-		if len(args) < 2 {
-			return expr{}, at.errorf("a comparison wants two values")
-		}
-		for _, a := range args {
-			if a.t != args[0].t || a.str == nil && a.num == nil || a.t == secretType {
-				return expr{}, at.errorf("%s and %s cannot be compared", typeName(args[0].t), typeName(a.t))
-			}
-		}
-		if len(args) == 2 && args[0].str != nil {
-			return compareTexts(fits, args[0], args[1]), nil
-		}
-		first, others := args[0].value(), args[1:]
-		texts := args[0].str != nil
-		return expr{t: boolType, num: func(f *frame) int {
-			v := first(f)
-			for _, o := range others {
-				if texts && fits(strings.Compare(v.s, o.str(f))) || !texts && fits(cmp.Compare(v.n, o.num(f))) {
-					return 1
-				}
-			}
-			return 0
-		}}, nil
-	}
-}
-
-func compareTexts(fits func(int) bool, a, b expr) expr {
-	same := fits(0)
-	if same == fits(1) || same == fits(-1) { // neither eq nor ne
-		return expr{t: boolType, num: func(f *frame) int { return btoi(fits(strings.Compare(a.str(f), b.str(f)))) }}
-	}
-	e := expr{t: boolType, num: func(f *frame) int { return btoi((a.str(f) == b.str(f)) == same) }}
-	if a.field && b.lit {
-		e.fast = step{code: codeUnlessOther, off: a.off, lit: b.str(nil)}
-		if same {
-			e.fast.code = codeUnlessSame
-		}
-	}
-	return e
-}
-
-// logic is and and or: the first value that decides, else the last; a truth when
-// the values are of several types. Each is evaluated once: it may be made of others.
-func logic(decides bool) builder {
-	return func(at position, args []expr) (expr, error) {
-		if len(args) == 0 {
-			return expr{}, at.errorf("wants a value")
-		}
-		same := true
-		for _, a := range args {
-			same = same && a.t == args[0].t
-		}
-		last := len(args) - 1
-		if !same {
-			tests := make([]func(*frame) bool, len(args))
-			for i, a := range args {
-				tests[i] = a.test()
-			}
-			return expr{t: boolType, num: func(f *frame) int {
-				for _, test := range tests[:last] {
-					if test(f) == decides {
-						return btoi(decides)
-					}
-				}
-				return btoi(tests[last](f))
-			}}, nil
-		}
-		values, truth := make([]func(*frame) value, len(args)), truthOf(args[0].t)
-		for i, a := range args {
-			values[i] = a.value()
-		}
-		return exprOf(args[0].t, func(f *frame) value {
-			for _, get := range values[:last] {
-				if v := get(f); truth(v) == decides {
-					return v
-				}
-			}
-			return values[last](f)
-		}), nil
 	}
 }
 
@@ -293,46 +128,6 @@ func index(at position, args []expr) (expr, error) {
 		}), nil
 	}
 	return expr{}, at.errorf("%s has no element %s", typeName(list.t), typeName(i.t))
-}
-
-// printed is a function of texts and numbers; secrets print as [redacted].
-func printed(fn func([]any) string) builder {
-	return func(at position, args []expr) (expr, error) {
-		for _, a := range args {
-			if a.str == nil && a.num == nil {
-				return expr{}, at.errorf("%s cannot be printed", typeName(a.t))
-			}
-		}
-		return expr{t: stringType, str: func(f *frame) string {
-			all := make([]any, len(args))
-			for i, a := range args {
-				switch {
-				case a.t == secretType:
-					all[i] = "[redacted]"
-				case a.t == boolType:
-					all[i] = a.num(f) != 0
-				case a.num != nil:
-					all[i] = a.num(f)
-				default:
-					all[i] = a.str(f)
-				}
-			}
-			return f.text(fn(all))
-		}}, nil
-	}
-}
-
-func format(at position, args []expr) (expr, error) {
-	if len(args) == 0 || args[0].t != stringType {
-		return expr{}, at.errorf("printf wants a format")
-	}
-	return printed(func(all []any) string {
-		text, _ := all[0].(string)
-		if mostOf(text, all[1:]) > maxBytes {
-			panic(at.errorf("printf would make more than %d MB", maxBytes>>20))
-		}
-		return fmt.Sprintf(text, all[1:]...)
-	})(at, args)
 }
 
 // choose returns the result beside the case that is key:

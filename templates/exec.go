@@ -10,11 +10,12 @@ import (
 
 // The most that rendering one file may take.
 const (
-	maxBytes = 1 << 20
-	maxTurns = 200_000         // of loops, and calls of templates
-	maxMade  = 16 * maxBytes   // of texts on the way: what functions return
-	maxTime  = 2 * time.Second // looked at every so many steps
-	lookEvery = 2048           // steps between two looks at the clock
+	maxBytes  = 1 << 20
+	maxTurns  = 200_000         // of loops, and calls of templates
+	maxMade   = 16 * maxBytes   // of texts and lists that functions return, each at most maxBytes
+	maxSpans  = 200_000         // pieces of a traced rendering
+	maxTime   = 2 * time.Second // looked at every so many steps
+	lookEvery = 2048            // steps between two looks at the clock
 )
 
 // What a file is refused for that takes more.
@@ -22,7 +23,7 @@ var (
 	tooLarge = fmt.Sprintf("the file would be larger than %d MB", maxBytes>>20)
 	tooMany  = fmt.Sprintf("the file takes more than %d turns of loops and calls of templates", maxTurns)
 	tooLong  = fmt.Sprintf("the file takes longer than %s", maxTime)
-	tooMuch  = fmt.Sprintf("its functions make more than %d MB of text", maxMade>>20)
+	tooMuch  = fmt.Sprintf("its functions make a text larger than %d MB or more than %d MB in all", maxBytes>>20, maxMade>>20)
 )
 
 // op does one step; it reports whether the loop around it has to end.
@@ -117,7 +118,7 @@ func (f *frame) text(s string) string {
 // grow counts n bytes on the way to the file, before or after they are made.
 func (f *frame) grow(n int) {
 	f.made += n
-	if f.made > maxMade {
+	if n > maxBytes || f.made > maxMade {
 		panic(&Error{Reason: tooMuch})
 	}
 	f.work(n >> 6)

@@ -46,7 +46,9 @@ func (s *scope) trace(n parse.Node, read []string, o op) op {
 		if text == "" { // what an action writes, and not the text around it
 			s.settings = append(f.numbered(read), f.reads...)
 		}
-		f.spans = append(f.spans, s)
+		if f.spans = append(f.spans, s); len(f.spans) > maxSpans {
+			panic(at.errorf("the file has more than %d pieces", maxSpans))
+		}
 		return r
 	}
 }
@@ -66,10 +68,12 @@ func tracedCall(call op, read []string) op {
 func (f *frame) numbered(names []string) []string {
 	var out []string
 	for _, name := range names {
-		for _, v := range append([]value{f.dot}, f.vars...) {
-			if !strings.Contains(name, "#") {
-				break
+		for i := -1; i < len(f.vars) && strings.Contains(name, "#"); i++ {
+			v := f.dot
+			if i >= 0 {
+				v = f.vars[i]
 			}
+			f.work(1)
 			switch {
 			case v.p == nil:
 			case v.subject == lineSubject:

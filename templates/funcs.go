@@ -28,25 +28,28 @@ func unusedOf(at position, args []expr) (expr, error) {
 	lines, n := args[0].ptr, args[1].num
 	return expr{t: reflect.TypeFor[[]int](), ptr: func(f *frame) unsafe.Pointer {
 		free := unused(*(*[]Line)(lines(f)), n(f))
-		if len(free) == 0 {
+		if free == nil {
 			return nil
 		}
-		f.grow(8 * len(free))
-		return unsafe.Pointer(&free)
+		f.grow(8 * len(*free))
+		return unsafe.Pointer(free)
 	}}, nil
 }
 
-func unused(lines []Line, n int) []int {
+func unused(lines []Line, n int) *[]int {
 	var used [maxUnused + 1]bool
 	for _, l := range lines {
 		if l.Number <= maxUnused {
 			used[l.Number] = true
 		}
 	}
-	var out []int
+	var out *[]int // nothing is allocated for a phone whose accounts are all in use
 	for i := 1; i <= min(n, maxUnused); i++ {
 		if !used[i] {
-			out = append(out, i)
+			if out == nil {
+				out = new([]int)
+			}
+			*out = append(*out, i)
 		}
 	}
 	return out

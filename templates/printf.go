@@ -1,11 +1,58 @@
 package templates
 
-import "strconv"
+import (
+	"fmt"
+	"strconv"
+)
+
+// printed is a function of texts and numbers; secrets print as [redacted].
+func printed(fn func([]any) string) builder {
+	return func(at position, args []expr) (expr, error) {
+		for _, a := range args {
+			if a.str == nil && a.num == nil {
+				return expr{}, at.errorf("%s cannot be printed", typeName(a.t))
+			}
+		}
+		return expr{t: stringType, str: func(f *frame) string {
+			all, size := make([]any, len(args)), 0
+			for i, a := range args {
+				switch {
+				case a.t == secretType:
+					all[i] = "[redacted]"
+				case a.t == boolType:
+					all[i] = a.num(f) != 0
+				case a.num != nil:
+					all[i] = a.num(f)
+				default:
+					text := a.str(f)
+					all[i], size = text, size+len(text)
+				}
+				if size += numberSize; size > maxBytes {
+					panic(at.errorf("%s", tooMuch))
+				}
+			}
+			return f.text(fn(all))
+		}}, nil
+	}
+}
+
+func format(at position, args []expr) (expr, error) {
+	if len(args) == 0 || args[0].t != stringType {
+		return expr{}, at.errorf("printf wants a format")
+	}
+	return printed(func(all []any) string {
+		text, _ := all[0].(string)
+		if mostOf(text, all[1:]) > maxBytes {
+			panic(at.errorf("printf would make more than %d MB", maxBytes>>20))
+		}
+		return fmt.Sprintf(text, all[1:]...)
+	})(at, args)
+}
 
 // mostOf is how many bytes printf can make of a format and its values at the most:
 // what it would make is known only when it has been made.
 func mostOf(format string, args []any) int {
-	longest, widest := 80, 0 // a number in binary, with its sign and brackets
+	longest, widest := numberSize, 0
 	for _, a := range args {
 		switch a := a.(type) {
 		case string:
@@ -40,6 +87,9 @@ func mostOf(format string, args []any) int {
 	}
 	return n + len(args)*longest // those that the format has no verb for
 }
+
+// numberSize is how long a number can get: in binary, with sign, brackets and type.
+const numberSize = 96
 
 // maxWidth is the largest width and precision that fmt knows.
 const maxWidth = 1_000_000

@@ -97,6 +97,9 @@ func (s *Set) with(texts map[string]string) (*Set, error) {
 	out := &Set{sources: map[string]string{}, programs: map[string]*program{}, over: map[string]bool{}}
 	maps.Copy(out.sources, s.sources)
 	for name, text := range texts {
+		if len(text) > maxBytes {
+			return nil, &Error{Name: name, Reason: fmt.Sprintf("the template is larger than %d MB", maxBytes>>20)}
+		}
 		out.sources[name], out.over[name] = text, true
 	}
 	if err := out.compile(out.programs, nil); err != nil {
