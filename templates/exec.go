@@ -55,8 +55,9 @@ type frame struct {
 	own   View // what is rendered, so that it is not on the heap on its own
 	view  *View
 	turns int
-	left  int // steps until the clock is looked at
-	made  int // bytes of texts on the way
+	left  int       // steps until the clock is looked at
+	made  int       // bytes of texts on the way
+	at    *position // of the step at hand, roughly; nil: not known
 	until time.Time
 	spans []span   // of a traced rendering
 	reads []string // settings that the running template was called with
@@ -104,9 +105,16 @@ func (f *frame) work(n int) {
 
 func (f *frame) look() {
 	if time.Now().After(f.until) {
-		panic(&Error{Reason: tooLong})
+		panic(f.refuse(tooLong))
 	}
 	f.left = lookEvery
+}
+
+func (f *frame) refuse(reason string) *Error {
+	if f.at == nil {
+		return &Error{Reason: reason}
+	}
+	return f.at.errorf("%s", reason)
 }
 
 // text counts what a function has made on the way to the file.
@@ -119,7 +127,7 @@ func (f *frame) text(s string) string {
 func (f *frame) grow(n int) {
 	f.made += n
 	if n > maxBytes || f.made > maxMade {
-		panic(&Error{Reason: tooMuch})
+		panic(f.refuse(tooMuch))
 	}
 	f.work(n >> 6)
 }

@@ -101,6 +101,7 @@ func run(steps []step, f *frame) flow {
 		case codeJump:
 			i = s.jump
 		case codeUnless:
+			f.at = s.at
 			f.work(1)
 			if !s.test(f) {
 				i = s.jump
@@ -140,7 +141,7 @@ func (s *step) do(f *frame, out []byte, dot unsafe.Pointer) ([]byte, flow) {
 			}
 		}
 	}
-	f.out = out
+	f.out, f.at = out, s.at
 	f.work(1)
 	r := s.op(f)
 	return f.out, r
