@@ -88,6 +88,16 @@ func TestBansForAFirewall(t *testing.T) {
 	}
 }
 
+func TestLiftBan(t *testing.T) {
+	t.Parallel()
+	h := fixed().handler(t)
+	for call, want := range map[string]int{"?source=203.0.113.9": 204, "?source=203.0.113.8": 404, "": 422, "?source=": 422, "?source=203.0.113.9&x=1": 422} {
+		if w := send(t, h, request{call: "DELETE /v1/pbx/bans" + call}); w.Code != want {
+			t.Errorf("%s: %d %s", call, w.Code, w.Body)
+		}
+	}
+}
+
 func TestEnrollmentIsClosed(t *testing.T) {
 	t.Parallel()
 	o := fixed().options()

@@ -17,6 +17,7 @@ import (
 
 	"pbx.dev/dialtone/api/ui"
 	"pbx.dev/dialtone/firmware"
+	"pbx.dev/dialtone/internal/history"
 	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/internal/settings"
 	"pbx.dev/dialtone/registrar/location"
@@ -61,6 +62,8 @@ type Options struct {
 	Enrollment   Enrollment
 	EnrollClosed bool
 	Bans         func() []Ban
+	// Pardon ends a ban; phone.ErrNotFound, and phone.ErrInvalid for what is no source.
+	Pardon func(source string) error
 	// Uploads are what phones store; nil leaves the calls out.
 	Uploads Uploads
 	// Firmware and FirmwareTargets are the images that phones fetch and what they are
@@ -91,6 +94,12 @@ type Options struct {
 	Latency func(location.Binding) (time.Duration, bool)
 	// Snippets are pieces of configuration for other DHCP servers; nil: none.
 	Snippets func() ([]Snippet, error)
+	// DHCPServers are the other DHCP servers that were overheard, and whether anybody
+	// listens; nil: nobody does.
+	DHCPServers func() (list []DHCPServer, listening bool)
+	// History is how many phones were registered in the last while, and the length of
+	// each point; nil: that is not kept.
+	History func(while time.Duration) ([]history.Point, time.Duration)
 	// MetricsHandler answers GET /metrics; nil leaves the route out.
 	MetricsHandler http.Handler
 
@@ -133,8 +142,8 @@ func newServer(o Options) (*server, error) {
 	switch {
 	case o.Roster == nil, o.Devices == nil, o.Extensions == nil, o.Credentials == nil,
 		o.Keys == nil, o.Timeline == nil, o.Files == nil, o.VendorOf == nil, o.Tokens == nil, o.TokenURL == nil,
-		o.Claims == nil, o.Enrollment == nil, o.Bans == nil:
-		return nil, errors.New("api: every store, VendorOf, TokenURL and Bans are required")
+		o.Claims == nil, o.Enrollment == nil, o.Bans == nil, o.Pardon == nil:
+		return nil, errors.New("api: every store, VendorOf, TokenURL, Bans and Pardon are required")
 	}
 	if o.CheckPhone == nil {
 		o.CheckPhone = func(phone.Device) ([]string, error) { return nil, nil }

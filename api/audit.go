@@ -20,9 +20,9 @@ import (
 // Auditor keeps what administrators did.
 type Auditor interface {
 	RecordAudit(ctx context.Context, a phone.Audit) error
-	// AuditTrail returns up to limit entries before an id, newest first; 0 is from the
-	// newest, an empty subject is all.
-	AuditTrail(ctx context.Context, subject string, before int64, limit int) ([]phone.Audit, error)
+	// AuditTrail returns up to limit entries of the filter before an id, newest first;
+	// 0 is from the newest.
+	AuditTrail(ctx context.Context, f phone.AuditFilter, before int64, limit int) ([]phone.Audit, error)
 }
 
 // auditRoutes is the call that shows what was done.
@@ -51,7 +51,8 @@ func (s *server) listAudit(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	limit, cursor, subject := q.limit(), q.cursor(), q.text("subject")
+	limit, cursor := q.limit(), q.cursor()
+	f := phone.AuditFilter{Subject: q.text("subject"), KeyID: q.text("keyId"), Action: q.text("action"), From: q.time("from"), To: q.time("to")}
 	before, err := strconv.ParseInt("0"+cursor, 10, 64)
 	if err != nil {
 		q.fail("cursor", "is not a cursor of this list")
@@ -59,7 +60,7 @@ func (s *server) listAudit(w http.ResponseWriter, r *http.Request) error {
 	if err := q.err(); err != nil {
 		return err
 	}
-	list, err := s.Auditor.AuditTrail(r.Context(), subject, before, limit+1)
+	list, err := s.Auditor.AuditTrail(r.Context(), f, before, limit+1)
 	if err != nil {
 		return err
 	}

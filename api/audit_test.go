@@ -14,7 +14,7 @@ type noAudit struct{}
 
 func (noAudit) RecordAudit(context.Context, phone.Audit) error { return nil }
 
-func (noAudit) AuditTrail(context.Context, string, int64, int) ([]phone.Audit, error) {
+func (noAudit) AuditTrail(context.Context, phone.AuditFilter, int64, int) ([]phone.Audit, error) {
 	return nil, nil
 }
 

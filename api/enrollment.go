@@ -38,6 +38,7 @@ func (s *server) enrollmentRoutes() []route {
 		{"POST", base + "/enrollment", phonesWrite, s.openEnrollment},
 		{"DELETE", base + "/enrollment", phonesWrite, s.closeEnrollment},
 		{"GET", base + "/bans", phonesRead, s.listBans},
+		{"DELETE", base + "/bans", phonesWrite, s.liftBan},
 	}
 }
 
@@ -181,4 +182,25 @@ func (s *server) listBans(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, _ = w.Write(b.Bytes()) // the client may be gone
 	return nil
+}
+
+// liftBan answers DELETE /v1/pbx/bans?source=: a source may ask again at once. The
+// source is a parameter because a network has a slash in its name.
+func (s *server) liftBan(w http.ResponseWriter, r *http.Request) error {
+	q, err := newQuery(r)
+	if err != nil {
+		return err
+	}
+	source := q.text("source")
+	if source == "" {
+		q.fail("source", "is missing")
+	}
+	if err := q.err(); err != nil {
+		return err
+	}
+	if err := s.Pardon(source); err != nil {
+		return absent("ban", err)
+	}
+	noteSubject(r, source)
+	return noContent(w)
 }

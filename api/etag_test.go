@@ -1,6 +1,9 @@
 package api
 
-import "testing"
+import (
+	"net/http/httptest"
+	"testing"
+)
 
 func TestIfMatch(t *testing.T) {
 	t.Parallel()
@@ -44,6 +47,68 @@ func TestIfMatch(t *testing.T) {
 			if w.Code != step.want {
 				t.Errorf("DELETE %s with %s: %d, want %d", path, step.tag, w.Code, step.want)
 			}
+		}
+	}
+}
+
+// TestIfMatchOfWhatIsShared: of two administrators who have read the same, the second
+// is told, and overwrites nothing.
+func TestIfMatchOfWhatIsShared(t *testing.T) {
+	t.Parallel()
+	with := func(c *client, call, body, tag string) *httptest.ResponseRecorder {
+		return send(t, c.handler, request{call: call, body: body, key: c.key, header: map[string]string{"If-Match": tag}})
+	}
+	desk, shelf := settingsClient(t), newTemplateClient(t)
+	images := newClient(t)
+	rom := images.image("T46S-66.86.0.15.rom", "young", "model=T46S")
+	for _, tt := range []struct {
+		c            *client
+		path         string
+		first, later string // bodies of PUT
+	}{
+		{desk, "/v1/pbx/settings/global", `{"settings":{"ntp":"one.example"}}`, `{"settings":{"ntp":"two.example"}}`},
+		{desk, "/v1/pbx/settings/site/Berlin", `{"settings":{"ntp":"one.example"}}`, `{"settings":{"ntp":"two.example"}}`},
+		{
+			images, "/v1/pbx/firmware/targets/yealink/T46S",
+			`{"firmwareId":"` + rom.ID + `"}`, `{"firmwareId":"` + rom.ID + `","allowDowngrade":true}`,
+		},
+		{
+			shelf, "/v1/pbx/templates/yealink-phone",
+			asJSON(t, map[string]any{"content": plainYealink}), asJSON(t, map[string]any{"content": plainYealink + "a.b = 2\n"}),
+		},
+	} {
+		tag := with(tt.c, "PUT "+tt.path, tt.first, "*").Header().Get("ETag")
+		if got := send(t, tt.c.handler, request{call: "GET " + tt.path, key: tt.c.key}).Header().Get("ETag"); got != tag || tag == "" {
+			t.Errorf("%s: tag %s after the write of %s", tt.path, got, tag)
+		}
+		won := with(tt.c, "PUT "+tt.path, tt.later, tag)
+		if won.Code != 200 {
+			t.Errorf("PUT %s with its tag: %d %s", tt.path, won.Code, won.Body)
+		}
+		for _, call := range []string{"PUT ", "DELETE "} {
+			if w := with(tt.c, call+tt.path, tt.first, tag); w.Code != 412 {
+				t.Errorf("%s%s with the tag before: %d %s", call, tt.path, w.Code, w.Body)
+			}
+		}
+		if w := with(tt.c, "DELETE "+tt.path, "", won.Header().Get("ETag")); w.Code != 204 {
+			t.Errorf("DELETE %s with its tag: %d %s", tt.path, w.Code, w.Body)
+		}
+	}
+}
+
+// TestIfMatchOfActivation: nobody gives phones a revision in place of one that he has
+// not seen.
+func TestIfMatchOfActivation(t *testing.T) {
+	t.Parallel()
+	c := newTemplateClient(t)
+	seen := send(t, c.handler, request{call: "GET /v1/pbx/templates/yealink-phone", key: c.key}).Header().Get("ETag")
+	c.do(200, "PUT /v1/pbx/templates/yealink-phone", asJSON(t, map[string]any{"content": plainYealink}))
+	for _, call := range []string{"activate", "rollback"} {
+		w := send(t, c.handler, request{
+			call: "POST /v1/pbx/templates/yealink-phone/" + call, body: `{"revision":1}`, key: c.key, header: map[string]string{"If-Match": seen},
+		})
+		if w.Code != 412 {
+			t.Errorf("%s: %d %s", call, w.Code, w.Body)
 		}
 	}
 }

@@ -53,11 +53,15 @@ type extensionChange struct {
 
 // listExtensions answers GET /v1/pbx/extensions.
 func (s *server) listExtensions(w http.ResponseWriter, r *http.Request) error {
-	limit, after, err := onlyPage(r)
+	query, err := newQuery(r)
 	if err != nil {
 		return err
 	}
-	page, next, err := s.extensionPage(r.Context(), after, limit)
+	q, limit, after := query.text("q"), query.limit(), query.cursor()
+	if err := query.err(); err != nil {
+		return err
+	}
+	page, next, err := s.extensionPage(r.Context(), q, after, limit)
 	if err != nil {
 		return err
 	}
@@ -72,13 +76,19 @@ func (s *server) listExtensions(w http.ResponseWriter, r *http.Request) error {
 }
 
 // extensionPage reads one page; a full one may be the last, so it looks behind it.
-func (s *server) extensionPage(ctx context.Context, after string, limit int) ([]phone.Extension, string, error) {
-	page, err := s.Extensions.Extensions(ctx, after, limit)
+func (s *server) extensionPage(ctx context.Context, q, after string, limit int) ([]phone.Extension, string, error) {
+	read := s.Extensions.Extensions
+	if q != "" {
+		read = func(ctx context.Context, after string, limit int) ([]phone.Extension, error) {
+			return s.Extensions.FindExtensions(ctx, q, after, limit)
+		}
+	}
+	page, err := read(ctx, after, limit)
 	if err != nil || len(page) < limit {
 		return page, "", err
 	}
 	last := page[len(page)-1].Number
-	behind, err := s.Extensions.Extensions(ctx, last, 1)
+	behind, err := read(ctx, last, 1)
 	if err != nil || len(behind) == 0 {
 		return page, "", err
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pbx.dev/dialtone/internal/feed"
+	"pbx.dev/dialtone/internal/history"
 	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/internal/roster"
 	"pbx.dev/dialtone/registrar/location"
@@ -149,6 +150,12 @@ func (f *fakeExtensions) Extensions(_ context.Context, after string, limit int) 
 		}
 	}
 	return page, f.err
+}
+
+func (f *fakeExtensions) FindExtensions(ctx context.Context, q, after string, limit int) ([]phone.Extension, error) {
+	all, err := f.Extensions(ctx, after, 1000)
+	all = slices.DeleteFunc(all, func(e phone.Extension) bool { return !strings.Contains(e.Number+e.Name, q) })
+	return all[:min(limit, len(all))], err
 }
 
 func (f *fakeExtensions) UpdateExtension(ctx context.Context, number string, change func(*phone.Extension) error) (phone.Extension, error) {
@@ -302,7 +309,7 @@ func fixed() *house {
 		}},
 		files: &fakeFiles{},
 		jobs:  newFakeJobs(),
-		feed:  feed.New(16, noon),
+		feed:  newFeed(16),
 	}
 }
 
@@ -310,7 +317,7 @@ func fixed() *house {
 func empty() *house {
 	return &house{
 		roster: &fakeRoster{}, devices: &fakeDevices{}, extensions: &fakeExtensions{},
-		keys: &fakeKeys{keys: castKeys()}, timeline: &fakeTimeline{}, files: &fakeFiles{}, jobs: newFakeJobs(), feed: feed.New(16, noon),
+		keys: &fakeKeys{keys: castKeys()}, timeline: &fakeTimeline{}, files: &fakeFiles{}, jobs: newFakeJobs(), feed: newFeed(16),
 	}
 }
 
@@ -325,6 +332,18 @@ func (h *house) options() Options {
 	return Options{
 		Claims: fakeDesk{}, Enrollment: fakeDesk{}, Bans: func() []Ban {
 			return []Ban{{Source: "203.0.113.9", Reason: "scan", Since: noon, Until: noon.Add(10 * time.Minute)}}
+		},
+		Pardon: func(source string) error {
+			if source != "203.0.113.9" {
+				return phone.ErrNotFound
+			}
+			return nil
+		},
+		History: func(while time.Duration) ([]history.Point, time.Duration) {
+			return []history.Point{{At: noon.Add(-while), Phones: 5, Registered: 4, Outcomes: map[string]int{"ok": 3}}}, time.Minute
+		},
+		DHCPServers: func() ([]DHCPServer, bool) {
+			return []DHCPServer{{Address: "192.0.2.3", Interface: "eth0", FirstSeen: noon, LastSeen: noon.Add(time.Minute), Replies: 2, Options: map[string]string{"66": "old-pbx.example"}, Problem: "it tells phones elsewhere"}}, true
 		},
 		Auditor: noAudit{}, Feed: h.feed, Jobs: h.jobs, JobRunner: h.jobs, Replacer: h.devices, Imports: noImports{},
 		Tokens: h.devices, TokenURL: func(t phone.Secret) phone.Secret { return phone.NewSecret("http://192.0.2.1/p/" + t.Reveal() + "/") },
@@ -398,10 +417,19 @@ func (noLayers) Layer(context.Context, string, string) (phone.Layer, error) {
 	return phone.Layer{}, phone.ErrNotFound
 }
 
-func (noLayers) PutLayer(_ context.Context, l phone.Layer, _ phone.Affects) (phone.Layer, error) {
+func (noLayers) PutLayer(_ context.Context, scope, name string, change func(*phone.Layer) error, _ phone.Affects) (phone.Layer, error) {
+	l := phone.Layer{Scope: scope, Name: name}
+	if err := change(&l); err != nil {
+		return l, err
+	}
 	return l, nil
 }
 
-func (noLayers) DeleteLayer(context.Context, string, string, phone.Affects) error {
+func (noLayers) DeleteLayer(context.Context, string, string, phone.Check[phone.Layer], phone.Affects) error {
 	return phone.ErrNotFound
+}
+
+// newFeed is a feed that begins at noon.
+func newFeed(size int) *feed.Feed {
+	return feed.New(feed.Options{Size: size, PositionAt: time.Time.UnixMicro, Now: func() time.Time { return noon }})
 }

@@ -17,8 +17,8 @@ import (
 // phone gets on. Errors as for Devices.
 type FirmwareTargets interface {
 	Targets(ctx context.Context) ([]phone.FirmwareTarget, error)
-	PutTarget(ctx context.Context, t phone.FirmwareTarget) (phone.FirmwareTarget, error)
-	DeleteTarget(ctx context.Context, v phone.Vendor, key, hardware string) error
+	PutTarget(ctx context.Context, t phone.FirmwareTarget, check phone.Check[phone.FirmwareTarget]) (phone.FirmwareTarget, error)
+	DeleteTarget(ctx context.Context, v phone.Vendor, key, hardware string, check phone.Check[phone.FirmwareTarget]) error
 	State(mac phone.MAC) phone.FirmwareState
 	Retry(ctx context.Context, mac phone.MAC) error
 }
@@ -118,6 +118,7 @@ func (s *server) getTarget(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	w.Header().Set("ETag", targetTag(t))
 	return writeJSON(w, http.StatusOK, s.targetOf(t))
 }
 
@@ -156,7 +157,7 @@ func (s *server) deleteTarget(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.FirmwareTargets.DeleteTarget(r.Context(), v, catalog.ModelKey(string(v), model), hardware); err != nil {
+	if err := s.FirmwareTargets.DeleteTarget(r.Context(), v, catalog.ModelKey(string(v), model), hardware, targetUnchanged(r)); err != nil {
 		return absent("target", err)
 	}
 	return noContent(w)

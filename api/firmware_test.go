@@ -35,11 +35,11 @@ func (noFirmware) Image(string) (phone.FirmwareImage, bool) { return phone.Firmw
 
 func (noFirmware) Delete(context.Context, string) error                    { return phone.ErrNotFound }
 func (noFirmware) Targets(context.Context) ([]phone.FirmwareTarget, error) { return nil, nil }
-func (noFirmware) PutTarget(_ context.Context, t phone.FirmwareTarget) (phone.FirmwareTarget, error) {
+func (noFirmware) PutTarget(_ context.Context, t phone.FirmwareTarget, _ phone.Check[phone.FirmwareTarget]) (phone.FirmwareTarget, error) {
 	return t, nil
 }
 
-func (noFirmware) DeleteTarget(context.Context, phone.Vendor, string, string) error {
+func (noFirmware) DeleteTarget(context.Context, phone.Vendor, string, string, phone.Check[phone.FirmwareTarget]) error {
 	return phone.ErrNotFound
 }
 func (noFirmware) State(phone.MAC) phone.FirmwareState    { return phone.FirmwareState{} }
@@ -192,6 +192,10 @@ func TestFirmwareUpload(t *testing.T) {
 	}
 	if w, _, _ := c.uploadImage(strings.NewReader("{}"), "application/json"); w.Code != http.StatusUnsupportedMediaType {
 		t.Errorf("json: %d", w.Code)
+	}
+	broken := "--X\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\x00b.rom\"\r\n\r\nx\r\n--X--\r\n"
+	if w, _, _ := c.uploadImage(strings.NewReader(broken), "multipart/form-data; boundary=X"); w.Code != http.StatusBadRequest {
+		t.Errorf("a part with a NUL in its header: %d %s", w.Code, w.Body)
 	}
 	body, contentType := form(t, "z.rom", strings.Repeat("x", 1<<16), true)
 	if w, _, _ := c.uploadImage(io.LimitReader(body, 1<<15), contentType); w.Code != http.StatusBadRequest {

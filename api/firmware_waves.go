@@ -46,17 +46,22 @@ func (s *server) putTarget(w http.ResponseWriter, r *http.Request) error {
 	if err != nil && !errors.Is(err, phone.ErrNotFound) {
 		return err
 	}
+	check := targetUnchanged(r)
+	if err := check(before); err != nil { // before the rollout is ended
+		return err
+	}
 	if err := s.endRollout(r.Context(), before); err != nil {
 		return err
 	}
 	if in.Waves != nil {
-		t, err = s.startRollout(r.Context(), t, before, *in.Waves)
+		t, err = s.startRollout(r.Context(), t, before, *in.Waves, check)
 	} else {
-		t, err = s.FirmwareTargets.PutTarget(r.Context(), t)
+		t, err = s.FirmwareTargets.PutTarget(r.Context(), t, check)
 	}
 	if err != nil {
 		return err
 	}
+	w.Header().Set("ETag", targetTag(t))
 	return writeJSON(w, http.StatusOK, s.targetOf(t))
 }
 
@@ -74,7 +79,9 @@ func (s *server) endRollout(ctx context.Context, before phone.FirmwareTarget) er
 
 // startRollout stores the target, then starts the job that lets phones have it. The
 // target goes first: a phone that is told to fetch must find it.
-func (s *server) startRollout(ctx context.Context, t, before phone.FirmwareTarget, in wavesInput) (phone.FirmwareTarget, error) {
+func (s *server) startRollout(
+	ctx context.Context, t, before phone.FirmwareTarget, in wavesInput, check phone.Check[phone.FirmwareTarget],
+) (phone.FirmwareTarget, error) {
 	if s.JobRunner == nil {
 		return t, phone.Invalid("waves", "are not to be had here")
 	}
@@ -90,7 +97,7 @@ func (s *server) startRollout(ctx context.Context, t, before phone.FirmwareTarge
 	if before.JobID != "" { // it was under way itself
 		t.FallbackID = before.FallbackID
 	}
-	stored, err := s.FirmwareTargets.PutTarget(ctx, t)
+	stored, err := s.FirmwareTargets.PutTarget(ctx, t, check)
 	if err != nil {
 		return t, err
 	}
@@ -105,9 +112,9 @@ func (s *server) startRollout(ctx context.Context, t, before phone.FirmwareTarge
 
 func (s *server) restoreTarget(ctx context.Context, t, before phone.FirmwareTarget) error {
 	if before.ImageID == "" {
-		return s.FirmwareTargets.DeleteTarget(ctx, t.Vendor, t.Key, t.Hardware)
+		return s.FirmwareTargets.DeleteTarget(ctx, t.Vendor, t.Key, t.Hardware, nil)
 	}
-	_, err := s.FirmwareTargets.PutTarget(ctx, before)
+	_, err := s.FirmwareTargets.PutTarget(ctx, before, nil)
 	return err
 }
 

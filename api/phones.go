@@ -8,6 +8,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"pbx.dev/dialtone/internal/catalog"
 	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/internal/roster"
 )
@@ -36,6 +37,30 @@ type phoneAnswer struct {
 	Site            string            `json:"site,omitempty"`     // as are site
 	Settings        map[string]string `json:"settings,omitempty"` // and settings
 	Warnings        []string          `json:"warnings,omitempty"` // in answers to changes
+	Keys            *keysAnswer       `json:"keys,omitempty"`     // of one phone whose model is known
+}
+
+// keysAnswer is what the catalogue knows of the keys of a model; what it does not
+// know is absent.
+type keysAnswer struct {
+	LineKeys   *int `json:"lineKeys,omitempty"`   // keys beside the screen that can be set
+	Modules    int  `json:"modules,omitempty"`    // expansion modules that it takes
+	ModuleKeys int  `json:"moduleKeys,omitempty"` // of each module
+	Unverified bool `json:"unverified,omitempty"` // a number of the model has no confirmed source
+}
+
+// keysOf looks a model up by any of its names.
+func keysOf(manufacturer, model string) *keysAnswer {
+	m, ok := catalog.Lookup(manufacturer, model)
+	if !ok || model == "" {
+		return nil
+	}
+	a := &keysAnswer{Unverified: m.Unverified}
+	if n := m.Keys(); n >= 0 {
+		a.LineKeys = &n
+	}
+	a.Modules, a.ModuleKeys = m.ModuleLimits()
+	return a
 }
 
 type lineAnswer struct {
@@ -82,7 +107,9 @@ func (s *server) onePhone(w http.ResponseWriter, r *http.Request, id string) (ph
 		return phoneAnswer{}, err
 	}
 	if d == nil {
-		return answerOf(p), nil
+		a := answerOf(p)
+		a.Keys = keysOf(a.Manufacturer, a.Model)
+		return a, nil
 	}
 	w.Header().Set("ETag", deviceTag(*d))
 	a := deviceAnswer(p, *d, infoOf(r).key)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"pbx.dev/dialtone/internal/phone"
 )
@@ -98,6 +99,19 @@ func (q *query) mac(name string) *phone.MAC {
 		q.fail(name, "must be a MAC address, twelve hexadecimal digits")
 	}
 	return &m
+}
+
+// time reads a moment as RFC 3339 has it; absent is zero.
+func (q *query) time(name string) time.Time {
+	v := q.text(name)
+	if v == "" {
+		return time.Time{}
+	}
+	t, err := time.Parse(time.RFC3339, v)
+	if err != nil {
+		q.fail(name, "must be a time such as 2026-09-01T12:00:00Z")
+	}
+	return t
 }
 
 func (q *query) limit() int {

@@ -67,7 +67,7 @@ func realOptions(t *testing.T, store *inventory.Store, list *roster.Roster) Opti
 	images := newImages(t, store)
 	return Options{
 		Roster: list, Devices: store, Extensions: store, Credentials: store, Keys: store,
-		Claims: fakeDesk{}, Enrollment: store, Bans: func() []Ban { return nil },
+		Claims: fakeDesk{}, Enrollment: store, Bans: func() []Ban { return nil }, Pardon: func(string) error { return nil },
 		Auditor: store, Replays: store, Replacer: store, Imports: store, Settle: func(ctx context.Context) { _ = list.Load(ctx) },
 		Jobs: store, JobRunner: newFakeJobs(), Layers: store, Timeline: store, Files: fakeFiles{}, VendorOf: vendorFromCatalog,
 		Firmware: images, FirmwareTargets: images, FirmwareOffer: func(d phone.Device) firmware.Offer {
@@ -256,8 +256,8 @@ func TestListForReal(t *testing.T) {
 		t.Fatalf("browsers %v", browsers)
 	}
 	browser := browsers[0].(map[string]any)["id"].(string)
-	stats := fmt.Sprint(c.do(200, "GET /v1/pbx/phones/stats", ""))
-	if want := "map[stats:map[byState:map[configured:0 contacted:0 expected:0 pending:0 registered:2 unregistered:0] byType:map[hardware:1 mobile:0 softphone:0 webrtc:1] byVendor:map[JsSIP:1 Polycom:1] drifted:0 registered:2 totalPhones:2 unregistered:0]]"; stats != want {
+	stats := fmt.Sprint(c.do(200, "GET /v1/pbx/phones/stats?details=1", ""))
+	if want := "map[details:map[byState:map[configured:0 contacted:0 expected:0 pending:0 registered:2 unregistered:0] byVendor:map[JsSIP:1 Polycom:1] drifted:0] stats:map[byType:map[hardware:1 mobile:0 softphone:0 webrtc:1] registered:2 totalPhones:2 unregistered:0]]"; stats != want {
 		t.Errorf("stats %s", stats)
 	}
 	if rung := c.do(200, "GET /v1/pbx/extensions/101/contacts", "")["contacts"].([]any); len(rung) != 2 {

@@ -93,6 +93,7 @@ func (s *server) routes() []route {
 		table = append(table, s.templateRoutes()...)
 	}
 	table = append(table, s.dhcpRoutes()...)
+	table = append(table, s.historyRoutes()...)
 	if s.MetricsHandler != nil {
 		table = append(table, route{"GET", "/metrics", "", s.prometheus})
 	}

@@ -134,6 +134,7 @@ func (s *server) getLayer(w http.ResponseWriter, r *http.Request) error {
 		return absent("layer of settings", err)
 	}
 	l.Scope, l.Name = scope, name
+	w.Header().Set("ETag", layerTag(l))
 	return writeJSON(w, http.StatusOK, layerOf(l, infoOf(r).key))
 }
 
@@ -157,37 +158,39 @@ func (s *server) putLayer(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	l := phone.Layer{Scope: scope, Name: name, Settings: in.Settings}
-	if err := s.keepSecrets(r, &l); err != nil {
+	var warnings []string
+	l, err := s.Layers.PutLayer(r.Context(), scope, name, func(l *phone.Layer) error {
+		if err := unchanged(r, layerTag(*l)); err != nil {
+			return err
+		}
+		if err := keepSecrets(in.Settings, l.Settings); err != nil {
+			return err
+		}
+		var err error
+		warnings, err = s.CheckLayer(scope, name, in.Settings)
+		l.Settings = in.Settings
 		return err
-	}
-	warnings, err := s.CheckLayer(scope, name, l.Settings)
+	}, sameModel(scope, name))
 	if err != nil {
-		return err
-	}
-	if l, err = s.Layers.PutLayer(r.Context(), l, sameModel(scope, name)); err != nil {
 		return err
 	}
 	a := layerOf(l, infoOf(r).key)
 	a.Warnings = warnings
+	w.Header().Set("ETag", layerTag(l))
 	return writeJSON(w, http.StatusOK, a)
 }
 
 // keepSecrets puts what is stored where a document that was read without the right
 // to see secrets has the mask.
-func (s *server) keepSecrets(r *http.Request, l *phone.Layer) error {
-	for name, text := range l.Settings {
+func keepSecrets(given, stored map[string]string) error {
+	for name, text := range given {
 		if text != secretMask || !settings.IsSecret(name) {
 			continue
 		}
-		old, err := s.Layers.Layer(r.Context(), l.Scope, l.Name)
-		if err != nil && !errors.Is(err, phone.ErrNotFound) {
-			return err
-		}
-		if old.Settings[name] == "" {
+		if stored[name] == "" {
 			return phone.Invalid("settings."+name, "is the mask of a secret, and none is stored")
 		}
-		l.Settings[name] = old.Settings[name]
+		given[name] = stored[name]
 	}
 	return nil
 }
@@ -200,7 +203,10 @@ func (s *server) deleteLayer(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Layers.DeleteLayer(r.Context(), scope, name, sameModel(scope, name)); err != nil {
+	err = s.Layers.DeleteLayer(r.Context(), scope, name, func(l phone.Layer) error {
+		return unchanged(r, layerTag(l))
+	}, sameModel(scope, name))
+	if err != nil {
 		return absent("layer of settings", err)
 	}
 	return noContent(w)

@@ -44,9 +44,10 @@ type Layers interface {
 	Layers(ctx context.Context) (all []phone.Layer, revision int64, err error)
 	Layer(ctx context.Context, scope, name string) (phone.Layer, error)
 	// PutLayer and DeleteLayer give every phone of the layer its next revision; those
-	// of a model's layer are the ones that affects is true of.
-	PutLayer(ctx context.Context, l phone.Layer, affects phone.Affects) (phone.Layer, error)
-	DeleteLayer(ctx context.Context, scope, name string, affects phone.Affects) error
+	// of a model's layer are the ones that affects is true of. change and check get
+	// the layer as it is stored; an error of theirs is returned, and nothing is done.
+	PutLayer(ctx context.Context, scope, name string, change func(*phone.Layer) error, affects phone.Affects) (phone.Layer, error)
+	DeleteLayer(ctx context.Context, scope, name string, check phone.Check[phone.Layer], affects phone.Affects) error
 }
 
 // Extensions are the dialable users. Errors as for Devices.
@@ -56,6 +57,8 @@ type Extensions interface {
 	// Extensions returns up to limit extensions after the number after, in a
 	// stable order.
 	Extensions(ctx context.Context, after string, limit int) ([]phone.Extension, error)
+	// FindExtensions is Extensions for those that a search finds.
+	FindExtensions(ctx context.Context, q, after string, limit int) ([]phone.Extension, error)
 	UpdateExtension(ctx context.Context, number string, change func(*phone.Extension) error) (phone.Extension, error)
 	DeleteExtension(ctx context.Context, number string, check func(phone.Extension) error) error
 }

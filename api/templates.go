@@ -35,8 +35,8 @@ type Templates interface {
 type TemplateWriter interface {
 	Create(ctx context.Context, t phone.Template, d phone.TemplateDraft) (library.Entry, templates.Report, error)
 	Update(ctx context.Context, name string, d phone.TemplateDraft) (library.Entry, templates.Report, error)
-	Activate(ctx context.Context, name string, number int64) (library.Entry, templates.Report, error)
-	Delete(ctx context.Context, name string) error
+	Activate(ctx context.Context, name string, number int64, check phone.Check[phone.Template]) (library.Entry, templates.Report, error)
+	Delete(ctx context.Context, name string, check phone.Check[phone.Template]) error
 	// PrepareTrial makes the job that gives phones a revision in waves, and says which
 	// phones it concerns; EndTrial ends what it began.
 	// PutPack stores the templates of a zip file, all or none; Pack is such a file.
@@ -134,6 +134,12 @@ func fullTemplate(e library.Entry, report templates.Report) templateAnswer {
 	return a
 }
 
+// writeTemplate answers with a template and its ETag.
+func writeTemplate(w http.ResponseWriter, e library.Entry, report templates.Report) error {
+	w.Header().Set("ETag", templateTag(e.Template))
+	return writeJSON(w, http.StatusOK, fullTemplate(e, report))
+}
+
 // listTemplates answers GET /v1/pbx/templates. They are few: the page is cut here.
 func (s *server) listTemplates(w http.ResponseWriter, r *http.Request) error {
 	q, err := newQuery(r)
@@ -172,7 +178,7 @@ func (s *server) getTemplate(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return absent("template", err)
 	}
-	return writeJSON(w, http.StatusOK, fullTemplate(e, templates.Report{}))
+	return writeTemplate(w, e, templates.Report{})
 }
 
 // deleteTemplate answers DELETE /v1/pbx/templates/{name}.
@@ -180,7 +186,7 @@ func (s *server) deleteTemplate(w http.ResponseWriter, r *http.Request) error {
 	if err := noQuery(r); err != nil {
 		return err
 	}
-	if err := s.Templates.Delete(r.Context(), mux.Vars(r)["name"]); err != nil {
+	if err := s.Templates.Delete(r.Context(), mux.Vars(r)["name"], templateUnchanged(r)); err != nil {
 		return absent("template", err)
 	}
 	return noContent(w)

@@ -46,7 +46,7 @@ func newTemplateClient(t *testing.T) *client {
 		Roster: c.list, Devices: c.store, Extensions: c.store, Credentials: c.store, Keys: c.store, Timeline: c.store,
 		Files: fakeFiles{}, Templates: lib, VendorOf: vendorFromCatalog,
 		Tokens: c.store, TokenURL: func(t phone.Secret) phone.Secret { return t },
-		Claims: fakeDesk{}, Enrollment: c.store, Bans: func() []Ban { return nil },
+		Claims: fakeDesk{}, Enrollment: c.store, Bans: func() []Ban { return nil }, Pardon: func(string) error { return nil },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -38,11 +38,11 @@ func (s *server) activateTemplate(w http.ResponseWriter, r *http.Request) error 
 	if in.Waves != nil {
 		return s.stageTemplate(w, r, name, in)
 	}
-	e, report, err := s.Templates.Activate(r.Context(), name, int64(*in.Revision))
+	e, report, err := s.Templates.Activate(r.Context(), name, int64(*in.Revision), templateUnchanged(r))
 	if err != nil {
 		return absent("uploaded template", err)
 	}
-	return writeJSON(w, http.StatusOK, fullTemplate(e, report))
+	return writeTemplate(w, e, report)
 }
 
 // stageTemplate starts the job that gives a revision to registered phones in waves;
@@ -57,6 +57,13 @@ func (s *server) stageTemplate(w http.ResponseWriter, r *http.Request, name stri
 	waves, err := in.Waves.waves(library.TrialKind)
 	if err != nil {
 		return err
+	}
+	e, err := s.Templates.Get(r.Context(), name)
+	if err == nil {
+		err = unchanged(r, templateTag(e.Template))
+	}
+	if err != nil {
+		return absent("uploaded template", err)
 	}
 	job, all, err := s.Templates.PrepareTrial(r.Context(), name, int64(*in.Revision), in.OnHalt == "keep")
 	if err != nil {

@@ -2,7 +2,6 @@ package api
 
 import (
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"strings"
@@ -55,11 +54,16 @@ func (in templateInput) draft(by string) phone.TemplateDraft {
 	return phone.TemplateDraft{TemplateContent: in.content(), Note: in.Note, By: by, Activate: in.Activate == nil || *in.Activate}
 }
 
+// isText reports whether the body is a template's text alone.
+func isText(r *http.Request) bool {
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return err == nil && media == "text/plain"
+}
+
 // readTemplate reads a template as JSON, or as its text alone.
 func readTemplate(w http.ResponseWriter, r *http.Request) (templateInput, error) {
-	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err == nil && media == "text/plain" {
-		text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if isText(r) {
+		text, err := readBody(w, r, maxBody)
 		return templateInput{Content: string(text)}, err
 	}
 	return readNew[templateInput](w, r)
@@ -82,6 +86,7 @@ func (s *server) createTemplate(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	w.Header().Set("ETag", templateTag(e.Template))
 	return created(w, templateURL(e.Name), fullTemplate(e, report))
 }
 
@@ -108,15 +113,17 @@ func (s *server) putTemplate(w http.ResponseWriter, r *http.Request) error {
 	case in.File != "" && in.File != was.File:
 		return phone.Invalid("file", "cannot be changed")
 	}
-	if r.Header.Get("Content-Type") != "" && !strings.Contains(r.Header.Get("Content-Type"), "json") {
+	if isText(r) {
 		c := was.Revision.TemplateContent // a text alone leaves what it is for as it is
 		in.Models, in.MinFirmware, in.MaxFirmware, in.Variables = c.Models, c.MinFirmware, c.MaxFirmware, c.Variables
 	}
-	e, report, err := s.Templates.Update(r.Context(), name, in.draft(infoOf(r).key.ID))
+	draft := in.draft(infoOf(r).key.ID)
+	draft.Check = templateUnchanged(r)
+	e, report, err := s.Templates.Update(r.Context(), name, draft)
 	if err != nil {
 		return absent("template", err)
 	}
-	return writeJSON(w, http.StatusOK, fullTemplate(e, report))
+	return writeTemplate(w, e, report)
 }
 
 // rollbackTemplate answers POST /v1/pbx/templates/{name}/rollback: phones get
@@ -126,7 +133,7 @@ func (s *server) rollbackTemplate(w http.ResponseWriter, r *http.Request) error 
 	if err := noQuery(r); err != nil {
 		return err
 	}
-	in, err := readNew[struct {
+	in, err := readOptional[struct {
 		Revision *int `json:"revision"`
 	}](w, r)
 	if err != nil {
@@ -144,11 +151,11 @@ func (s *server) rollbackTemplate(w http.ResponseWriter, r *http.Request) error 
 	if in.Revision != nil {
 		to = int64(*in.Revision)
 	}
-	e, report, err := s.Templates.Activate(r.Context(), name, to)
+	e, report, err := s.Templates.Activate(r.Context(), name, to, templateUnchanged(r))
 	if err != nil {
 		return absent("template", err)
 	}
-	return writeJSON(w, http.StatusOK, fullTemplate(e, report))
+	return writeTemplate(w, e, report)
 }
 
 // trial reads a template that is only tried. An uploaded or built-in template's name

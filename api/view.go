@@ -43,7 +43,7 @@ func withDevice(p roster.Phone, d phone.Device) roster.Phone {
 // hold passwords of the phone, so only a key that may write them reads them.
 func deviceAnswer(p roster.Phone, d phone.Device, key phone.APIKey) phoneAnswer {
 	a := answerOf(p)
-	a.Name, a.Site = d.Name, d.Site
+	a.Name, a.Site, a.Keys = d.Name, d.Site, keysOf(string(d.Vendor), a.Model)
 	if slices.Contains(key.Scopes, phonesWrite) {
 		a.Settings = d.Settings
 	}

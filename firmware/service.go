@@ -25,9 +25,9 @@ type Images interface {
 
 // Targets is the database of targets.
 type Targets interface {
-	PutFirmwareTarget(ctx context.Context, t phone.FirmwareTarget) (phone.FirmwareTarget, error)
+	PutFirmwareTarget(ctx context.Context, t phone.FirmwareTarget, check phone.Check[phone.FirmwareTarget]) (phone.FirmwareTarget, error)
 	FirmwareTargets(ctx context.Context) ([]phone.FirmwareTarget, error)
-	DeleteFirmwareTarget(ctx context.Context, v phone.Vendor, key, hardware string) error
+	DeleteFirmwareTarget(ctx context.Context, v phone.Vendor, key, hardware string, check phone.Check[phone.FirmwareTarget]) error
 	EndFirmwareRollout(ctx context.Context, jobID string) error
 }
 
@@ -224,8 +224,8 @@ func (s *Service) Targets(ctx context.Context) ([]phone.FirmwareTarget, error) {
 }
 
 // PutTarget stores a target, over one for the same model and hardware.
-func (s *Service) PutTarget(ctx context.Context, t phone.FirmwareTarget) (phone.FirmwareTarget, error) {
-	t, err := s.o.Targets.PutFirmwareTarget(ctx, t)
+func (s *Service) PutTarget(ctx context.Context, t phone.FirmwareTarget, check phone.Check[phone.FirmwareTarget]) (phone.FirmwareTarget, error) {
+	t, err := s.o.Targets.PutFirmwareTarget(ctx, t, check)
 	if err != nil {
 		return t, err
 	}
@@ -233,8 +233,8 @@ func (s *Service) PutTarget(ctx context.Context, t phone.FirmwareTarget) (phone.
 }
 
 // DeleteTarget removes a target: its phones are offered nothing any more.
-func (s *Service) DeleteTarget(ctx context.Context, v phone.Vendor, key, hardware string) error {
-	if err := s.o.Targets.DeleteFirmwareTarget(ctx, v, key, hardware); err != nil {
+func (s *Service) DeleteTarget(ctx context.Context, v phone.Vendor, key, hardware string, check phone.Check[phone.FirmwareTarget]) error {
+	if err := s.o.Targets.DeleteFirmwareTarget(ctx, v, key, hardware, check); err != nil {
 		return err
 	}
 	return s.Reload(ctx)

@@ -80,7 +80,7 @@ func (l *lab) image(version, content string) phone.FirmwareImage {
 func (l *lab) target(t phone.FirmwareTarget) {
 	l.t.Helper()
 	t.Vendor, t.Model, t.Key = phone.Yealink, "T46S", "T46S"
-	if _, err := l.PutTarget(l.t.Context(), t); err != nil {
+	if _, err := l.PutTarget(l.t.Context(), t, nil); err != nil {
 		l.t.Fatal(err)
 	}
 }

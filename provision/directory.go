@@ -2,6 +2,7 @@ package provision
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -20,32 +21,69 @@ const (
 	bookPage    = 1000            // contacts of one file
 	bookPages   = 5               // files; a Yealink phone has that many remote phone books
 	bookTimeout = 5 * time.Second // the directory is read for all phones, not for one request
+	bookRetry   = 2 * time.Second // after a failure: no request waits for a database that is away
 )
 
-// book is the directory as it was last read.
+// book is the directory as it was last read. Nobody holds its lock while it is read:
+// who changes the directory must not wait for the database.
 type book struct {
 	mu       sync.Mutex
-	read     bool
-	contacts []templates.Contact
 	revision int64
+	last     *edition // nil: to be read
+}
+
+// edition is one reading of the directory. Its fields are set when done is closed.
+type edition struct {
+	revision int64 // set from the start
+	done     chan struct{}
+	contacts []templates.Contact
+	err      error
+	retry    time.Time // after an error: when it may be tried again
+}
+
+// failed reports whether e is of no use and it is time to read again.
+func (e *edition) failed(now time.Time) bool {
+	select {
+	case <-e.done:
+		return e.err != nil && !now.Before(e.retry)
+	default:
+		return false // it is being read
+	}
 }
 
 // DirectoryChanged says that the extensions or their names are others now.
 func (s *Service) DirectoryChanged() {
 	s.book.mu.Lock()
 	defer s.book.mu.Unlock()
-	s.book.read = false
+	s.book.last = nil
 	s.book.revision++
 }
 
 // contacts returns the directory, at most bookPages pages, and what changes with it.
+// The first who asks reads it, the others wait for that.
 func (s *Service) contacts() ([]templates.Contact, int64, error) {
-	b := &s.book
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.read || s.opts.Directory == nil {
-		return b.contacts, b.revision, nil
+	if s.opts.Directory == nil {
+		return nil, 0, nil
 	}
+	s.book.mu.Lock()
+	e := s.book.last
+	mine := e == nil || e.failed(s.now())
+	if mine {
+		e = &edition{revision: s.book.revision, done: make(chan struct{})}
+		s.book.last = e
+	}
+	s.book.mu.Unlock()
+	if mine {
+		s.readBook(e)
+	}
+	<-e.done
+	return e.contacts, e.revision, e.err
+}
+
+// readBook reads the directory into e.
+func (s *Service) readBook(e *edition) {
+	e.err = errors.New("reading the directory panicked") // unless the end is reached
+	defer close(e.done)
 	ctx, cancel := context.WithTimeout(context.Background(), bookTimeout)
 	defer cancel()
 	var all []templates.Contact
@@ -53,18 +91,18 @@ func (s *Service) contacts() ([]templates.Contact, int64, error) {
 	for len(all) < bookPage*bookPages {
 		page, err := s.opts.Directory(ctx, after, bookPage)
 		if err != nil {
-			return nil, b.revision, fmt.Errorf("read the directory: %w", err)
+			e.err, e.retry = fmt.Errorf("read the directory: %w", err), s.now().Add(bookRetry)
+			return
 		}
-		for _, e := range page {
-			all = append(all, templates.Contact{Number: e.Number, Name: first(e.Name, e.Number)})
+		for _, x := range page {
+			all = append(all, templates.Contact{Number: x.Number, Name: first(x.Name, x.Number)})
 		}
 		if len(page) < bookPage {
 			break
 		}
 		after = page[len(page)-1].Number
 	}
-	b.contacts, b.read = all, true
-	return all, b.revision, nil
+	e.contacts, e.err = all, nil
 }
 
 // pageOf is one file's part of the directory.

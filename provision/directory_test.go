@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -150,20 +152,62 @@ func TestSpeedDialsOfPolycom(t *testing.T) {
 	}
 }
 
-// While the directory cannot be read, phones get their configuration all the same.
+// While the directory cannot be read, phones get their configuration all the same, and
+// the database that is away is not asked with every request.
 func TestDirectoryIsDown(t *testing.T) {
 	t.Parallel()
 	dir := people(2)
 	dir.err = errors.New("no database")
-	b := newBench(t, func(o *Options) { o.Directory = dir.page })
-	if text, _, err := b.fetch("/805ec0aabbcc.cfg"); err != nil || !strings.Contains(text, "remote_phonebook.data.1.url") {
-		t.Errorf("%v\n%s", err, text)
+	var now atomic.Int64 // seconds
+	b := newBench(t, func(o *Options) {
+		o.Directory = dir.page
+		o.Now = func() time.Time { return time.Unix(now.Load(), 0) }
+	})
+	for range 3 {
+		if text, _, err := b.fetch("/805ec0aabbcc.cfg"); err != nil || !strings.Contains(text, "remote_phonebook.data.1.url") {
+			t.Errorf("%v\n%s", err, text)
+		}
+		if _, _, err := b.fetch("/805ec0aabbcc/phonebook.xml"); err == nil || errors.Is(err, phone.ErrNotFound) {
+			t.Errorf("the phone book: %v", err)
+		}
 	}
-	if _, _, err := b.fetch("/805ec0aabbcc/phonebook.xml"); err == nil || errors.Is(err, phone.ErrNotFound) {
-		t.Errorf("the phone book: %v", err)
+	if dir.asked != 1 {
+		t.Errorf("the directory was asked %d times", dir.asked)
 	}
 	dir.err = nil
+	now.Add(int64(bookRetry / time.Second))
 	if text, _, err := b.fetch("/805ec0aabbcc/phonebook.xml"); err != nil || len(numbers(t, text)) != 2 {
 		t.Errorf("%v\n%s", err, text)
+	}
+}
+
+// Whoever changes the directory does not wait for one who reads it, and what was read
+// before the change is not what phones get after it.
+func TestDirectoryChangesWhileItIsRead(t *testing.T) {
+	t.Parallel()
+	reading, changed := make(chan struct{}, 2), make(chan struct{})
+	b := newBench(t, func(o *Options) {
+		o.Directory = func(context.Context, string, int) ([]phone.Extension, error) {
+			reading <- struct{}{}
+			<-changed
+			return []phone.Extension{{Number: "1000"}}, nil
+		}
+	})
+	done := make(chan error, 1)
+	go func() {
+		_, _, err := b.fetch("/805ec0aabbcc/phonebook.xml")
+		done <- err
+	}()
+	<-reading
+	b.DirectoryChanged()
+	close(changed)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := b.fetch("/805ec0aabbcc/phonebook.xml"); err != nil {
+		t.Fatal(err)
+	}
+	if len(reading) != 1 {
+		t.Error("the directory was not read again after the change")
 	}
 }

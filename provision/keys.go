@@ -26,13 +26,9 @@ type rowsByPlace map[[2]int]*templates.Key
 func (k *keyRows) limit(d phone.Device) {
 	k.most = -1
 	if m, ok := catalog.Lookup(string(d.Vendor), d.Model); ok {
-		k.most = keysOf(m)
+		k.most = m.Keys()
 	}
 }
-
-// keysOf is how many keys of a model can be set; -1: not known. Where the table has
-// no line keys, the keys of its lines are all.
-func keysOf(m catalog.Model) int { return max(m.Lines, m.LineKeys) }
 
 func (k *keyRows) set(ref settings.Ref, text string) {
 	if ref.Module == 0 && k.most >= 0 && ref.Key > k.most {
@@ -96,7 +92,7 @@ func (k *keyRows) rows(pickup string) (own, modules []templates.Key) {
 
 // checkKey refuses a key that the model has not.
 func checkKey(m catalog.Model, ref settings.Ref) error {
-	if most := keysOf(m); ref.Key > 0 && ref.Module == 0 && most >= 0 && ref.Key > most {
+	if most := m.Keys(); ref.Key > 0 && ref.Module == 0 && most >= 0 && ref.Key > most {
 		return fmt.Errorf("the %s has %s", m.Name, count(most, "key"))
 	}
 	modules, keys := m.ModuleLimits()

@@ -140,6 +140,20 @@ func (p *probes) bans(now time.Time) []Ban {
 	return out
 }
 
+// pardon ends the ban of a source, which has its whole budget again; false when it is
+// not banned now.
+func (p *probes) pardon(source netip.Prefix, now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	el, ok := p.sources[source]
+	if !ok || !now.Before(el.Value.(*prober).ban.Until) {
+		return false
+	}
+	p.order.Remove(el)
+	delete(p.sources, source)
+	return true
+}
+
 func (p *probes) sourceLocked(source netip.Prefix) *prober {
 	if el, ok := p.sources[source]; ok {
 		p.order.MoveToFront(el)

@@ -67,6 +67,9 @@ func TestScan(t *testing.T) {
 	if len(bans) != 1 || bans[0].Source.String() != "192.0.2.77/32" || bans[0].Until.Sub(bans[0].Since) != probeWindow {
 		t.Errorf("bans %+v", bans)
 	}
+	if b.Pardon(netip.MustParsePrefix("192.0.2.78/32")) || !b.Pardon(bans[0].Source) || b.Pardon(bans[0].Source) || len(b.Bans()) != 0 {
+		t.Errorf("pardoned: %+v", b.Bans())
+	}
 }
 
 func TestProbes(t *testing.T) {

@@ -3,6 +3,7 @@ package provision
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 
 	"pbx.dev/dialtone/internal/phone"
 )
@@ -77,3 +78,6 @@ func (s *Service) tellBan(b Ban) {
 // Bans lists the sources that ask for what is not theirs, in the order of their
 // addresses: material for a firewall. They get nothing here either way.
 func (s *Service) Bans() []Ban { return s.probes.bans(s.now()) }
+
+// Pardon ends the ban of a source of Bans, on this node; false when it is not banned.
+func (s *Service) Pardon(source netip.Prefix) bool { return s.probes.pardon(source, s.now()) }

@@ -20,6 +20,7 @@ import (
 	"pbx.dev/dialtone/internal/config"
 	"pbx.dev/dialtone/internal/enroll"
 	"pbx.dev/dialtone/internal/feed"
+	"pbx.dev/dialtone/internal/history"
 	"pbx.dev/dialtone/internal/inventory"
 	"pbx.dev/dialtone/internal/lastgood"
 	"pbx.dev/dialtone/internal/library"
@@ -39,9 +40,6 @@ import (
 	"pbx.dev/dialtone/registrar/proxy"
 	"pbx.dev/dialtone/templates"
 )
-
-// feedSize is how many events a client of the event stream may be behind.
-const feedSize = 8192
 
 // Options of New.
 type Options struct {
@@ -88,6 +86,8 @@ type App struct {
 	pinger    *proxy.Pinger // nil: phones are not asked
 	jobs      *rollout.Engine
 	feed      *feed.Feed
+	events    *location.EventLog // nil: this node's own only
+	history   history.History
 	revoker   *revoker
 	hook      *webhook.Sender // nil: nobody is told
 	listed    atomic.Bool     // the list shows what was there before the start
@@ -117,7 +117,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	a := &App{cfg: o.Config, out: o.Out, log: o.Logger, reload: o.Reload, registry: newRegistry(o.Version), relist: make(chan struct{}, 1), feed: feed.New(feedSize, time.Now()), rotated: make(chan string, provedQueue)}
+	a := &App{cfg: o.Config, out: o.Out, log: o.Logger, reload: o.Reload, registry: newRegistry(o.Version), relist: make(chan struct{}, 1), rotated: make(chan string, provedQueue)}
 	for _, step := range []struct {
 		name string
 		do   func(context.Context) error
@@ -125,6 +125,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 		{"identity", a.openIdentity},
 		{"inventory", a.openStores},
 		{"registrations", a.openLocation},
+		{"events", a.openFeed},
 		{"webhook", a.openWebhook},
 		{"revoked users", a.openRevoker},
 		{"list of phones", a.openRoster},

@@ -137,9 +137,11 @@ func (a *App) leasedOther(mac phone.MAC, from netip.Addr) string {
 
 // waiting lists a phone nobody knows.
 func (a *App) waiting(u provision.UnknownPhone) {
-	a.roster.Waiting(phone.Event{
+	e := phone.Event{
 		At: u.At, Kind: phone.EventFile, MAC: u.MAC, Proto: u.Proto, Path: u.Name, UserAgent: u.UserAgent, Source: u.Source.String(),
-	})
+	}
+	a.roster.Waiting(e)
+	a.publish(told{Event: e, Waiting: true})
 }
 
 // bans are the sources that a firewall may want to know.
@@ -153,6 +155,22 @@ func (a *App) bans() []api.Ban {
 		out = append(out, api.Ban{Source: source, Reason: b.Reason, Since: b.Since, Until: b.Until})
 	}
 	return out
+}
+
+// pardon ends a ban of bans.
+func (a *App) pardon(source string) error {
+	prefix, err := netip.ParsePrefix(source)
+	if err != nil {
+		addr, addrErr := netip.ParseAddr(source)
+		if addrErr != nil {
+			return phone.Invalid("source", "must be an address or a network, as the list of bans shows it")
+		}
+		prefix = netip.PrefixFrom(addr, addr.BitLen())
+	}
+	if !a.files.Pardon(prefix) {
+		return phone.ErrNotFound
+	}
+	return nil
 }
 
 // macs parses MAC addresses that the configuration has checked.

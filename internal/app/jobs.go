@@ -31,7 +31,7 @@ func (a *App) openJobs(context.Context) (err error) {
 		},
 	}
 	if a.cfg.Database.URL.Reveal() != "" {
-		o.Recheck, o.Others = recheckEvery, a.inventory
+		o.Recheck, o.Others, o.SilentFor = recheckEvery, a.inventory, time.Duration(a.cfg.Database.Takeover)
 	}
 	a.jobs, err = rollout.New(o)
 	return err

@@ -153,6 +153,7 @@ func (a *App) services() map[string]func(context.Context) error {
 		"firmware":                a.followFirmware,
 		"adopted phones":          a.tellAdopted,
 		"last good files":         a.lastGood.Run,
+		"history":                 a.sample,
 		"admin":                   func(context.Context) error { return serveHTTP(a.admin, a.sockets.admin, false) },
 	}
 	if len(a.sockets.sip) > 0 {
@@ -160,6 +161,9 @@ func (a *App) services() map[string]func(context.Context) error {
 	}
 	if a.hook != nil {
 		s["webhook"] = a.hook.Run
+	}
+	if a.events != nil {
+		s["events of all nodes"] = a.events.Run
 	}
 	if a.certs != nil {
 		s["certificates"] = a.renewCertificates

@@ -184,6 +184,10 @@ func list(cell string) []string {
 	return strings.Split(cell, "|")
 }
 
+// Keys is how many keys of the phone itself can be set; -1 when not known. Where the
+// table has no line keys, the keys of its lines are all.
+func (m Model) Keys() int { return max(m.Lines, m.LineKeys) }
+
 // ModuleLimits reads Expansion: how many modules the model takes and how many keys
 // each has; 0 for what it does not say.
 func (m Model) ModuleLimits() (modules, keys int) {

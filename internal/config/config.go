@@ -47,6 +47,9 @@ type Config struct {
 // Database says where the inventory lives.
 type Database struct {
 	URL phone.Secret `yaml:"url"` // empty: SQLite in data_dir; postgres://...
+	// Takeover is how long a node must be silent before another one goes on with its
+	// jobs and its webhook. Clocks must agree within half of it.
+	Takeover Duration `yaml:"takeover"`
 }
 
 // Redis says where registrations live.
@@ -186,6 +189,7 @@ func Default() Config {
 	return Config{
 		DataDir:     "./data",
 		ForgetAfter: Duration(30 * 24 * time.Hour),
+		Database:    Database{Takeover: Duration(time.Minute)},
 		Admin:       Admin{Listen: "127.0.0.1:8080"},
 		HTTP:        HTTP{Listen: ":8081"},
 		HTTPS:       HTTPS{Listen: ":8443", LegacyListen: Off},

@@ -23,6 +23,12 @@ var postgres = &pgtest.Server{}
 func serveCluster(t testing.TB, args ...string) (one, two *daemon) {
 	t.Helper()
 	redis, _ := startRedis(t)
+	return serveClusterAt(t, redis, args...)
+}
+
+// serveClusterAt is serveCluster with a Redis that runs already.
+func serveClusterAt(t testing.TB, redis string, args ...string) (one, two *daemon) {
+	t.Helper()
 	args = append([]string{"--database.url", postgres.URL(t), "--redis.url", redis, "--sip.node_listen", "127.0.0.1:0"}, args...)
 	one = serve(t, append(args, "--node", "one")...)
 	two = one.sibling(append(args, "--node", "two")...)
@@ -213,7 +219,7 @@ func TestOtherMasterKey(t *testing.T) {
 // state.
 func TestJobsOfADeadNode(t *testing.T) {
 	t.Parallel()
-	one, two := serveCluster(t)
+	one, two := serveCluster(t, "--database.takeover", "3s")
 	one.extension("101", "Desk")
 	p := one.phone("001565aabb01", "T46S", "101")
 	_, auth, password := rendered(t, one, "001565aabb01")
@@ -224,12 +230,15 @@ func TestJobsOfADeadNode(t *testing.T) {
 	for _, d := range []*daemon{one, two} {
 		soon(t, "registered at both", func() bool { return len(d.phones("registered=true")) == 1 })
 	}
-	j := two.startJob("/v1/pbx/phones/"+p.ID+"/resync", `{"timeoutSeconds":90}`)
+	j := two.startJob("/v1/pbx/phones/"+p.ID+"/resync", `{"timeoutSeconds":8}`)
 	_ = two.kill(syscall.SIGKILL)
-	eventually(t, 3*time.Minute, "the job has ended at the survivor", func() bool {
+	eventually(t, time.Minute, "the job has ended at the survivor", func() bool {
 		return one.call("GET", "/v1/pbx/jobs/"+j.ID, nil, &j) == http.StatusOK && j.EndedAt != ""
 	})
 	if j.State != "no-answer" || j.Counts.Failed != 1 {
 		t.Errorf("%+v", j)
+	}
+	if !strings.Contains(one.log.String(), "jobs of a node that is silent are taken over") {
+		t.Errorf("nothing was taken over:\n%s", one.log)
 	}
 }

@@ -3,6 +3,7 @@ package inventory
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"pbx.dev/dialtone/internal/inventory/engine"
@@ -33,16 +34,31 @@ func (s *Store) RecordAudit(ctx context.Context, a phone.Audit) error {
 	})
 }
 
-// AuditTrail returns up to limit entries before the id "before", newest first; 0 is
-// from the newest. An empty subject is all.
-func (s *Store) AuditTrail(ctx context.Context, subject string, before int64, limit int) ([]phone.Audit, error) {
+// AuditTrail returns up to limit entries that f selects before the id "before", newest
+// first; 0 is from the newest.
+func (s *Store) AuditTrail(ctx context.Context, f phone.AuditFilter, before int64, limit int) ([]phone.Audit, error) {
 	if before <= 0 {
 		before = 1<<63 - 1
 	}
-	query, args := `WHERE id < $1 ORDER BY id DESC LIMIT $2`, []any{before, within(limit)}
-	if subject != "" {
-		query, args = `WHERE subject = $3 AND id < $1 ORDER BY id DESC LIMIT $2`, append(args, clip(subject, maxText))
+	query, args := `WHERE id < $1`, []any{before, within(limit)}
+	narrow := func(condition, value string) {
+		if value != "" {
+			args = append(args, clip(value, maxText))
+			query += fmt.Sprintf(` AND `+condition, len(args))
+		}
 	}
+	narrow(`subject = $%d`, f.Subject)
+	narrow(`key_id = $%d`, f.KeyID)
+	narrow(`LOWER(action) LIKE LOWER($%d) ESCAPE '\'`, containing(f.Action))
+	if !f.From.IsZero() {
+		args = append(args, toMillis(f.From))
+		query += fmt.Sprintf(` AND at >= $%d`, len(args))
+	}
+	if !f.To.IsZero() {
+		args = append(args, toMillis(f.To))
+		query += fmt.Sprintf(` AND at < $%d`, len(args))
+	}
+	query += ` ORDER BY id DESC LIMIT $2`
 	list, err := engine.All(s.db.Reader(ctx), func(row engine.Row) (phone.Audit, error) {
 		var a phone.Audit
 		var at int64
@@ -54,4 +70,12 @@ func (s *Store) AuditTrail(ctx context.Context, subject string, before int64, li
 		return nil, fmt.Errorf("list what was done: %w", err)
 	}
 	return list, nil
+}
+
+// containing is the pattern of LIKE for texts that hold s, escaped with \; "" for "".
+func containing(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(s) + "%"
 }

@@ -3,6 +3,7 @@ package inventory
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"pbx.dev/dialtone/internal/phone"
 )
@@ -22,7 +23,7 @@ func TestAuditTrail(t *testing.T) {
 		}
 		var got string
 		for before := int64(0); ; {
-			page := must[[]phone.Audit](t)(s.AuditTrail(ctx, "", before, 2))
+			page := must[[]phone.Audit](t)(s.AuditTrail(ctx, phone.AuditFilter{}, before, 2))
 			for _, a := range page {
 				got += a.RequestID
 				before = a.ID
@@ -34,7 +35,15 @@ func TestAuditTrail(t *testing.T) {
 		if got != "43210" {
 			t.Errorf("order %s", got)
 		}
-		one := must[[]phone.Audit](t)(s.AuditTrail(ctx, "phone_1", 0, 10))
+		for f, want := range map[phone.AuditFilter]int{
+			{KeyID: "key_1"}: 5, {KeyID: "key_2"}: 0, {Action: "PATCH"}: 5, {Action: "phones/{id}"}: 5, {Action: "%"}: 0, {Action: "_hones"}: 0,
+			{Action: "PATCH", Subject: "phone_0"}: 3, {From: time.Now().Add(time.Hour)}: 0, {To: time.Now().Add(time.Hour), From: time.UnixMilli(1)}: 5, {To: time.UnixMilli(1)}: 0,
+		} {
+			if list := must[[]phone.Audit](t)(s.AuditTrail(ctx, f, 0, 10)); len(list) != want {
+				t.Errorf("%+v: %d entries, want %d", f, len(list), want)
+			}
+		}
+		one := must[[]phone.Audit](t)(s.AuditTrail(ctx, phone.AuditFilter{Subject: "phone_1"}, 0, 10))
 		if len(one) != 2 || one[0].KeyName != "admin" || one[0].Detail != `{"name":["a","b"]}` || one[0].At.IsZero() || one[0].Status != 200 {
 			t.Errorf("%+v", one)
 		}

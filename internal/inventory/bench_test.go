@@ -9,23 +9,18 @@ import (
 	"pbx.dev/dialtone/internal/phone"
 )
 
-func eachEngineBench(b *testing.B, bench func(b *testing.B, s *Store)) {
-	b.Helper()
-	b.Run("sqlite", func(b *testing.B) { bench(b, database{dir: b.TempDir()}.open(b)) })
-	b.Run("postgres", func(b *testing.B) { bench(b, database{url: postgres.URL(b)}.open(b)) })
-}
-
 func BenchmarkCredentialHit(b *testing.B) {
-	s := database{dir: b.TempDir()}.open(b)
-	user := addExtension(b, s, "101", "Front Desk").SIPUsername
-	b.ReportAllocs()
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			if _, err := s.Credential(b.Context(), user); err != nil {
-				b.Error(err)
-				return
+	eachEngineBench(b, func(b *testing.B, s *Store) {
+		user := addExtension(b, s, "101", "Front Desk").SIPUsername
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				if _, err := s.Credential(b.Context(), user); err != nil {
+					b.Error(err)
+					return
+				}
 			}
-		}
+		})
 	})
 }
 
@@ -42,15 +37,16 @@ func BenchmarkCredentialMiss(b *testing.B) {
 }
 
 func BenchmarkDeviceByMACHit(b *testing.B) {
-	s := database{dir: b.TempDir()}.open(b)
-	addExtension(b, s, "101", "Front Desk")
-	d := addDevice(b, s, "0004f2000001", "101", "101")
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := s.DeviceByMAC(b.Context(), d.MAC); err != nil {
-			b.Fatal(err)
+	eachEngineBench(b, func(b *testing.B, s *Store) {
+		addExtension(b, s, "101", "Front Desk")
+		d := addDevice(b, s, "0004f2000001", "101", "101")
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := s.DeviceByMAC(b.Context(), d.MAC); err != nil {
+				b.Fatal(err)
+			}
 		}
-	}
+	})
 }
 
 // Group commit: many callers, each of which waits for its own lease.

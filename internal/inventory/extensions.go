@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"pbx.dev/dialtone/internal/inventory/engine"
 	"pbx.dev/dialtone/internal/phone"
@@ -64,7 +65,7 @@ func (u *unit) createExtension(e phone.Extension) (phone.Extension, error) {
 		return e, fmt.Errorf("create extension %s: %w", e.Number, err)
 	}
 	if n == 0 {
-		return e, fmt.Errorf("extension %s exists already: %w", e.Number, phone.ErrConflict)
+		return e, &phone.ConflictError{Field: "number", Reason: fmt.Sprintf("extension %s exists already", e.Number)}
 	}
 	own := credential{user: e.SIPUsername, extension: e.Number, secret: e.Password}
 	if e.SIPUsername, err = u.addCredential(own); err != nil {
@@ -103,6 +104,22 @@ func (s *Store) Extensions(ctx context.Context, after string, limit int) ([]phon
 		extensionColumns+`WHERE e.sort_key > $1 ORDER BY e.sort_key LIMIT $2`, after, within(limit))
 	if err != nil {
 		return nil, fmt.Errorf("list extensions: %w", err)
+	}
+	return list, nil
+}
+
+// FindExtensions is Extensions for those whose number or digest user begins with q, or
+// whose name holds it, in any case (of ASCII letters, in SQLite).
+func (s *Store) FindExtensions(ctx context.Context, q, after string, limit int) ([]phone.Extension, error) {
+	if after != "" {
+		after = sortKey(after)
+	}
+	part := containing(clip(q, maxText))
+	list, err := engine.All(s.db.Reader(ctx), s.scanExtension, extensionColumns+`WHERE e.sort_key > $1 AND (e.number LIKE $3 ESCAPE '\'
+		OR LOWER(e.name) LIKE LOWER($4) ESCAPE '\' OR LOWER(c.auth_user) LIKE LOWER($3) ESCAPE '\') ORDER BY e.sort_key LIMIT $2`,
+		after, within(limit), strings.TrimPrefix(part, "%"), part)
+	if err != nil {
+		return nil, fmt.Errorf("find extensions: %w", err)
 	}
 	return list, nil
 }
@@ -159,7 +176,7 @@ func (u *unit) updateExtension(old, e phone.Extension) (phone.Extension, error) 
 	if err := validPassword("sipPassword", e.Password); err != nil {
 		return e, err
 	}
-	e.UpdatedAt = u.Now
+	e.UpdatedAt = later(u.Now, old.UpdatedAt)
 	err := u.exec(`UPDATE extensions SET name = $2, updated_at = $3 WHERE number = $1`,
 		e.Number, e.Name, toMillis(e.UpdatedAt))
 	if err != nil {

@@ -120,6 +120,50 @@ func TestExtensionsInOrderByPages(t *testing.T) {
 	})
 }
 
+func TestFindExtensions(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, s *Store) {
+		addExtension(t, s, "101", "Front Desk")
+		addExtension(t, s, "110", "Lobby 50%")
+		addExtension(t, s, "2101", "front_office")
+		for q, want := range map[string]string{
+			"1": "101 110 ", "101": "101 ", "FRONT": "101 2101 ", "%": "110 ", "_": "2101 ", "front_": "2101 ", "lobby 5": "110 ", "nobody": "", "101_": "101 ",
+		} {
+			var got string
+			for after := ""; ; { // by pages of one
+				page := must[[]phone.Extension](t)(s.FindExtensions(t.Context(), q, after, 1))
+				if len(page) == 0 {
+					break
+				}
+				after = page[0].Number
+				got += after + " "
+			}
+			if got != want {
+				t.Errorf("%q: %q, want %q", q, got, want)
+			}
+		}
+	})
+}
+
+// TestUpdatesOfOneMoment: an ETag is made of the time, so no two changes may have the
+// same one, however fast they come or wherever the clock goes.
+func TestUpdatesOfOneMoment(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, s *Store) {
+		e := addExtension(t, s, "101", "Front Desk")
+		for _, name := range []string{"Lobby", "Reception", "Hall", "Desk", "Door"} {
+			next, err := s.UpdateExtension(t.Context(), "101", func(e *phone.Extension) error { e.Name = name; return nil })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !next.UpdatedAt.After(e.UpdatedAt) {
+				t.Fatalf("%s: changed at %v, the change before at %v", name, next.UpdatedAt, e.UpdatedAt)
+			}
+			e = next
+		}
+	})
+}
+
 func TestUpdateExtension(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, s *Store) {

@@ -3,6 +3,7 @@ package inventory
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -26,10 +27,19 @@ func scanTarget(row engine.Row) (phone.FirmwareTarget, error) {
 }
 
 // PutFirmwareTarget stores a target over the one of the same vendor, model and
-// hardware. An image that is not there is a phone.FieldError for "firmwareId".
-func (s *Store) PutFirmwareTarget(ctx context.Context, t phone.FirmwareTarget) (phone.FirmwareTarget, error) {
+// hardware. check gets that, or the zero target. An image that is not there is a phone.FieldError for "firmwareId".
+func (s *Store) PutFirmwareTarget(
+	ctx context.Context, t phone.FirmwareTarget, check phone.Check[phone.FirmwareTarget],
+) (phone.FirmwareTarget, error) {
 	t, err := writing(ctx, s, func(u *unit) (phone.FirmwareTarget, error) {
-		t.UpdatedAt = u.Now
+		old, err := u.firmwareTarget(t.Vendor, t.Key, t.Hardware)
+		if err != nil && !errors.Is(err, phone.ErrNotFound) {
+			return t, err
+		}
+		if err := check.Of(old); err != nil {
+			return t, err
+		}
+		t.UpdatedAt = later(u.Now, old.UpdatedAt)
 		for field, text := range map[string]string{"model": t.Model, "hardware": t.Hardware} {
 			if err := validText(field, text); err != nil {
 				return t, err
@@ -49,7 +59,7 @@ func (s *Store) PutFirmwareTarget(ctx context.Context, t phone.FirmwareTarget) (
 			ON CONFLICT (vendor, model_key, hardware) DO UPDATE SET model = excluded.model, image_id = excluded.image_id,
 				fallback_id = excluded.fallback_id, job_id = excluded.job_id, allow_downgrade = excluded.allow_downgrade,
 				updated_at = excluded.updated_at, updated_by = excluded.updated_by`,
-			string(t.Vendor), t.Key, t.Hardware, t.Model, t.ImageID, fallback, t.JobID, down, toMillis(u.Now), clip(t.UpdatedBy, maxText))
+			string(t.Vendor), t.Key, t.Hardware, t.Model, t.ImageID, fallback, t.JobID, down, toMillis(t.UpdatedAt), clip(t.UpdatedBy, maxText))
 	})
 	if engine.IsKind(err, engine.ForeignKey) {
 		return t, phone.Invalid("firmwareId", "there is no such firmware")
@@ -69,16 +79,26 @@ func (s *Store) FirmwareTargets(ctx context.Context) ([]phone.FirmwareTarget, er
 	return list, nil
 }
 
+// firmwareTarget reads a target that no other node changes until the commit.
+func (u *unit) firmwareTarget(v phone.Vendor, key, hardware string) (phone.FirmwareTarget, error) {
+	return engine.One(u, scanTarget, targetColumns+`WHERE vendor = $1 AND model_key = $2 AND hardware = $3`+u.ForUpdate(),
+		clip(string(v), maxText), clip(key, maxText), clip(hardware, maxText))
+}
+
 // DeleteFirmwareTarget removes a target; phone.ErrNotFound when there is none.
-func (s *Store) DeleteFirmwareTarget(ctx context.Context, v phone.Vendor, key, hardware string) error {
+func (s *Store) DeleteFirmwareTarget(
+	ctx context.Context, v phone.Vendor, key, hardware string, check phone.Check[phone.FirmwareTarget],
+) error {
 	return s.write(ctx, func(u *unit) error {
-		n, err := u.Exec(`DELETE FROM firmware_targets WHERE vendor = $1 AND model_key = $2 AND hardware = $3`,
-			clip(string(v), maxText), clip(key, maxText), clip(hardware, maxText))
+		old, err := u.firmwareTarget(v, key, hardware)
 		if err != nil {
-			return fmt.Errorf("delete a firmware target: %w", err)
+			return err
 		}
-		if n == 0 {
-			return phone.ErrNotFound
+		if err := check.Of(old); err != nil {
+			return err
+		}
+		if err := u.exec(`DELETE FROM firmware_targets WHERE vendor = $1 AND model_key = $2 AND hardware = $3`, string(v), old.Key, old.Hardware); err != nil {
+			return fmt.Errorf("delete a firmware target: %w", err)
 		}
 		u.changed(effect{Change: Change{Kind: ChangeFirmware, Deleted: true}})
 		return nil

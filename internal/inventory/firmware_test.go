@@ -84,15 +84,15 @@ func TestFirmwareTargets(t *testing.T) {
 		old := must[phone.FirmwareImage](t)(first2(s.CreateFirmware(ctx, romOf("66.85.0.5", "a"))))
 		young := must[phone.FirmwareImage](t)(first2(s.CreateFirmware(ctx, romOf("66.86.0.15", "b"))))
 		target := phone.FirmwareTarget{Vendor: phone.Yealink, Model: "T46S", Key: "T46S", ImageID: "fw_none", UpdatedBy: "admin"}
-		_, err := s.PutFirmwareTarget(ctx, target)
+		_, err := s.PutFirmwareTarget(ctx, target, nil)
 		wantField(t, err, "firmwareId")
 		target.ImageID = old.ID
-		must[phone.FirmwareTarget](t)(s.PutFirmwareTarget(ctx, target))
+		must[phone.FirmwareTarget](t)(s.PutFirmwareTarget(ctx, target, nil))
 		target.ImageID, target.FallbackID, target.JobID, target.AllowDowngrade = young.ID, old.ID, "job_x", true
-		target = must[phone.FirmwareTarget](t)(s.PutFirmwareTarget(ctx, target))
+		target = must[phone.FirmwareTarget](t)(s.PutFirmwareTarget(ctx, target, nil))
 		other := target
 		other.Hardware, other.FallbackID = "V1.6B", ""
-		other = must[phone.FirmwareTarget](t)(s.PutFirmwareTarget(ctx, other))
+		other = must[phone.FirmwareTarget](t)(s.PutFirmwareTarget(ctx, other, nil))
 		list, err := s.FirmwareTargets(ctx)
 		if diff := cmp.Diff([]phone.FirmwareTarget{target, other}, list); diff != "" || err != nil {
 			t.Errorf("%v (-want +got):\n%s", err, diff)
@@ -110,12 +110,26 @@ func TestFirmwareTargets(t *testing.T) {
 				t.Errorf("after the rollout: %+v", open)
 			}
 		}
+		late := errors.New("changed since")
+		seen := func(stored phone.FirmwareTarget) error {
+			if !stored.UpdatedAt.Equal(target.UpdatedAt) {
+				return late
+			}
+			return nil
+		}
+		changed := must[phone.FirmwareTarget](t)(s.PutFirmwareTarget(ctx, target, seen))
+		if !changed.UpdatedAt.After(target.UpdatedAt) {
+			t.Errorf("changed at %v, before at %v", changed.UpdatedAt, target.UpdatedAt)
+		}
+		_, err = s.PutFirmwareTarget(ctx, target, seen)
+		wantErr(t, err, late)
+		wantErr(t, s.DeleteFirmwareTarget(ctx, phone.Yealink, "T46S", "", seen), late)
 		for _, hardware := range []string{"", "V1.6B"} {
-			if err := s.DeleteFirmwareTarget(ctx, phone.Yealink, "T46S", hardware); err != nil {
+			if err := s.DeleteFirmwareTarget(ctx, phone.Yealink, "T46S", hardware, nil); err != nil {
 				t.Error(err)
 			}
 		}
-		wantErr(t, s.DeleteFirmwareTarget(ctx, phone.Yealink, "T46S", ""), phone.ErrNotFound)
+		wantErr(t, s.DeleteFirmwareTarget(ctx, phone.Yealink, "T46S", "", nil), phone.ErrNotFound)
 		must[phone.FirmwareImage](t)(s.DeleteFirmware(ctx, old.ID))
 	})
 }

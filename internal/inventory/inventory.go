@@ -162,6 +162,15 @@ func (u *unit) exec(query string, args ...any) error {
 	return err
 }
 
+// later is now, or the moment after before when that is not later: an ETag is made of
+// it, and every change has to move that.
+func later(now, before time.Time) time.Time {
+	if now.After(before) {
+		return now
+	}
+	return before.Add(time.Millisecond)
+}
+
 // toMillis is the stored form of a time; never is 0.
 func toMillis(t time.Time) int64 {
 	if t.IsZero() {

@@ -71,16 +71,28 @@ func (s *Store) Layer(ctx context.Context, scope, name string) (phone.Layer, err
 		`SELECT scope, name, settings, revision, updated_at FROM setting_layers WHERE scope = $1 AND name = $2`, clip(scope, maxText), clip(name, maxText))
 }
 
-// PutLayer stores a layer over the one of its name. An actual change gives every
-// phone that the layer is for the next revision.
-func (s *Store) PutLayer(ctx context.Context, l phone.Layer, affects phone.Affects) (phone.Layer, error) {
+// PutLayer stores what change makes of the settings of a layer, which it gets as they
+// are, none of a layer that is not there. An actual change gives every phone that the
+// layer is for the next revision. Errors of change are returned, and nothing is stored.
+func (s *Store) PutLayer(
+	ctx context.Context, scope, name string, change func(*phone.Layer) error, affects phone.Affects,
+) (phone.Layer, error) {
 	return writing(ctx, s, func(u *unit) (phone.Layer, error) {
+		old, found, err := u.lockedLayer(scope, name)
+		if err != nil {
+			return old, err
+		}
+		l := old
+		l.Scope, l.Name, l.Settings = scope, name, maps.Clone(old.Settings)
+		if err := change(&l); err != nil {
+			return l, err
+		}
+		l.Scope, l.Name = scope, name
 		if err := validLayer(l); err != nil {
 			return l, err
 		}
-		old, found, err := u.lockedLayer(l.Scope, l.Name)
-		if err != nil || found && maps.Equal(old.Settings, l.Settings) {
-			return old, err
+		if found && maps.Equal(old.Settings, l.Settings) {
+			return old, nil
 		}
 		if l.Settings == nil {
 			l.Settings = map[string]string{}
@@ -103,15 +115,19 @@ func (s *Store) PutLayer(ctx context.Context, l phone.Layer, affects phone.Affec
 	})
 }
 
-// DeleteLayer removes a layer; phone.ErrNotFound when there is none.
-func (s *Store) DeleteLayer(ctx context.Context, scope, name string, affects phone.Affects) error {
+// DeleteLayer removes a layer; phone.ErrNotFound when there is none. An error of check,
+// which gets the layer, is returned, and nothing is removed.
+func (s *Store) DeleteLayer(ctx context.Context, scope, name string, check phone.Check[phone.Layer], affects phone.Affects) error {
 	return s.write(ctx, func(u *unit) error {
-		_, found, err := u.lockedLayer(scope, name)
+		l, found, err := u.lockedLayer(scope, name)
 		if err != nil {
 			return err
 		}
 		if !found {
 			return phone.ErrNotFound
+		}
+		if err := check.Of(l); err != nil {
+			return err
 		}
 		if _, err := u.nextLayerRevision(); err != nil {
 			return err

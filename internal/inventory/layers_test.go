@@ -40,7 +40,7 @@ func TestLayers(t *testing.T) {
 			{"group", "5", none, nil},
 		} {
 			before := revisions(t, s)
-			l, err := s.PutLayer(ctx, phone.Layer{Scope: tt.scope, Name: tt.name, Settings: map[string]string{"ntp": "one", "adminPassword": "layer-secret"}}, tt.affects)
+			l, err := putLayer(t, s, phone.Layer{Scope: tt.scope, Name: tt.name, Settings: map[string]string{"ntp": "one", "adminPassword": "layer-secret"}}, tt.affects)
 			if err != nil || l.Revision <= last {
 				t.Fatalf("%s/%s: %+v, %v", tt.scope, tt.name, l, err)
 			}
@@ -49,7 +49,7 @@ func TestLayers(t *testing.T) {
 				t.Errorf("%s/%s (-want +got):\n%s", tt.scope, tt.name, diff)
 			}
 			before = revisions(t, s)
-			if _, err := s.PutLayer(ctx, l, tt.affects); err != nil || cmp.Diff(before, revisions(t, s)) != "" {
+			if _, err := putLayer(t, s, l, tt.affects); err != nil || cmp.Diff(before, revisions(t, s)) != "" {
 				t.Errorf("the same %s/%s again: %v, %s", tt.scope, tt.name, err, cmp.Diff(before, revisions(t, s)))
 			}
 			if got, err := s.Layer(ctx, tt.scope, tt.name); err != nil || cmp.Diff(l, got) != "" {
@@ -61,7 +61,7 @@ func TestLayers(t *testing.T) {
 			t.Errorf("%d layers, revision %d, %v; want 7 and %d", len(all), revision, err, last)
 		}
 		before := revisions(t, s)
-		if err := s.DeleteLayer(ctx, "site", "Berlin", none); err != nil {
+		if err := s.DeleteLayer(ctx, "site", "Berlin", nil, none); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(grown(before, []string{yealink.ID}), revisions(t, s)); diff != "" {
@@ -70,13 +70,13 @@ func TestLayers(t *testing.T) {
 		if _, after, err := s.Layers(ctx); err != nil || after <= revision {
 			t.Errorf("revision %d after %d, %v", after, revision, err)
 		}
-		if err := s.DeleteLayer(ctx, "site", "Berlin", none); !errors.Is(err, phone.ErrNotFound) {
+		if err := s.DeleteLayer(ctx, "site", "Berlin", nil, none); !errors.Is(err, phone.ErrNotFound) {
 			t.Errorf("deleted twice: %v", err)
 		}
 		if _, err := s.Layer(ctx, "site", "Berlin"); !errors.Is(err, phone.ErrNotFound) {
 			t.Errorf("a deleted layer: %v", err)
 		}
-		if _, err := s.PutLayer(ctx, phone.Layer{Scope: "site", Name: "x\ny"}, none); !errors.Is(err, phone.ErrInvalid) {
+		if _, err := putLayer(t, s, phone.Layer{Scope: "site", Name: "x\ny"}, none); !errors.Is(err, phone.ErrInvalid) {
 			t.Errorf("a bad name: %v", err)
 		}
 	})
@@ -85,7 +85,7 @@ func TestLayers(t *testing.T) {
 // Nobody who reads the database file learns a password from a layer.
 func TestLayersAreEncrypted(t *testing.T) {
 	eachEngine(t, func(t *testing.T, s *Store) {
-		if _, err := s.PutLayer(t.Context(), phone.Layer{Scope: "global", Settings: map[string]string{"adminPassword": "layer-secret"}}, nil); err != nil {
+		if _, err := putLayer(t, s, phone.Layer{Scope: "global", Settings: map[string]string{"adminPassword": "layer-secret"}}, nil); err != nil {
 			t.Fatal(err)
 		}
 		sealed, err := engine.One(s.db.Reader(t.Context()), engine.Scalar[[]byte], `SELECT settings FROM setting_layers`)
@@ -103,7 +103,7 @@ func TestLayerOfManyPhonesIsOneChange(t *testing.T) {
 		}
 		told := 0
 		s.OnChange(func(Change) { told++ })
-		if _, err := s.PutLayer(t.Context(), phone.Layer{Scope: "global", Settings: map[string]string{"ntp": "x"}}, nil); err != nil || told != 1 {
+		if _, err := putLayer(t, s, phone.Layer{Scope: "global", Settings: map[string]string{"ntp": "x"}}, nil); err != nil || told != 1 {
 			t.Errorf("told %d times, %v", told, err)
 		}
 		d, err := s.DeviceByMAC(t.Context(), phone.MAC{0x80, 0x5e, 0xc0, 1, 0, 0})
@@ -161,4 +161,60 @@ func grown(before map[string]int64, ids []string) map[string]int64 {
 		out[id]++
 	}
 	return out
+}
+
+// putLayer stores a layer as it is given.
+func putLayer(t *testing.T, s *Store, l phone.Layer, affects phone.Affects) (phone.Layer, error) {
+	t.Helper()
+	return s.PutLayer(t.Context(), l.Scope, l.Name, func(stored *phone.Layer) error {
+		stored.Settings = l.Settings
+		return nil
+	}, affects)
+}
+
+// TestLayersAreCheckedUnderTheLock: what a writer has not seen he does not overwrite,
+// however many write at once.
+func TestLayersAreCheckedUnderTheLock(t *testing.T) {
+	eachEngine(t, func(t *testing.T, s *Store) {
+		l, err := putLayer(t, s, phone.Layer{Scope: "site", Name: "Berlin", Settings: map[string]string{"ntp": "one"}}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		late := errors.New("changed since")
+		seen := func(stored phone.Layer) error {
+			if stored.Revision != l.Revision {
+				return late
+			}
+			return nil
+		}
+		const writers = 8
+		results := make(chan error, writers)
+		for i := range writers {
+			go func() {
+				_, err := s.PutLayer(t.Context(), "site", "Berlin", func(stored *phone.Layer) error {
+					stored.Settings["ntp"] = "writer " + string(rune('a'+i))
+					return seen(*stored)
+				}, nil)
+				results <- err
+			}()
+		}
+		won := 0
+		for range writers {
+			switch err := <-results; {
+			case err == nil:
+				won++
+			case !errors.Is(err, late):
+				t.Error(err)
+			}
+		}
+		if won != 1 {
+			t.Errorf("%d writers of %d won", won, writers)
+		}
+		if err := s.DeleteLayer(t.Context(), "site", "Berlin", seen, nil); !errors.Is(err, late) {
+			t.Errorf("deleted what was changed: %v", err)
+		}
+		if _, err := s.Layer(t.Context(), "site", "Berlin"); err != nil {
+			t.Errorf("the layer after a delete that was refused: %v", err)
+		}
+	})
 }

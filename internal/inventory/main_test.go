@@ -3,15 +3,20 @@ package inventory
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
 
 	"pbx.dev/dialtone/internal/inventory/pgtest"
 	"pbx.dev/dialtone/internal/phone"
+	"pbx.dev/dialtone/internal/testkit"
 )
 
 // postgres is the server of all tests here.
@@ -57,17 +62,30 @@ func openWith(t testing.TB, o Options) *Store {
 	return s
 }
 
+// engines make a new database each. Nothing else here does (TestBothEngines): a test
+// gets its database from eachDatabase and so runs on both.
+var engines = map[string]func(t testing.TB) database{
+	"sqlite":   func(t testing.TB) database { return database{dir: t.TempDir()} },
+	"postgres": func(t testing.TB) database { return database{url: postgres.URL(t), dir: t.TempDir()} },
+}
+
 // eachDatabase runs the test on a new database of each engine.
 func eachDatabase(t *testing.T, test func(t *testing.T, d database)) {
 	t.Helper()
-	t.Run("sqlite", func(t *testing.T) {
-		t.Parallel()
-		test(t, database{dir: t.TempDir()})
-	})
-	t.Run("postgres", func(t *testing.T) {
-		t.Parallel()
-		test(t, database{url: postgres.URL(t), dir: t.TempDir()})
-	})
+	for name, create := range engines {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, create(t))
+		})
+	}
+}
+
+// eachEngineBench runs the benchmark on a new store of each engine.
+func eachEngineBench(b *testing.B, bench func(b *testing.B, s *Store)) {
+	b.Helper()
+	for _, name := range []string{"sqlite", "postgres"} {
+		b.Run(name, func(b *testing.B) { bench(b, engines[name](b).open(b)) })
+	}
 }
 
 // eachEngine runs the test on a new store of each engine.
@@ -110,11 +128,39 @@ func addDevice(t testing.TB, s *Store, macText string, extensions ...string) pho
 	return must[phone.Device](t)(s.CreateDevice(t.Context(), d))
 }
 
-func databaseFiles(t testing.TB, dir string) []string {
+// contents is all that the database holds: the bytes of its files, or what pg_dump
+// says, with the bytes of binary columns as they are.
+func (d database) contents(t testing.TB) string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, "dialtone.db*"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no database files in %s: %v", dir, err)
+	if d.url != "" {
+		dump := string(must[[]byte](t)(exec.Command(testkit.Need(t, "pg_dump"), d.url).Output()))
+		return dump + hexBytes.ReplaceAllStringFunc(dump, func(text string) string {
+			return string(must[[]byte](t)(hex.DecodeString(text[3:])))
+		})
 	}
-	return files
+	var all strings.Builder
+	for _, file := range d.files(t) {
+		all.Write(must[[]byte](t)(os.ReadFile(file)))
+	}
+	return all.String()
+}
+
+// files are those of SQLite, and none of a server.
+func (d database) files(t testing.TB) []string {
+	t.Helper()
+	return must[[]string](t)(filepath.Glob(filepath.Join(d.dir, FileName+"*")))
+}
+
+// hexBytes is how pg_dump writes a binary value.
+var hexBytes = regexp.MustCompile(`\\\\x(?:[0-9a-f]{2})+`)
+
+// nothingIn looks for texts in all that the database holds.
+func nothingIn(t *testing.T, d database, texts ...string) {
+	t.Helper()
+	all := d.contents(t)
+	for _, text := range texts {
+		if strings.Contains(all, text) {
+			t.Errorf("the database holds %q", text)
+		}
+	}
 }

@@ -36,9 +36,9 @@ func TestSchemasAgree(t *testing.T) {
 		}
 		return got
 	}
-	sqlite := columns(database{dir: t.TempDir()}.open(t), `SELECT t.name, c.name, c.type, NOT c."notnull"
+	sqlite := columns(engines["sqlite"](t).open(t), `SELECT t.name, c.name, c.type, NOT c."notnull"
 		FROM sqlite_master t JOIN pragma_table_info(t.name) c WHERE t.type = 'table'`)
-	postgresql := columns(database{url: postgres.URL(t)}.open(t), `SELECT table_name, column_name, data_type, is_nullable = 'YES'
+	postgresql := columns(engines["postgres"](t).open(t), `SELECT table_name, column_name, data_type, is_nullable = 'YES'
 		FROM information_schema.columns WHERE table_schema = 'public'`)
 	if diff := cmp.Diff(sqlite, postgresql); diff != "" {
 		t.Errorf("columns (-sqlite +postgres):\n%s", diff)
@@ -48,39 +48,57 @@ func TestSchemasAgree(t *testing.T) {
 	}
 }
 
-// The statements that run per request or per page use an index.
+// The statements that run per request or per page use an index. PostgreSQL reads small
+// tables from end to end even so, and is told not to where it can help it.
 func TestQueriesUseIndexes(t *testing.T) {
 	t.Parallel()
-	s := database{dir: t.TempDir()}.open(t)
-	for name, c := range map[string]struct {
-		query string
-		args  []any
-	}{
-		"device by id":   {deviceByID, []any{"a"}},
-		"device by mac":  {deviceByMAC, []any{"a"}},
-		"device page":    {devicePage, []any{"a", 1}},
-		"extension":      {extensionColumns + `WHERE e.number = $1`, []any{"a"}},
-		"extension page": {extensionColumns + `WHERE e.sort_key > $1 ORDER BY e.sort_key LIMIT $2`, []any{"a", 1}},
-		"key":            {keyColumns + `WHERE hash = $1`, []any{[]byte("a")}},
-		"prune":          {pruneOne("mac"), []any{"a", 1}},
-		"prune device":   {pruneOne("device_id"), []any{"a", 1}},
-		"events":         {eventQuery, []any{"a", "b", 1}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			plan, err := engine.All(s.db.Reader(t.Context()), func(row engine.Row) (string, error) {
-				var id, parent, unused int
-				var detail string
-				err := row.Scan(&id, &parent, &unused, &detail)
-				return detail, err
-			}, "EXPLAIN QUERY PLAN "+c.query, c.args...)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, step := range plan {
-				if strings.HasPrefix(step, "SCAN") && !strings.Contains(step, "USING") && step != "SCAN d" {
-					t.Errorf("plan:\n%s", strings.Join(plan, "\n"))
+	eachDatabase(t, func(t *testing.T, d database) {
+		explain := "EXPLAIN QUERY PLAN "
+		if d.url != "" {
+			explain, d.url = "EXPLAIN ", d.url+"&options=-c%20enable_seqscan%3Doff"
+		}
+		s := d.open(t)
+		for name, c := range map[string]struct {
+			query string
+			args  []any
+		}{
+			"device by id":   {deviceByID, []any{"a"}},
+			"device by mac":  {deviceByMAC, []any{"a"}},
+			"device page":    {devicePage, []any{"a", 1}},
+			"extension":      {extensionColumns + `WHERE e.number = $1`, []any{"a"}},
+			"extension page": {extensionColumns + `WHERE e.sort_key > $1 ORDER BY e.sort_key LIMIT $2`, []any{"a", 1}},
+			"key":            {keyColumns + `WHERE hash = $1`, []any{[]byte("a")}},
+			"prune":          {pruneOne("mac"), []any{"a", 1}},
+			"prune device":   {pruneOne("device_id"), []any{"a", 1}},
+			"events":         {eventQuery, []any{"a", "b", 1}},
+		} {
+			t.Run(name, func(t *testing.T) {
+				plan, err := engine.All(s.db.Reader(t.Context()), planStep(d), explain+c.query, c.args...)
+				if err != nil {
+					t.Fatal(err)
 				}
-			}
-		})
+				for _, step := range plan {
+					// "d" is what the page has selected already.
+					whole := strings.HasPrefix(step, "SCAN") && !strings.Contains(step, "USING") && step != "SCAN d" ||
+						strings.Contains(step, "Seq Scan")
+					if whole {
+						t.Errorf("plan:\n%s", strings.Join(plan, "\n"))
+					}
+				}
+			})
+		}
+	})
+}
+
+// planStep reads a line of a plan as each engine writes it.
+func planStep(d database) func(engine.Row) (string, error) {
+	if d.url != "" {
+		return engine.Scalar[string]
+	}
+	return func(row engine.Row) (string, error) {
+		var id, parent, unused int
+		var detail string
+		err := row.Scan(&id, &parent, &unused, &detail)
+		return detail, err
 	}
 }

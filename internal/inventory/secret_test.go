@@ -12,46 +12,37 @@ import (
 	"pbx.dev/dialtone/internal/phone"
 )
 
-// No password is in the files in the clear.
+// No password is in the database in the clear.
 func TestSecretsAreEncrypted(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	s := database{dir: dir}.open(t)
-	given := phone.Extension{Number: "101", Name: "planted-name", Password: phone.NewSecret("planted-password-1")}
-	must[phone.Extension](t)(s.CreateExtension(t.Context(), given))
-	must[phone.Extension](t)(s.UpdateExtension(t.Context(), "101", func(e *phone.Extension) error {
-		e.Password = phone.NewSecret("planted-password-2")
-		return nil
-	}))
-	d := addDevice(t, s, "0004f2000001", "101")
-	_, key, err := s.CreateKey(t.Context(), "key", []string{ScopePhonesRead}, time.Time{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	look := func(when string) {
-		t.Helper()
-		var all []byte
-		for _, file := range databaseFiles(t, dir) {
-			info, err := os.Stat(file)
-			if err != nil || info.Mode().Perm() != 0o600 {
-				t.Errorf("%s %s: mode %v, %v", when, file, info.Mode(), err)
-			}
-			all = append(all, must[[]byte](t)(os.ReadFile(file))...)
+	eachDatabase(t, func(t *testing.T, d database) {
+		s := d.open(t)
+		given := phone.Extension{Number: "101", Name: "planted-name", Password: phone.NewSecret("planted-password-1")}
+		must[phone.Extension](t)(s.CreateExtension(t.Context(), given))
+		must[phone.Extension](t)(s.UpdateExtension(t.Context(), "101", func(e *phone.Extension) error {
+			e.Password = phone.NewSecret("planted-password-2")
+			return nil
+		}))
+		p := addDevice(t, s, "0004f2000001", "101")
+		_, key, err := s.CreateKey(t.Context(), "key", []string{ScopePhonesRead}, time.Time{})
+		if err != nil {
+			t.Fatal(err)
 		}
-		if !bytes.Contains(all, []byte("planted-name")) {
-			t.Errorf("%s: the search finds nothing at all", when)
-		}
-		for _, secret := range []string{"planted-password", d.Lines[0].Secret.Reveal(), key.Reveal()} {
-			if bytes.Contains(all, []byte(secret)) {
-				t.Errorf("%s: found a secret in the clear", when)
+		for _, file := range d.files(t) {
+			if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+				t.Errorf("%s: mode %v, %v", file, info.Mode(), err)
 			}
 		}
-	}
-	look("open")
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	look("closed")
+		for _, when := range []string{"open", "closed"} {
+			if !strings.Contains(d.contents(t), "planted-name") {
+				t.Errorf("%s: the search finds nothing at all", when)
+			}
+			nothingIn(t, d, "planted-password", p.Lines[0].Secret.Reveal(), key.Reveal())
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
 }
 
 // A sealed value is good in its own place only.

@@ -61,6 +61,9 @@ func (s *Store) storeTemplate(
 		if t, err = find(u); err != nil {
 			return t, err
 		}
+		if err := d.Check.Of(t); err != nil {
+			return t, err
+		}
 		if rev, err = u.addRevision(&t, d); err != nil {
 			return t, err
 		}
@@ -109,10 +112,13 @@ func (u *unit) saveTemplate(t *phone.Template) error {
 // ActivateTemplate makes a revision the one that phones get; number 0 gives them
 // the built-in template again. A template or a revision that is not there is
 // phone.ErrNotFound.
-func (s *Store) ActivateTemplate(ctx context.Context, name string, number int64) (phone.Template, error) {
+func (s *Store) ActivateTemplate(ctx context.Context, name string, number int64, check phone.Check[phone.Template]) (phone.Template, error) {
 	t, err := writing(ctx, s, func(u *unit) (phone.Template, error) {
 		t, err := engine.One(u, scanTemplate, templateColumns+`WHERE name = $1`+u.ForUpdate(), clip(name, maxText))
 		if err != nil {
+			return t, err
+		}
+		if err := check.Of(t); err != nil {
 			return t, err
 		}
 		if number < 0 || number > t.Latest {
@@ -128,14 +134,17 @@ func (s *Store) ActivateTemplate(ctx context.Context, name string, number int64)
 }
 
 // DeleteTemplate removes a template and its revisions.
-func (s *Store) DeleteTemplate(ctx context.Context, name string) error {
+func (s *Store) DeleteTemplate(ctx context.Context, name string, check phone.Check[phone.Template]) error {
 	return s.write(ctx, func(u *unit) error {
-		n, err := u.Exec(`DELETE FROM templates WHERE name = $1`, clip(name, maxText))
-		if err != nil {
-			return fmt.Errorf("delete a template: %w", err)
+		t, err := engine.One(u, scanTemplate, templateColumns+`WHERE name = $1`+u.ForUpdate(), clip(name, maxText))
+		if err == nil {
+			err = check.Of(t)
 		}
-		if n == 0 {
-			return phone.ErrNotFound
+		if err != nil {
+			return err
+		}
+		if err := u.exec(`DELETE FROM templates WHERE name = $1`, t.Name); err != nil {
+			return fmt.Errorf("delete a template: %w", err)
 		}
 		u.changed(effect{Change: Change{Kind: ChangeTemplate, ID: name, Deleted: true}})
 		return nil

@@ -88,7 +88,7 @@ func (s *Service) stored(ctx context.Context, t phone.Template, report templates
 
 // Activate makes a revision what phones get, after checking that the program of
 // today can still use it; 0 gives them the built-in template.
-func (s *Service) Activate(ctx context.Context, name string, number int64) (Entry, templates.Report, error) {
+func (s *Service) Activate(ctx context.Context, name string, number int64, check phone.Check[phone.Template]) (Entry, templates.Report, error) {
 	var report templates.Report
 	if err := s.free(name); err != nil {
 		return Entry{}, report, err
@@ -109,16 +109,16 @@ func (s *Service) Activate(ctx context.Context, name string, number int64) (Entr
 			return Entry{}, report, err
 		}
 	}
-	t, err = s.opts.Writer.ActivateTemplate(ctx, name, number)
+	t, err = s.opts.Writer.ActivateTemplate(ctx, name, number, check)
 	return s.stored(ctx, t, report, err)
 }
 
 // Delete removes an uploaded template; a built-in one alone is phone.ErrConflict.
-func (s *Service) Delete(ctx context.Context, name string) error {
+func (s *Service) Delete(ctx context.Context, name string, check phone.Check[phone.Template]) error {
 	if err := s.free(name); err != nil {
 		return err
 	}
-	err := s.opts.Writer.DeleteTemplate(ctx, name)
+	err := s.opts.Writer.DeleteTemplate(ctx, name, check)
 	if errors.Is(err, phone.ErrNotFound) {
 		if _, ok := builtin(name); ok {
 			return fmt.Errorf("the template %s is built in: %w", name, phone.ErrConflict)

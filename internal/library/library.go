@@ -37,8 +37,8 @@ type Reader interface {
 type Writer interface {
 	CreateTemplate(ctx context.Context, t phone.Template, d phone.TemplateDraft) (phone.Template, phone.TemplateRevision, error)
 	UpdateTemplate(ctx context.Context, name string, d phone.TemplateDraft) (phone.Template, phone.TemplateRevision, error)
-	ActivateTemplate(ctx context.Context, name string, number int64) (phone.Template, error)
-	DeleteTemplate(ctx context.Context, name string) error
+	ActivateTemplate(ctx context.Context, name string, number int64, check phone.Check[phone.Template]) (phone.Template, error)
+	DeleteTemplate(ctx context.Context, name string, check phone.Check[phone.Template]) error
 }
 
 // Devices lists the phones of the inventory.

@@ -74,7 +74,7 @@ func TestBrokenTemplateInTheStore(t *testing.T) {
 	if err != nil || e.Active != 1 || !strings.Contains(e.Fault, "goneSince2025") {
 		t.Errorf("entry %+v, %v", e, err)
 	}
-	if _, _, err := s.Activate(t.Context(), "old", 1); !errors.Is(err, phone.ErrInvalid) {
+	if _, _, err := s.Activate(t.Context(), "old", 1, nil); !errors.Is(err, phone.ErrInvalid) {
 		t.Errorf("it was activated: %v", err)
 	}
 }

@@ -15,3 +15,12 @@ type Audit struct {
 	Status    int    // of the answer
 	Detail    string // a JSON object: what changed, what secret was read; may be empty
 }
+
+// AuditFilter selects entries of the audit trail; what is empty or zero selects all.
+type AuditFilter struct {
+	Subject string
+	KeyID   string
+	Action  string    // a part of it, in any case
+	From    time.Time // inclusive
+	To      time.Time // exclusive
+}

@@ -98,6 +98,9 @@ type TemplateDraft struct {
 	Note     string
 	By       string // id of the API key
 	Activate bool   // phones get it, from the same transaction on
+	// Check gets the template that the draft is another revision of, a zero one when
+	// it is the first.
+	Check Check[Template]
 }
 
 // TemplateTrial is a revision that a job gives to phones a few at a time.

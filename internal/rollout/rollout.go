@@ -78,8 +78,10 @@ type Options struct {
 	// what happened at other nodes; 0: never.
 	Recheck time.Duration
 	// Others has the jobs of other nodes, which are taken over when those fall silent;
-	// nil: there are none.
-	Others Others
+	// nil: there are none. SilentFor is how long that is, more than clocks may differ
+	// and a sign of life be late; 0: a minute.
+	Others    Others
+	SilentFor time.Duration
 
 	Now        func() time.Time      // nil: time.Now
 	Random     func() float64        // in [0,1); nil: math/rand
@@ -120,6 +122,9 @@ func New(o Options) (*Engine, error) {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.SilentFor <= 0 {
+		o.SilentFor = time.Minute
 	}
 	if o.Random == nil {
 		o.Random = mathrand.Float64

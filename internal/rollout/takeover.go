@@ -13,19 +13,16 @@ type Others interface {
 	TakeJobs(ctx context.Context, node string, silent time.Duration) (taken int, err error)
 }
 
-const (
-	aliveEvery = 10 * time.Second
-	// silentFor is more than clocks may differ and a sign of life may be late.
-	silentFor = time.Minute
-)
+// signs is how many signs of life have to fail in a row.
+const signs = 6
 
 // watchOthers says that this node lives, and goes on with the jobs of those that do
 // not, until ctx ends.
 func (e *Engine) watchOthers(ctx context.Context) {
-	tick := time.NewTicker(aliveEvery)
+	tick := time.NewTicker(e.o.SilentFor / signs)
 	defer tick.Stop()
 	for {
-		taken, err := e.o.Others.TakeJobs(ctx, e.o.Node, silentFor)
+		taken, err := e.o.Others.TakeJobs(ctx, e.o.Node, e.o.SilentFor)
 		if err == nil && taken > 0 {
 			e.o.Logger.InfoContext(ctx, "jobs of a node that is silent are taken over", "jobs", taken)
 			err = e.restore(ctx)

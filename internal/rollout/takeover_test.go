@@ -21,7 +21,7 @@ func TestTakeOver(t *testing.T) {
 		l.shelf.mu.Lock()
 		l.shelf.silent = "n1"
 		l.shelf.mu.Unlock()
-		l.after(aliveEvery + time.Second)
+		l.after(time.Minute/signs + time.Second)
 		if _, held := l.Job("job_1"); held {
 			t.Error("the first node still holds the job")
 		}

@@ -159,6 +159,8 @@ func (s *Server) hear(ctx context.Context, i int) {
 func (s *Server) hearAll(ctx context.Context, i int, conn *net.UDPConn) {
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
 	defer func() { _ = conn.Close() }()
+	s.others.open(1)
+	defer s.others.open(-1)
 	index := s.link(i).index
 	buf := make([]byte, maxDatagram)
 	for {
@@ -185,6 +187,7 @@ func (s *Server) heard(ctx context.Context, i int, b []byte, from netip.AddrPort
 		return
 	}
 	kind, sentence := s.engine.overheard(f)
+	s.others.note(f, s.link(i).name, sentence, s.engine.opts.Now())
 	if kind == "" {
 		return
 	}

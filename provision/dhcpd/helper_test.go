@@ -71,6 +71,7 @@ func helper(cfg string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	var mu sync.Mutex
+	var s *Server
 	o := Options{
 		Mode: h.Mode, Interfaces: h.Interfaces, Facts: func() Facts { return h.Facts }, LeaseTime: h.LeaseTime,
 		PhonesOnly: !h.Everybody, Logger: slog.New(slog.NewTextHandler(os.Stdout, nil)),
@@ -78,6 +79,11 @@ func helper(cfg string) error {
 			mu.Lock()
 			defer mu.Unlock()
 			_ = json.NewEncoder(os.Stdout).Encode(ev)
+			if ev.Kind == phone.EventNetwork {
+				for list, _ := s.Others(); len(list) > 0; list = list[1:] {
+					fmt.Fprintf(os.Stdout, "{\"other\":%q,\"interface\":%q,\"problem\":%q}\n", list[0].Server, list[0].Interface, list[0].Problem)
+				}
+			}
 		},
 	}
 	if h.Mode == Lease {
@@ -90,8 +96,8 @@ func helper(cfg string) error {
 	if h.Router != "" {
 		o.Router = netip.MustParseAddr(h.Router)
 	}
-	s, err := New(o)
-	if err != nil {
+	var err error
+	if s, err = New(o); err != nil {
 		return err
 	}
 	if h.Poll > 0 {

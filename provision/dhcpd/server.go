@@ -23,6 +23,7 @@ type Server struct {
 	crew    *crew
 	poll    time.Duration
 	foreign listener
+	others  others
 
 	mu     sync.Mutex
 	links  []*link            // one per interface; replaced when the interface changes

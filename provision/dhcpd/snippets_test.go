@@ -196,6 +196,9 @@ func TestForeignServer(t *testing.T) {
 	if ev.Outcome != "foreign-options" || !strings.Contains(ev.Detail, "10.9.0.3") || !strings.Contains(ev.Detail, "old-pbx.example") {
 		t.Errorf("event %+v", ev)
 	}
+	if out := s.line(`"other":"10.9.0.3"`); !strings.Contains(out, "old-pbx.example") {
+		t.Errorf("listed as %s", out)
+	}
 }
 
 // TestExplain: the plan without a server is what the server does.
