@@ -39,12 +39,12 @@ export async function show(view, { stop }) {
     h('section', { 'aria-labelledby': 'live' }, h('h2', { id: 'live' }, t.live), h('p', { class: 'hint' }, t.liveHint), live));
 
   async function refresh() {
-    const { stats } = await get('/phones/stats');
+    const { stats, details } = await get('/phones/stats?details=1');
     points.push(stats.registered);
     if (points.length > kept * 4) points.shift();
     const most = (counts) => Object.entries(counts).filter(([, n]) => n > 0).sort((a, b) => b[1] - a[1]).slice(0, 8);
-    const pending = stats.byState.pending;
-    const drift = stats.drifted;
+    const pending = details.byState.pending;
+    const drift = details.drifted;
     const card = (title, ...content) => h('section', {}, h('h2', {}, title), content);
     figures.replaceChildren(...[
       card(t.phones, h('p', { class: 'figure', id: 'total' }, stats.totalPhones),
@@ -53,8 +53,8 @@ export async function show(view, { stop }) {
         drift > 0 && h('p', {}, h('a', { href: '#/phones?drift=true' }, `${t.drift}: ${drift}`))),
       card(t.overTime, curve(points)),
       card(t.byType, bars(['hardware', 'softphone', 'webrtc', 'mobile'].map((k) => [t[k], stats.byType[k]]))),
-      card(t.byVendor, bars(most(stats.byVendor))),
-      card(t.byState, bars(most(stats.byState).map(([k, n]) => [text.state[k] || k, n]))),
+      card(t.byVendor, bars(most(details.byVendor))),
+      card(t.byState, bars(most(details.byState).map(([k, n]) => [text.state[k] || k, n]))),
       outcomes.size > 0 && card(t.outcomes, bars([...outcomes])),
     ].filter(Boolean));
   }
