@@ -23,6 +23,7 @@ type templateInput struct {
 	MaxFirmware string                   `json:"maxFirmware"`
 	Variables   []phone.TemplateVariable `json:"variables"`
 	Note        string                   `json:"note"`
+	Merged      bool                     `json:"merged"` // with what GET .../merge answered
 	// Activate is true unless it says false.
 	Activate *bool `json:"activate"`
 }
@@ -52,7 +53,7 @@ func (in templateInput) content() phone.TemplateContent {
 }
 
 func (in templateInput) draft(by string) phone.TemplateDraft {
-	return phone.TemplateDraft{TemplateContent: in.content(), Note: in.Note, By: by, Activate: in.Activate == nil || *in.Activate}
+	return phone.TemplateDraft{TemplateContent: in.content(), Merged: in.Merged, Note: in.Note, By: by, Activate: in.Activate == nil || *in.Activate}
 }
 
 // readTemplate reads a template as JSON, or as its text alone.
