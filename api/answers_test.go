@@ -30,6 +30,7 @@ func TestAnswers(t *testing.T) {
 		{name: "phones-page", req: request{call: "GET /v1/pbx/phones?limit=1"}},
 		{name: "phones-empty", house: empty(), req: request{call: "GET /v1/pbx/phones"}},
 		{name: "stats", req: request{call: "GET /v1/pbx/phones/stats"}},
+		{name: "stats-details", req: request{call: "GET /v1/pbx/phones/stats?details=1"}},
 		{name: "phone", req: request{call: "GET /v1/pbx/phones/phone_desk"}},
 		{name: "phone-for-reader", req: request{call: "GET /v1/pbx/phones/phone_desk", key: readKey}},
 		{name: "phone-seen", req: request{call: "GET /v1/pbx/phones/phone_seen"}},

@@ -5,7 +5,6 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -52,16 +51,12 @@ func (t *table) cell(row []string, column string) string {
 // order and case: those required must be there, others than known are refused. A
 // byte order mark and semicolons, which spreadsheets write, are taken.
 func readTable(w http.ResponseWriter, r *http.Request, required string, known ...string) (*table, error) {
-	if given, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); !strings.EqualFold(strings.TrimSpace(given), csvType) {
-		return nil, refuse(http.StatusUnsupportedMediaType, "Send "+csvType+".")
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxImportBody))
-	var tooBig *http.MaxBytesError
-	if errors.As(err, &tooBig) {
+	if err := checkType(r, csvType); err != nil {
 		return nil, err
 	}
+	body, err := readBody(w, r, maxImportBody)
 	if err != nil {
-		return nil, refuse(http.StatusBadRequest, "The body could not be read.")
+		return nil, err
 	}
 	return parseTable(body, required, known)
 }

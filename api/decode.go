@@ -1,13 +1,16 @@
 package api
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
 	"slices"
+	"unicode/utf8"
 
 	"pbx.dev/dialtone/internal/phone"
 )
@@ -18,31 +21,62 @@ const maxBody = 1 << 20
 const (
 	jsonType  = "application/json"
 	patchType = "application/merge-patch+json" // RFC 7396
+	formType  = "application/x-www-form-urlencoded"
 )
 
-// readObject reads the body as one JSON object. No Content-Type is taken as
-// JSON; another one than those of types is refused.
+// readObject reads the body as one JSON object. What says that it is of another type
+// than types is refused.
 func readObject(w http.ResponseWriter, r *http.Request, types ...string) (map[string]any, error) {
-	if given := r.Header.Get("Content-Type"); given != "" {
-		media, _, err := mime.ParseMediaType(given)
-		if err != nil || !slices.Contains(types, media) {
-			return nil, refuse(http.StatusUnsupportedMediaType, "Send "+types[0]+".")
-		}
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	var tooBig *http.MaxBytesError
-	if errors.As(err, &tooBig) {
+	if err := checkType(r, types...); err != nil {
 		return nil, err
 	}
+	body, err := readBody(w, r, maxBody)
 	if err != nil {
-		return nil, refuse(http.StatusBadRequest, "The body could not be read.")
+		return nil, err
 	}
 	return parseObject(body)
 }
 
+// checkType refuses a body of another type than types. One that does not say its type
+// passes, and so does what curl -d and --data-binary say unless they are told; but
+// not with the cookie of a session: a page of another site can send a form, and
+// cannot send a key.
+func checkType(r *http.Request, types ...string) error {
+	given := r.Header.Get("Content-Type")
+	if given == "" {
+		return nil
+	}
+	media, _, err := mime.ParseMediaType(given)
+	if err == nil && slices.Contains(types, media) {
+		return nil
+	}
+	if _, hasKey := bearer(r); hasKey && media == formType {
+		return nil
+	}
+	return refuse(http.StatusUnsupportedMediaType, "Send "+types[0]+".")
+}
+
+// readBody reads the whole body. Of one that is larger than most bytes the rest is
+// thrown away for a while: many clients read no answer before they have sent all.
+func readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
+	const thrownAway = 64 << 20
+	body, err := io.ReadAll(io.LimitReader(r.Body, most+1))
+	switch {
+	case err != nil:
+		return nil, refuse(http.StatusBadRequest, "The body could not be read.")
+	case int64(len(body)) <= most:
+		return body, nil
+	}
+	_, _ = io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, thrownAway)) // the answer is the same
+	return nil, &http.MaxBytesError{Limit: most}
+}
+
 // parseObject parses one JSON object and nothing after it. Numbers keep their
-// text.
+// text. What one reader would read in another way than the next is refused.
 func parseObject(body []byte) (map[string]any, error) {
+	if !utf8.Valid(body) {
+		return nil, refuse(http.StatusBadRequest, "The body is not UTF-8.")
+	}
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
 	var v any
@@ -56,7 +90,37 @@ func parseObject(body []byte) (map[string]any, error) {
 	if !ok {
 		return nil, phone.Invalid("body", "must be a JSON object")
 	}
-	return object, nil
+	return object, checkNames(json.NewDecoder(bytes.NewReader(body)))
+}
+
+// checkNames reports a name that stands twice in one object of the next value of d
+// (RFC 8259 section 4 calls what happens then unpredictable).
+func checkNames(d *json.Decoder) error {
+	start, _ := d.Token() // it has been parsed once: no error can come
+	switch start {
+	case json.Delim('{'):
+		seen := make(map[json.Token]bool)
+		for d.More() {
+			name, _ := d.Token()
+			if seen[name] {
+				return phone.Invalid(clip(fmt.Sprint(name)), "is there twice")
+			}
+			seen[name] = true
+			if err := checkNames(d); err != nil {
+				return err
+			}
+		}
+	case json.Delim('['):
+		for d.More() {
+			if err := checkNames(d); err != nil {
+				return err
+			}
+		}
+	default:
+		return nil
+	}
+	_, _ = d.Token() // the end of it
+	return nil
 }
 
 // decode checks doc against the fields of T (check.go) and returns it as T.
@@ -93,6 +157,16 @@ func readNew[T any](w http.ResponseWriter, r *http.Request) (T, error) {
 func readOptional[T any](w http.ResponseWriter, r *http.Request) (T, error) {
 	if r.ContentLength == 0 {
 		return *new(T), nil
+	}
+	if r.ContentLength < 0 { // chunked: there may be nothing
+		body := bufio.NewReader(r.Body)
+		if _, err := body.Peek(1); errors.Is(err, io.EOF) {
+			return *new(T), nil
+		}
+		r.Body = struct {
+			io.Reader
+			io.Closer
+		}{body, r.Body}
 	}
 	return readNew[T](w, r)
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -26,7 +27,7 @@ type phoneInput struct {
 }
 
 type lineInput struct {
-	Line            int    `json:"line"`
+	Line            *int   `json:"line"` // absent: its place among the lines
 	ExtensionNumber string `json:"extensionNumber"`
 	Label           string `json:"label"`
 }
@@ -104,12 +105,24 @@ func (s *server) changedPhone(r *http.Request, p roster.Phone, d phone.Device) p
 
 // newDevice fills d from in; the maker comes from the MAC address unless given.
 func (s *server) newDevice(d *phone.Device, in phoneInput) error {
-	mac, err := phone.ParseMAC(in.MACAddress)
-	if err != nil || mac.IsZero() {
-		return phone.Invalid("macAddress", "must be a MAC address, twelve hexadecimal digits")
+	mac, err := deviceMAC(in.MACAddress)
+	if err != nil {
+		return err
 	}
 	d.MAC = mac
 	return s.applyInput(d, in, mac)
+}
+
+// deviceMAC reads the MAC address of one device.
+func deviceMAC(text string) (phone.MAC, error) {
+	mac, err := phone.ParseMAC(text)
+	switch {
+	case err != nil || mac.IsZero():
+		return mac, phone.Invalid("macAddress", "must be a MAC address, twelve hexadecimal digits")
+	case mac.IsGroup():
+		return mac, phone.Invalid("macAddress", "is a multicast or broadcast address, not that of a device")
+	}
+	return mac, nil
 }
 
 // change applies a patched document to a stored device.
@@ -132,8 +145,10 @@ func (s *server) applyInput(d *phone.Device, in phoneInput, mac phone.MAC) error
 		d.Vendor = vendor
 	}
 	d.Model, d.Name, d.Site, d.Settings = in.Model, in.Name, in.Site, in.Settings
-	d.Lines = linesOf(in.Lines)
-	_, err := s.CheckPhone(*d)
+	var err error
+	if d.Lines, err = linesOf(in.Lines); err == nil {
+		_, err = s.CheckPhone(*d)
+	}
 	return err
 }
 
@@ -162,12 +177,19 @@ func vendorNames() string {
 
 // linesOf makes the lines of a device. The inventory numbers and checks them, and
 // a line that stays on its extension keeps its credential there.
-func linesOf(in []lineInput) []phone.Line {
+func linesOf(in []lineInput) ([]phone.Line, error) {
 	lines := make([]phone.Line, 0, len(in))
-	for _, l := range in {
-		lines = append(lines, phone.Line{Number: l.Line, Extension: l.ExtensionNumber, Label: l.Label})
+	for i, l := range in {
+		line := phone.Line{Extension: l.ExtensionNumber, Label: l.Label}
+		if l.Line != nil {
+			line.Number = *l.Line
+			if line.Number == 0 { // to the inventory it would be none
+				return nil, phone.Invalid(fmt.Sprintf("lines[%d].line", i), "must be 1 to 99")
+			}
+		}
+		lines = append(lines, line)
 	}
-	return lines
+	return lines, nil
 }
 
 // inputOf is the document of a stored device.
@@ -177,7 +199,7 @@ func inputOf(d phone.Device) phoneInput {
 		Name: d.Name, Site: d.Site, Settings: d.Settings,
 	}
 	for _, l := range d.Lines {
-		in.Lines = append(in.Lines, lineInput{l.Number, l.Extension, l.Label})
+		in.Lines = append(in.Lines, lineInput{new(l.Number), l.Extension, l.Label})
 	}
 	return in
 }

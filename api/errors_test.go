@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -49,7 +50,14 @@ func TestErrors(t *testing.T) {
 		{name: "not JSON", req: request{call: phones, body: `{"macAddress":`}, status: 400},
 		{name: "two values", req: request{call: phones, body: `{} {}`}, status: 400},
 		{name: "not an object", req: request{call: phones, body: `[]`}, status: 422, fields: "body"},
-		{name: "form", req: request{call: phones, body: `a=b`, header: form}, status: 415},
+		{name: "form", req: request{call: phones, body: `a=b`, header: form}, status: 400},
+		{name: "text", req: request{call: phones, body: `{}`, header: map[string]string{"Content-Type": "text/plain"}}, status: 415},
+		{name: "not UTF-8", req: request{call: phones, body: "{\"name\":\"\xff\"}"}, status: 400},
+		{name: "a name twice", req: request{call: phones, body: `{"name":"a","name":"b"}`}, status: 422, fields: "name"},
+		{name: "a name twice inside", req: request{call: phones, body: `{"lines":[{"line":1},{"line":1,"line":2}]}`}, status: 422, fields: "line"},
+		{name: "line 0", req: request{call: phones, body: `{"macAddress":"0004f2000001","lines":[{"line":0,"extensionNumber":"101"}]}`}, status: 422, fields: "lines[0].line"},
+		{name: "broadcast", req: request{call: phones, body: `{"macAddress":"ffffffffffff","manufacturer":"Yealink"}`}, status: 422, fields: "macAddress"},
+		{name: "multicast", req: request{call: phones, body: `{"macAddress":"01005e000001","manufacturer":"Yealink"}`}, status: 422, fields: "macAddress"},
 		{name: "merge patch on POST", req: request{call: phones, body: `{}`, header: map[string]string{"Content-Type": patchType}}, status: 415},
 		{name: "too large", req: request{call: phones, body: `{"name":"` + strings.Repeat("x", maxBody) + `"}`}, status: 413},
 
@@ -66,6 +74,9 @@ func TestErrors(t *testing.T) {
 		{name: "store says invalid", house: failing(fmt.Errorf("create: %w", phone.ErrInvalid)), req: request{call: phones, body: `{"macAddress":"0004f2000001"}`}, status: 422},
 		{name: "id with a NUL", req: request{call: "GET /v1/pbx/phones/phone_%00"}, status: 404},
 		{name: "id without an end", req: request{call: "GET /v1/pbx/phones/" + strings.Repeat("x", 300)}, status: 404},
+		{name: "the database is away", house: failing(fmt.Errorf("create: %w", phone.ErrUnavailable)), req: request{call: phones, body: `{"macAddress":"0004f2000001"}`}, status: 503},
+		{name: "the disk is full", house: failing(fmt.Errorf("create: %w", phone.ErrFull)), req: request{call: phones, body: `{"macAddress":"0004f2000001"}`}, status: 507},
+		{name: "no space for a file", house: failing(fmt.Errorf("create: %w", syscall.ENOSPC)), req: request{call: phones, body: `{"macAddress":"0004f2000001"}`}, status: 507},
 		{name: "MAC address is taken", house: failing(fmt.Errorf("create: %w", phone.ErrConflict)), req: request{call: phones, body: `{"macAddress":"0004f2000001"}`}, status: 409},
 
 		{name: "no phone", req: request{call: "GET /v1/pbx/phones/phone_x"}, status: 404},

@@ -100,7 +100,7 @@ func (s *server) listen(ctx context.Context, out *stream, position int64) {
 		text := ": beat\n\n"
 		switch {
 		case errors.Is(err, feed.ErrLost):
-			text = fmt.Sprintf("event: lost\nid: %d\ndata: {}\n\n", from)
+			text = lostText(from)
 		case errors.Is(err, feed.ErrClosed):
 			_ = out.send(": the server stops\n\n")
 			return
@@ -119,6 +119,10 @@ func (s *server) listen(ctx context.Context, out *stream, position int64) {
 func (o *stream) textOf(items []feed.Item) string {
 	var text []byte
 	for _, it := range items {
+		if it.Lost {
+			text = append(text, lostText(it.Position)...)
+			continue
+		}
 		if o.only != "" && it.Event.DeviceID != o.only {
 			continue
 		}
@@ -131,6 +135,11 @@ func (o *stream) textOf(items []feed.Item) string {
 		text = fmt.Appendf(text, "event: %s\nid: %d\ndata: %s\n\n", topicOf(e.Kind), it.Position, data)
 	}
 	return string(text)
+}
+
+// lostText says that events are missing before a position.
+func lostText(position int64) string {
+	return fmt.Sprintf("event: lost\nid: %d\ndata: {}\n\n", position)
 }
 
 // topicOf sorts the kinds of events by what a listener is interested in.

@@ -67,7 +67,7 @@ func (l *listener) next(prefix string) string {
 func TestEvents(t *testing.T) {
 	t.Parallel()
 	h := fixed()
-	h.feed = feed.New(4, noon)
+	h.feed = newFeed(4)
 	srv := h.server(t)
 	all, desk := listenTo(t, srv, "", ""), listenTo(t, srv, "?phoneId=phone_desk", "")
 	h.feed.Publish(phone.Event{At: noon, Kind: phone.EventFile, DeviceID: "phone_2", Path: "/y.cfg", Outcome: "ok"})
@@ -87,6 +87,10 @@ func TestEvents(t *testing.T) {
 	again := listenTo(t, srv, "", id) // goes on after it
 	if got := again.next("data:"); !strings.Contains(got, `"phoneId":"phone_desk"`) {
 		t.Error(got)
+	}
+	h.feed.Put(feed.Item{Lost: true})
+	if got := again.next("event:"); got != "lost" {
+		t.Errorf("events of other nodes are missing and the client is told %q", got)
 	}
 	for range 9 {
 		h.feed.Publish(phone.Event{Kind: phone.EventCall})

@@ -309,7 +309,7 @@ func fixed() *house {
 		}},
 		files: &fakeFiles{},
 		jobs:  newFakeJobs(),
-		feed:  feed.New(16, noon),
+		feed:  newFeed(16),
 	}
 }
 
@@ -317,7 +317,7 @@ func fixed() *house {
 func empty() *house {
 	return &house{
 		roster: &fakeRoster{}, devices: &fakeDevices{}, extensions: &fakeExtensions{},
-		keys: &fakeKeys{keys: castKeys()}, timeline: &fakeTimeline{}, files: &fakeFiles{}, jobs: newFakeJobs(), feed: feed.New(16, noon),
+		keys: &fakeKeys{keys: castKeys()}, timeline: &fakeTimeline{}, files: &fakeFiles{}, jobs: newFakeJobs(), feed: newFeed(16),
 	}
 }
 
@@ -427,4 +427,9 @@ func (noLayers) PutLayer(_ context.Context, scope, name string, change func(*pho
 
 func (noLayers) DeleteLayer(context.Context, string, string, phone.Check[phone.Layer], phone.Affects) error {
 	return phone.ErrNotFound
+}
+
+// newFeed is a feed that begins at noon.
+func newFeed(size int) *feed.Feed {
+	return feed.New(feed.Options{Size: size, PositionAt: time.Time.UnixMicro, Now: func() time.Time { return noon }})
 }

@@ -193,6 +193,10 @@ func TestFirmwareUpload(t *testing.T) {
 	if w, _, _ := c.uploadImage(strings.NewReader("{}"), "application/json"); w.Code != http.StatusUnsupportedMediaType {
 		t.Errorf("json: %d", w.Code)
 	}
+	broken := "--X\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\x00b.rom\"\r\n\r\nx\r\n--X--\r\n"
+	if w, _, _ := c.uploadImage(strings.NewReader(broken), "multipart/form-data; boundary=X"); w.Code != http.StatusBadRequest {
+		t.Errorf("a part with a NUL in its header: %d %s", w.Code, w.Body)
+	}
 	body, contentType := form(t, "z.rom", strings.Repeat("x", 1<<16), true)
 	if w, _, _ := c.uploadImage(io.LimitReader(body, 1<<15), contentType); w.Code != http.StatusBadRequest {
 		t.Errorf("cut off: %d %s", w.Code, w.Body)

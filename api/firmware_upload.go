@@ -5,6 +5,7 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
+	"net/textproto"
 	"slices"
 	"strings"
 	"time"
@@ -95,12 +96,15 @@ func (s *server) readUpload(r *http.Request, parts *multipart.Reader, u *upload)
 
 // unreadable is an error of reading the body, which is the client's; ours pass.
 func unreadable(err error) error {
-	var tooBig *http.MaxBytesError
+	var (
+		tooBig *http.MaxBytesError
+		header textproto.ProtocolError
+	)
 	switch {
 	case errors.As(err, &tooBig), errors.Is(err, phone.ErrTooLarge):
 		return refuse(http.StatusRequestEntityTooLarge, "The image is larger than 1 GiB.")
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, multipart.ErrMessageTooLarge),
-		strings.Contains(err.Error(), "multipart: "):
+		errors.As(err, &header), strings.Contains(err.Error(), "multipart: "):
 		return refuse(http.StatusBadRequest, "The form could not be read to its end.")
 	}
 	return err
@@ -133,6 +137,8 @@ func (u *upload) field(part *multipart.Part) error {
 		i.Name = text
 	case "sha256":
 		i.SHA256 = strings.ToLower(text)
+	case "file":
+		return phone.Invalid(name, "has no file name")
 	default:
 		return phone.Invalid(clip(name), "is not a field of this form")
 	}

@@ -88,13 +88,13 @@ func (s *server) deviceOfRow(t *table, row []string, d *phone.Device) error {
 func linesOfCell(cell string) ([]lineInput, error) {
 	var lines []lineInput
 	for i, word := range strings.Fields(cell) {
-		l := lineInput{Line: i + 1, ExtensionNumber: word}
+		l := lineInput{Line: new(i + 1), ExtensionNumber: word}
 		if number, extension, ok := strings.Cut(word, ":"); ok {
 			n, err := strconv.Atoi(number)
 			if err != nil {
 				return nil, phone.Invalid("extension", "must be extension numbers, or LINE:NUMBER")
 			}
-			l = lineInput{Line: n, ExtensionNumber: extension}
+			l = lineInput{Line: new(n), ExtensionNumber: extension}
 		}
 		lines = append(lines, l)
 	}
@@ -119,10 +119,17 @@ func cellOfLines(lines []phone.Line) string {
 // columnsOf renames the fields of an error to the columns they came from.
 func columnsOf(err error) error {
 	var field *phone.FieldError
-	if !errors.As(err, &field) {
-		return err
+	var taken *phone.ConflictError
+	switch {
+	case errors.As(err, &field):
+		return phone.Invalid(columnOf(field.Field), field.Reason)
+	case errors.As(err, &taken):
+		return &phone.ConflictError{Field: columnOf(taken.Field), Reason: taken.Reason}
 	}
-	name := field.Field
+	return err
+}
+
+func columnOf(name string) string {
 	switch {
 	case name == "macAddress":
 		name = "mac"
@@ -133,7 +140,7 @@ func columnsOf(err error) error {
 	case name == "sipPassword":
 		name = "sip_password"
 	}
-	return phone.Invalid(name, field.Reason)
+	return name
 }
 
 // importExtensions answers POST /v1/pbx/extensions/import.

@@ -72,7 +72,10 @@ type statsAnswer struct {
 	Registered   int          `json:"registered"`
 	Unregistered int          `json:"unregistered"`
 	ByType       byTypeAnswer `json:"byType"`
-	// Beyond the contract, for an overview that need not read the list.
+}
+
+// statsDetails is for an overview that need not read the list.
+type statsDetails struct {
 	ByState  map[string]int `json:"byState"`
 	ByVendor map[string]int `json:"byVendor"`
 	Drifted  int            `json:"drifted"`
@@ -96,16 +99,24 @@ type byTypeAnswer struct {
 
 // phoneStats answers GET /v1/pbx/phones/stats.
 func (s *server) phoneStats(w http.ResponseWriter, r *http.Request) error {
-	if err := noQuery(r); err != nil {
+	detailed, err := flagOf(r, "details")
+	if err != nil {
 		return err
 	}
-	st, tally := s.Roster.Stats(), s.Roster.Tally()
-	return writeJSON(w, http.StatusOK, map[string]statsAnswer{"stats": {
+	st := s.Roster.Stats()
+	answer := struct {
+		Stats   statsAnswer   `json:"stats"`
+		Details *statsDetails `json:"details,omitempty"`
+	}{Stats: statsAnswer{
 		TotalPhones: st.Total, Registered: st.Registered, Unregistered: st.Unregistered,
 		ByType: byTypeAnswer{
 			Hardware: st.ByType.Hardware, Softphone: st.ByType.Softphone,
 			WebRTC: st.ByType.WebRTC, Mobile: st.ByType.Mobile,
 		},
-		ByState: countsOf(tally.ByState), ByVendor: countsOf(tally.ByVendor), Drifted: tally.Drifted,
-	}})
+	}}
+	if detailed {
+		tally := s.Roster.Tally()
+		answer.Details = &statsDetails{countsOf(tally.ByState), countsOf(tally.ByVendor), tally.Drifted}
+	}
+	return writeJSON(w, http.StatusOK, answer)
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"reflect"
@@ -226,4 +227,30 @@ func jsonNames(v any) []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// TestOpenAPIHasNoNulls: a null is a text with a comma or a colon that was not quoted
+// in the YAML, and tools refuse the document for the field that it becomes.
+func TestOpenAPIHasNoNulls(t *testing.T) {
+	t.Parallel()
+	var doc any
+	if err := json.Unmarshal(openapiDocument, &doc); err != nil {
+		t.Fatal(err)
+	}
+	var walk func(path string, v any)
+	walk = func(path string, v any) {
+		switch v := v.(type) {
+		case nil:
+			t.Errorf("%s is null", path)
+		case map[string]any:
+			for name, inner := range v {
+				walk(path+"/"+name, inner)
+			}
+		case []any:
+			for i, inner := range v {
+				walk(fmt.Sprintf("%s/%d", path, i), inner)
+			}
+		}
+	}
+	walk("", doc)
 }

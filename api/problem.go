@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"syscall"
 
 	"pbx.dev/dialtone/internal/phone"
 )
@@ -74,6 +75,10 @@ func problemOf(err error) problem {
 		return newProblem(edge.status, edge.detail, nil)
 	case errors.As(err, &tooBig):
 		return newProblem(http.StatusRequestEntityTooLarge, fmt.Sprintf("The body is larger than %d bytes.", tooBig.Limit), nil)
+	case errors.Is(err, phone.ErrUnavailable):
+		return newProblem(http.StatusServiceUnavailable, "The database cannot be reached. Try again later.", nil)
+	case errors.Is(err, phone.ErrFull), errors.Is(err, syscall.ENOSPC):
+		return newProblem(http.StatusInsufficientStorage, "The disk is full.", nil)
 	case errors.Is(err, phone.ErrConflict):
 		return newProblem(http.StatusConflict, conflictDetail(err), fields)
 	case len(fields) > 0:
@@ -102,13 +107,16 @@ func conflictDetail(err error) string {
 	return strings.ToUpper(text[:1]) + text[1:] + "."
 }
 
-// fieldProblems collects every phone.FieldError in the tree of err, in order.
+// fieldProblems collects every phone.FieldError and phone.ConflictError in the tree of
+// err, in order.
 func fieldProblems(err error) []fieldProblem {
 	switch e := err.(type) { //nolint:errorlint // walks the tree itself
 	case nil:
 		return nil
 	case *phone.FieldError:
 		return []fieldProblem{{Field: e.Field, Detail: e.Reason, Line: e.Line, Column: e.Column}}
+	case *phone.ConflictError:
+		return []fieldProblem{{Field: e.Field, Detail: e.Reason}}
 	case interface{ Unwrap() []error }:
 		var all []fieldProblem
 		for _, inner := range e.Unwrap() {
@@ -128,6 +136,9 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if p.Status >= http.StatusInternalServerError {
 		s.Logger.ErrorContext(r.Context(), "request failed",
 			"request_id", infoOf(r).id, "route", infoOf(r).route, "error", err)
+	}
+	if p.Status == http.StatusServiceUnavailable && w.Header().Get("Retry-After") == "" {
+		w.Header().Set("Retry-After", "5")
 	}
 	body, _ := json.Marshal(p) // strings and numbers only: cannot fail
 	w.Header().Set("Content-Type", "application/problem+json")

@@ -256,9 +256,14 @@ func TestListForReal(t *testing.T) {
 		t.Fatalf("browsers %v", browsers)
 	}
 	browser := browsers[0].(map[string]any)["id"].(string)
-	stats := fmt.Sprint(c.do(200, "GET /v1/pbx/phones/stats", ""))
-	if want := "map[stats:map[byState:map[configured:0 contacted:0 expected:0 pending:0 registered:2 unregistered:0] byType:map[hardware:1 mobile:0 softphone:0 webrtc:1] byVendor:map[JsSIP:1 Polycom:1] drifted:0 registered:2 totalPhones:2 unregistered:0]]"; stats != want {
+	stats := fmt.Sprint(c.do(200, "GET /v1/pbx/phones/stats?details=1", ""))
+	if want := "map[details:map[byState:map[configured:0 contacted:0 expected:0 pending:0 registered:2 unregistered:0] byVendor:map[JsSIP:1 Polycom:1] drifted:0] stats:map[byType:map[hardware:1 mobile:0 softphone:0 webrtc:1] registered:2 totalPhones:2 unregistered:0]]"; stats != want {
 		t.Errorf("stats %s", stats)
+	}
+	one := c.do(200, "GET /v1/pbx/extensions/101/contacts?limit=1", "")
+	two := c.do(200, "GET /v1/pbx/extensions/101/contacts?limit=1&cursor="+one["next"].(string), "")
+	if fmt.Sprint(one["contacts"]) == fmt.Sprint(two["contacts"]) || len(two["contacts"].([]any)) != 1 || two["next"] != nil {
+		t.Errorf("pages of contacts: %v, %v", one, two)
 	}
 	if rung := c.do(200, "GET /v1/pbx/extensions/101/contacts", "")["contacts"].([]any); len(rung) != 2 {
 		t.Errorf("contacts %v", rung)

@@ -35,9 +35,9 @@ func (s *server) replacePhone(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	mac, err := phone.ParseMAC(in.MACAddress)
-	if err != nil || mac.IsZero() {
-		return phone.Invalid("macAddress", "must be a MAC address, twelve hexadecimal digits")
+	mac, err := deviceMAC(in.MACAddress)
+	if err != nil {
+		return err
 	}
 	id := mux.Vars(r)["id"]
 	d, err := s.Replacer.ReplaceDevice(r.Context(), id, mac, func(d *phone.Device) error {

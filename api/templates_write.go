@@ -2,7 +2,6 @@ package api
 
 import (
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"strings"
@@ -56,11 +55,16 @@ func (in templateInput) draft(by string) phone.TemplateDraft {
 	return phone.TemplateDraft{TemplateContent: in.content(), Merged: in.Merged, Note: in.Note, By: by, Activate: in.Activate == nil || *in.Activate}
 }
 
+// isText reports whether the body is a template's text alone.
+func isText(r *http.Request) bool {
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return err == nil && media == "text/plain"
+}
+
 // readTemplate reads a template as JSON, or as its text alone.
 func readTemplate(w http.ResponseWriter, r *http.Request) (templateInput, error) {
-	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err == nil && media == "text/plain" {
-		text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if isText(r) {
+		text, err := readBody(w, r, maxBody)
 		return templateInput{Content: string(text)}, err
 	}
 	return readNew[templateInput](w, r)
@@ -110,7 +114,7 @@ func (s *server) putTemplate(w http.ResponseWriter, r *http.Request) error {
 	case in.File != "" && in.File != was.File:
 		return phone.Invalid("file", "cannot be changed")
 	}
-	if r.Header.Get("Content-Type") != "" && !strings.Contains(r.Header.Get("Content-Type"), "json") {
+	if isText(r) {
 		c := was.Revision.TemplateContent // a text alone leaves what it is for as it is
 		in.Models, in.MinFirmware, in.MaxFirmware, in.Variables = c.Models, c.MinFirmware, c.MaxFirmware, c.Variables
 	}
@@ -130,7 +134,7 @@ func (s *server) rollbackTemplate(w http.ResponseWriter, r *http.Request) error 
 	if err := noQuery(r); err != nil {
 		return err
 	}
-	in, err := readNew[struct {
+	in, err := readOptional[struct {
 		Revision *int `json:"revision"`
 	}](w, r)
 	if err != nil {

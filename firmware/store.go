@@ -152,12 +152,24 @@ func (s *Store) open(sha string) (*os.File, error) {
 	s.mu.Unlock()
 	v.once.Do(func() { v.err = verify(file, sha) })
 	if v.err != nil {
+		if !errors.Is(v.err, ErrDamaged) { // the disk did not answer: it may the next time
+			s.unverify(sha, v)
+		}
 		return nil, errors.Join(fmt.Errorf("image %.12s: %w", sha, v.err), file.Close())
 	}
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return nil, errors.Join(fmt.Errorf("open image: %w", err), file.Close())
 	}
 	return file, nil
+}
+
+// unverify forgets one verification, unless there has been another since.
+func (s *Store) unverify(sha string, v *verification) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.verified[sha] == v {
+		delete(s.verified, sha)
+	}
 }
 
 func verify(file io.Reader, sha string) error {

@@ -13,11 +13,26 @@ import (
 	"pbx.dev/dialtone/internal/app"
 )
 
+const keyUsage = `usage: dialtone key create [--name TEXT] [--scopes LIST] [--expires DURATION] [settings]
+       dialtone key list [settings]
+       dialtone key revoke ID [settings]
+
+It works on the database itself, without a running server and without a key.
+`
+
 // key runs "dialtone key create|list|revoke". It works on the database itself,
 // so that an administrator without a key can make one.
 func key(ctx context.Context, args []string) error {
 	if len(args) == 0 {
 		return errors.New("key: create, list or revoke?")
+	}
+	switch args[0] {
+	case "create", "list", "revoke":
+	case "-h", "-help", "--help", "help":
+		fmt.Fprint(os.Stderr, keyUsage)
+		return flag.ErrHelp
+	default:
+		return fmt.Errorf("key: no command %q; create, list or revoke", args[0])
 	}
 	var name, scopes, id string
 	if args[0] == "revoke" && len(args) > 1 && !strings.HasPrefix(args[1], "-") {
@@ -48,8 +63,6 @@ func key(ctx context.Context, args []string) error {
 		err = listKeys(ctx, keys)
 	case "revoke":
 		err = keys.Revoke(ctx, id)
-	default:
-		err = fmt.Errorf("key: no command %q; create, list or revoke", args[0])
 	}
 	return errors.Join(err, keys.Close())
 }

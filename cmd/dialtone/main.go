@@ -56,8 +56,11 @@ func run(ctx context.Context, args []string) int {
 		usage(os.Stdout)
 		return 0
 	}
-	if args[0] == "template" {
+	switch args[0] {
+	case "template":
 		args[0] = "templates"
+	case "-v", "-version", "--version":
+		args[0] = "version"
 	}
 	for _, c := range commands() {
 		if c.name != args[0] {

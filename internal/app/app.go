@@ -41,9 +41,6 @@ import (
 	"pbx.dev/dialtone/templates"
 )
 
-// feedSize is how many events a client of the event stream may be behind.
-const feedSize = 8192
-
 // Options of New.
 type Options struct {
 	Config  config.Config
@@ -89,6 +86,7 @@ type App struct {
 	pinger    *proxy.Pinger // nil: phones are not asked
 	jobs      *rollout.Engine
 	feed      *feed.Feed
+	events    *location.EventLog // nil: this node's own only
 	history   history.History
 	revoker   *revoker
 	hook      *webhook.Sender // nil: nobody is told
@@ -119,7 +117,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	a := &App{cfg: o.Config, out: o.Out, log: o.Logger, reload: o.Reload, registry: newRegistry(o.Version), relist: make(chan struct{}, 1), feed: feed.New(feedSize, time.Now()), rotated: make(chan string, provedQueue)}
+	a := &App{cfg: o.Config, out: o.Out, log: o.Logger, reload: o.Reload, registry: newRegistry(o.Version), relist: make(chan struct{}, 1), rotated: make(chan string, provedQueue)}
 	for _, step := range []struct {
 		name string
 		do   func(context.Context) error
@@ -127,6 +125,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 		{"identity", a.openIdentity},
 		{"inventory", a.openStores},
 		{"registrations", a.openLocation},
+		{"events", a.openFeed},
 		{"webhook", a.openWebhook},
 		{"revoked users", a.openRevoker},
 		{"list of phones", a.openRoster},

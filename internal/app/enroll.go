@@ -137,9 +137,11 @@ func (a *App) leasedOther(mac phone.MAC, from netip.Addr) string {
 
 // waiting lists a phone nobody knows.
 func (a *App) waiting(u provision.UnknownPhone) {
-	a.roster.Waiting(phone.Event{
+	e := phone.Event{
 		At: u.At, Kind: phone.EventFile, MAC: u.MAC, Proto: u.Proto, Path: u.Name, UserAgent: u.UserAgent, Source: u.Source.String(),
-	})
+	}
+	a.roster.Waiting(e)
+	a.publish(told{Event: e, Waiting: true})
 }
 
 // bans are the sources that a firewall may want to know.

@@ -120,8 +120,8 @@ func (a *App) record(e phone.Event) {
 	a.inventory.Record(e)
 	a.roster.Observe(e)
 	a.jobs.Observe(e.DeviceID)
-	a.feed.Publish(e)
 	a.history.Observe(e)
+	a.publish(told{Event: e})
 }
 
 // bindingChanged hears of every contact that came, changed or went.

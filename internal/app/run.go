@@ -162,6 +162,9 @@ func (a *App) services() map[string]func(context.Context) error {
 	if a.hook != nil {
 		s["webhook"] = a.hook.Run
 	}
+	if a.events != nil {
+		s["events of all nodes"] = a.events.Run
+	}
 	if a.certs != nil {
 		s["certificates"] = a.renewCertificates
 	}

@@ -150,6 +150,9 @@ func TestMistakes(t *testing.T) {
 		{"enroll", "provision: {enroll: open}\n", "", "provision.enroll"},
 		{"secret twice", "redis: {url: 'redis://a', url_file: /dev/null}\n", "", "are both given"},
 		{"takeover", "database: {takeover: 1ms}\n", "", "database.takeover"},
+		{"advertise nowhere", "advertise: 0.0.0.0\n", "", "advertise: 0.0.0.0"},
+		{"advertise to many", "advertise: 224.0.1.75\n", "", "advertise: 224.0.1.75"},
+		{"two documents", "node: a\n---\nnode: b\n", "", "more than one"},
 		{"database scheme", "database: {url: 'mysql://x'}\n", "", "database.url"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -200,5 +203,20 @@ func TestDescribe(t *testing.T) {
 	})
 	if diff := cmp.Diff(map[string]string{"sip.max_contacts": "3", "redis.url": "[redacted]"}, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestFlagsSayWhatTheyAre: --help says of every setting what the example says.
+func TestFlagsSayWhatTheyAre(t *testing.T) {
+	fs := flag.NewFlagSet("test", flag.ContinueOnError)
+	var f Flags
+	f.Register(fs)
+	fs.VisitAll(func(one *flag.Flag) {
+		if strings.Trim(one.Usage, " .") == "" || strings.HasPrefix(one.Usage, "(default") {
+			t.Errorf("--%s says nothing: %q", one.Name, one.Usage)
+		}
+	})
+	if got := fs.Lookup("sip.max_contacts").Usage; !strings.HasSuffix(got, "(default 10)") {
+		t.Errorf("sip.max_contacts: %q", got)
 	}
 }

@@ -25,21 +25,26 @@ type given struct{ path, text string }
 func (f *Flags) Register(fs *flag.FlagSet) {
 	fs.StringVar(&f.File, "config", os.Getenv("DIALTONE_CONFIG"), "YAML `file` with settings")
 	c := Default()
+	says := comments(string(example))
 	for _, s := range settings(&c) {
-		add := func(path string) {
+		help := says[s.path]
+		if text := s.text(); text != "" {
+			help += " (default " + text + ")"
+		}
+		add := func(path, help string) {
 			keep := func(text string) error {
 				f.given = append(f.given, given{path, text})
 				return nil
 			}
 			if _, isBool := s.value.Interface().(bool); isBool {
-				fs.BoolFunc(path, "see dialtone example", keep)
+				fs.BoolFunc(path, help, keep)
 				return
 			}
-			fs.Func(path, "see dialtone example", keep)
+			fs.Func(path, help, keep)
 		}
-		add(s.path)
+		add(s.path, help)
 		if s.secret() {
-			add(s.path + "_file")
+			add(s.path+"_file", "File with "+s.path+".")
 		}
 	}
 }
@@ -80,7 +85,15 @@ func Parse(c *Config, text []byte) error {
 		}
 	}
 	var errs []error
+	read := false
 	for _, doc := range file.Docs {
+		if doc.Body == nil {
+			continue
+		}
+		if read {
+			return errors.New("the file has more than one YAML document")
+		}
+		read = true
 		errs = append(errs, readNode(known, "", doc.Body)...)
 	}
 	return errors.Join(errs...)

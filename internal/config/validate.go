@@ -35,6 +35,9 @@ func (c Config) Validate() error {
 	if c.Advertise != "" && !isHost(c.Advertise) {
 		bad("advertise", "%q is neither an address nor a host name", c.Advertise)
 	}
+	if a, err := netip.ParseAddr(c.Advertise); err == nil && (a.IsUnspecified() || a.IsMulticast()) {
+		bad("advertise", "%s is no address that a phone can reach", a)
+	}
 	if c.ForgetAfter < Duration(time.Hour) {
 		bad("forget_after", "must be at least 1h")
 	}

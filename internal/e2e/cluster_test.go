@@ -23,6 +23,12 @@ var postgres = &pgtest.Server{}
 func serveCluster(t testing.TB, args ...string) (one, two *daemon) {
 	t.Helper()
 	redis, _ := startRedis(t)
+	return serveClusterAt(t, redis, args...)
+}
+
+// serveClusterAt is serveCluster with a Redis that runs already.
+func serveClusterAt(t testing.TB, redis string, args ...string) (one, two *daemon) {
+	t.Helper()
 	args = append([]string{"--database.url", postgres.URL(t), "--redis.url", redis, "--sip.node_listen", "127.0.0.1:0"}, args...)
 	one = serve(t, append(args, "--node", "one")...)
 	two = one.sibling(append(args, "--node", "two")...)

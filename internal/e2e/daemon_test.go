@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -27,8 +28,10 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	binary = filepath.Join(dir, "dialtone")
-	build := exec.Command("go", "build", "-o", binary, "pbx.dev/dialtone/cmd/dialtone")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	build := exec.Command("go", append(append([]string{"build"}, raceFlags...), "-o", binary, "pbx.dev/dialtone/cmd/dialtone")...)
+	if len(raceFlags) == 0 { // the race detector needs cgo
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	}
 	if out, err := build.CombinedOutput(); err != nil {
 		panic(fmt.Sprintf("%v\n%s", err, out))
 	}
@@ -39,6 +42,10 @@ func TestMain(m *testing.M) {
 	os.RemoveAll(dir)
 	os.Exit(code)
 }
+
+// faults are what no test may make a daemon write, whatever else it is about: a race,
+// or a panic, though the process has survived it.
+var faults = regexp.MustCompile(`WARNING: DATA RACE|.*\bpanic\b.*stack=`)
 
 // daemon is one running "dialtone serve" and a client of its API.
 type daemon struct {
@@ -105,7 +112,13 @@ func (d *daemon) start() {
 	if err := d.cmd.Start(); err != nil {
 		d.t.Fatal(err)
 	}
-	d.t.Cleanup(func() { d.kill(syscall.SIGKILL) })
+	log := d.log // of this process; the next one has another
+	d.t.Cleanup(func() {
+		d.kill(syscall.SIGKILL)
+		if fault := faults.FindString(log.String()); fault != "" {
+			d.t.Errorf("the daemon wrote:\n%s\n%s", fault, log)
+		}
+	})
 	d.awaitReady(out)
 	key, err := os.ReadFile(filepath.Join(d.dir, "admin.key"))
 	if err != nil {

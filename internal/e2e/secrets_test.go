@@ -238,8 +238,8 @@ func (d *daemon) must(method, path string, body any) string {
 	return string(text)
 }
 
-// listen reads the event stream until the test ends.
-func (d *daemon) listen() *syncBuffer {
+// listen reads the event stream until the test ends, from now or after an event.
+func (d *daemon) listen(after ...string) *syncBuffer {
 	d.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	d.t.Cleanup(cancel)
@@ -248,6 +248,9 @@ func (d *daemon) listen() *syncBuffer {
 		d.t.Fatal(err)
 	}
 	req.Header.Set("Authorization", "Bearer "+d.key)
+	for _, id := range after {
+		req.Header.Set("Last-Event-ID", id)
+	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		d.t.Fatal(err)

@@ -113,5 +113,5 @@ func (u *unit) addCredential(c credential) (string, error) {
 			break
 		}
 	}
-	return "", fmt.Errorf("sip username %s is taken: %w", c.user, phone.ErrConflict)
+	return "", &phone.ConflictError{Field: "sipUsername", Reason: fmt.Sprintf("sip username %s is taken", c.user)}
 }

@@ -111,7 +111,7 @@ func (u *unit) insertDevice(d phone.Device) error {
 		return fmt.Errorf("create phone %s: %w", d.MAC, err)
 	}
 	if n == 0 {
-		return fmt.Errorf("phone %s exists already: %w", d.MAC, phone.ErrConflict)
+		return &phone.ConflictError{Field: "macAddress", Reason: fmt.Sprintf("phone %s exists already", d.MAC)}
 	}
 	return nil
 }

@@ -173,7 +173,7 @@ func (u *unit) updateDevice(old, d phone.Device, kept []phone.Line) (phone.Devic
 	d.UpdatedAt = u.Now
 	err := u.storeDevice(d)
 	if engine.IsKind(err, engine.Unique) {
-		return d, fmt.Errorf("phone %s exists already: %w", d.MAC, phone.ErrConflict)
+		return d, &phone.ConflictError{Field: "macAddress", Reason: fmt.Sprintf("phone %s exists already", d.MAC)}
 	}
 	var rotating map[string][]byte
 	if err == nil {

@@ -65,7 +65,7 @@ func (u *unit) createExtension(e phone.Extension) (phone.Extension, error) {
 		return e, fmt.Errorf("create extension %s: %w", e.Number, err)
 	}
 	if n == 0 {
-		return e, fmt.Errorf("extension %s exists already: %w", e.Number, phone.ErrConflict)
+		return e, &phone.ConflictError{Field: "number", Reason: fmt.Sprintf("extension %s exists already", e.Number)}
 	}
 	own := credential{user: e.SIPUsername, extension: e.Number, secret: e.Password}
 	if e.SIPUsername, err = u.addCredential(own); err != nil {

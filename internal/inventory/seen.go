@@ -101,16 +101,21 @@ func (s *Store) DeleteSeen(ctx context.Context, id string) error {
 	})
 }
 
-// SaveDeviceState stores what was last seen of a device, whole, over what was
-// stored; phone.ErrNotFound when there is no such device.
+// SaveDeviceState stores what was last seen of a device over what was stored;
+// phone.ErrNotFound when there is no such device. Of what it was given the newest
+// stays: a node that has not heard yet what another one gave it must not undo that.
 func (s *Store) SaveDeviceState(ctx context.Context, d phone.DeviceState) error {
 	return s.write(ctx, func(u *unit) error {
 		err := u.exec(`INSERT INTO device_state (device_id, last_registered, user_agent, ip_address, contact,
 				transport, last_provisioned, provisioned_revision) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 			ON CONFLICT (device_id) DO UPDATE SET last_registered = excluded.last_registered,
 				user_agent = excluded.user_agent, ip_address = excluded.ip_address, contact = excluded.contact,
-				transport = excluded.transport, last_provisioned = excluded.last_provisioned,
-				provisioned_revision = excluded.provisioned_revision`,
+				transport = excluded.transport, last_provisioned = CASE
+					WHEN excluded.last_provisioned > device_state.last_provisioned THEN excluded.last_provisioned
+					ELSE device_state.last_provisioned END,
+				provisioned_revision = CASE
+					WHEN excluded.provisioned_revision > device_state.provisioned_revision THEN excluded.provisioned_revision
+					ELSE device_state.provisioned_revision END`,
 			clip(d.DeviceID, maxText), toMillis(d.LastRegistered), clip(d.UserAgent, maxWire),
 			clip(d.IPAddress, maxText), clip(d.Contact, 2*maxWire), clip(d.Transport, maxText),
 			toMillis(d.LastProvisioned), d.ProvisionedRevision)

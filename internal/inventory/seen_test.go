@@ -132,6 +132,16 @@ func TestDeviceStates(t *testing.T) {
 			}
 			st.LastProvisioned = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 		}
+		// Another node that has not heard of the last file tells what it has seen.
+		behind := st
+		behind.LastProvisioned, behind.ProvisionedRevision, behind.IPAddress = time.Time{}, 1, "192.0.2.2"
+		st.IPAddress = behind.IPAddress
+		if err := s.SaveDeviceState(ctx, behind); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]phone.DeviceState{st}, must[[]phone.DeviceState](t)(s.DeviceStates(ctx))); diff != "" {
+			t.Errorf("states (-want +got):\n%s", diff)
+		}
 		wantErr(t, s.SaveDeviceState(ctx, phone.DeviceState{DeviceID: "phone_gone"}), phone.ErrNotFound)
 		if err := s.DeleteDevice(ctx, d.ID, nil); err != nil {
 			t.Fatal(err)

@@ -8,8 +8,11 @@ var (
 	ErrInvalid  = errors.New("invalid")   // the input is wrong; see FieldError
 	ErrConflict = errors.New("conflict")  // the thing exists already
 	ErrTooLarge = errors.New("too large") // what a phone sends is longer than it may be
-	ErrFull     = errors.New("full")      // there is no room for what a phone sends
+	ErrFull     = errors.New("full")      // there is no room left for what is to be stored
 	ErrBusy     = errors.New("busy")      // too much is under way; the same may do later
+
+	// ErrUnavailable is that what stores things cannot be reached; the same may do later.
+	ErrUnavailable = errors.New("unavailable")
 )
 
 // FieldError says which field of the input is wrong and why. It is ErrInvalid.
@@ -30,6 +33,19 @@ func (e *FieldError) Unwrap() error { return ErrInvalid }
 
 // Invalid returns a FieldError.
 func Invalid(field, reason string) error { return &FieldError{Field: field, Reason: reason} }
+
+// ConflictError says which field of the input is what another thing has already. It
+// is ErrConflict.
+type ConflictError struct {
+	Field  string // as in FieldError
+	Reason string // a plain sentence without a final period
+}
+
+// Error implements error.
+func (e *ConflictError) Error() string { return e.Reason + ": " + ErrConflict.Error() }
+
+// Unwrap makes errors.Is(err, ErrConflict) hold.
+func (e *ConflictError) Unwrap() error { return ErrConflict }
 
 // RowError says what is wrong with one row of an import.
 type RowError struct {

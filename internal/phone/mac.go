@@ -95,6 +95,10 @@ func (m MAC) Hex() string { return hex.EncodeToString(m[:]) }
 // IsZero reports whether m is 00:00:00:00:00:00, which no device has.
 func (m MAC) IsZero() bool { return m == MAC{} }
 
+// IsGroup reports whether m is a multicast or broadcast address (IEEE 802, I/G bit),
+// which no device has.
+func (m MAC) IsGroup() bool { return m[0]&1 == 1 }
+
 // MarshalText is String; a zero MAC gives the empty text.
 func (m MAC) MarshalText() ([]byte, error) {
 	if m.IsZero() {

@@ -110,6 +110,7 @@ func New(opts Options) (*Verifier, error) {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
+	opts.Now = steady(opts.Now)
 	// The realm is part of the key, so a nonce of one realm is nothing in another.
 	mac := hmac.New(sha256.New, opts.Key)
 	mac.Write([]byte("dialtone digest nonce\x00" + opts.Realm))

@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"crypto/tls"
 	"net"
 	"strconv"
 	"sync"
@@ -19,6 +18,7 @@ type conn struct {
 	flow   Flow
 	opened time.Time
 	since  time.Time    // when it could carry messages; only the reader's
+	begun  time.Time    // when the message that is not complete began, zero without one; only the reader's
 	spoke  atomic.Bool  // a complete message has come
 	held   atomic.Int64 // unix ms until which it may be idle
 	settle sync.Once    // when it is vouched for the first time
@@ -79,10 +79,11 @@ func (c *conn) serve() {
 	}
 }
 
-// farewell ends TLS, so that the peer can tell the end from an attack on it.
+// farewell says that nothing more comes, so that the peer can tell the end, that of
+// TLS from an attack on it.
 func (c *conn) farewell() {
-	if t, ok := c.stream.(*tls.Conn); ok {
-		_ = t.CloseWrite() // fails when the connection has gone
+	if s, ok := c.stream.(interface{ CloseWrite() error }); ok {
+		_ = s.CloseWrite() // fails when the connection has gone
 	}
 }
 

@@ -15,3 +15,6 @@ func ShardOf(aor AOR, n int) int { return shardOf(aor, n) }
 
 // Waiting is how many AORs r holds something of for its store.
 func Waiting(r *Resilient) int64 { return r.waiting.Load() }
+
+// HearLog changes who hears of a log that does not run.
+func HearLog(l *EventLog, heard func(LogEntry)) { l.opts.Heard = heard }

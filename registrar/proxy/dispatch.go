@@ -6,6 +6,7 @@ import (
 	"net"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
@@ -37,7 +38,7 @@ func refuse(code int, headers ...sip.Header) error { return &refusal{code: code,
 func (p *Proxy) handle(s *stack, req *sip.Request, tx *sip.ServerTx) {
 	if !p.work.enter() {
 		p.metrics.dropped.Inc()
-		tx.Terminate() // the client repeats it
+		p.turnAway(s, req, tx)
 		return
 	}
 	defer p.work.leave()
@@ -66,6 +67,21 @@ func (p *Proxy) handle(s *stack, req *sip.Request, tx *sip.ServerTx) {
 	p.dispatch(in)
 }
 
+// turnAway ends a request that there is no room for. Over UDP the client repeats it,
+// and silence is cheapest; over a connection it would wait for half a minute.
+func (p *Proxy) turnAway(s *stack, req *sip.Request, tx *sip.ServerTx) {
+	if !s.reliable() || req.Method == sip.ACK || validate(req) != nil {
+		tx.Terminate()
+		return
+	}
+	in, err := p.newInbound(s, req, tx)
+	if err != nil {
+		tx.Terminate()
+		return
+	}
+	in.replyOnce(sip.StatusServiceUnavailable, sip.NewHeader("Retry-After", retryAfter))
+}
+
 func (p *Proxy) dispatch(in *inbound) {
 	switch in.req.Method {
 	case sip.INVITE:
@@ -91,9 +107,27 @@ func (p *Proxy) options(in *inbound) {
 		p.request(in)
 		return
 	}
+	if tags := unsupported(in.req); tags != "" { // here we are the end of its way (RFC 3261 section 8.2.2.3)
+		p.answer(in, refuse(sip.StatusBadExtension, sip.NewHeader("Unsupported", tags)))
+		return
+	}
 	in.reply(sip.StatusOK, sip.NewHeader("Allow", allow), sip.NewHeader("Accept", "application/sdp"),
 		sip.NewHeader("Supported", "path, outbound"))
 	p.metrics.request(in.req.Method, sip.StatusOK)
+}
+
+// unsupported are the extensions that a request to the server requires and that it
+// does not have.
+func unsupported(req *sip.Request) string {
+	var unknown []string
+	for _, v := range values(req, "Require") {
+		for _, tag := range splitList(v) {
+			if !is(tag, "path", "outbound") {
+				unknown = append(unknown, tag)
+			}
+		}
+	}
+	return strings.Join(unknown, ", ")
 }
 
 // request forwards what is neither INVITE nor ACK nor CANCEL.

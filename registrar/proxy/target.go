@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/emiago/sipgo/sip"
@@ -96,8 +97,33 @@ func (p *Proxy) planNew(ctx context.Context, in *inbound, r routed) (plan, error
 	return pl, pl.share(in)
 }
 
-// resolve turns a dialled user into the number of an extension.
+// resolve turns a dialled user into the number of an extension. One that nobody has may
+// be a telephone number in full (RFC 3261 section 19.1.6).
 func (p *Proxy) resolve(ctx context.Context, user string) (string, error) {
+	number, err := p.extensionOf(ctx, user)
+	if plain := subscriber(user); plain != user && errors.Is(err, phone.ErrNotFound) {
+		return p.extensionOf(ctx, plain)
+	}
+	return number, err
+}
+
+// subscriber is the number in a telephone-subscriber (RFC 3966), without its parameters
+// and what only separates digits for the eye.
+func subscriber(user string) string {
+	number, _, _ := strings.Cut(user, ";")
+	return strings.NewReplacer("-", "", ".", "", "(", "", ")", "").Replace(number)
+}
+
+// dialled is where a request goes: a tel URI is a number here, as if it had been written
+// with our domain (RFC 3261 section 19.1.6).
+func (p *Proxy) dialled(uri *sip.Uri) *sip.Uri {
+	if uri.Scheme != "tel" {
+		return uri.Clone()
+	}
+	return &sip.Uri{Scheme: "sip", User: subscriber(uri.Raw()), Host: p.opt.Domain}
+}
+
+func (p *Proxy) extensionOf(ctx context.Context, user string) (string, error) {
 	if user == "" {
 		return "", refuse(sip.StatusNotFound)
 	}
@@ -133,7 +159,7 @@ func (p *Proxy) contacts(ctx context.Context, in *inbound, caller phone.Credenti
 			p.logFor(in).WarnContext(ctx, "contact cannot be used", "error", err, "aor", string(b.AOR))
 			continue
 		}
-		if caller.Extension == callee && sameFlow(t.flow, in.from) {
+		if caller.Extension == callee && sameFlow(t.flow, in.from) || rung(ts, &t) {
 			continue
 		}
 		if ts = append(ts, t); len(ts) == maxTargets {
@@ -144,6 +170,14 @@ func (p *Proxy) contacts(ctx context.Context, in *inbound, caller phone.Credenti
 		return nil, refuse(sip.StatusTemporarilyUnavailable)
 	}
 	return ts, nil
+}
+
+// rung reports whether a phone is among the targets under another name already, as one
+// is that began to say which instance it is: to it, a second INVITE is a second call.
+func rung(ts []target, t *target) bool {
+	return slices.ContainsFunc(ts, func(have target) bool {
+		return have.flow == t.flow && have.end == t.end && have.uri.String() == t.uri.String()
+	})
 }
 
 // contact makes a target of a binding. The phone is reached over the flow it

@@ -126,6 +126,7 @@ const (
 	Unique          // a value that must be unique is there already
 	ForeignKey      // a row that is referred to is missing, or is still referred to
 	Retry           // the transaction is undone and may succeed when run again
+	Full            // the disk is full
 )
 
 // Error is an error of the database, without the driver's types.
@@ -136,6 +137,17 @@ type Error struct {
 
 // Error implements error.
 func (e *Error) Error() string { return e.text }
+
+// Unwrap says what an edge can tell of it.
+func (e *Error) Unwrap() error {
+	switch e.Kind {
+	case Retry:
+		return phone.ErrUnavailable
+	case Full:
+		return phone.ErrFull
+	}
+	return nil
+}
 
 // IsKind reports whether err is an Error of the kind k.
 func IsKind(err error, k Kind) bool {
@@ -161,7 +173,7 @@ func (d *dialect) clean(err error) error {
 }
 
 // sqliteKind reads the extended result code: 1555 primary key, 2067 unique, 787
-// foreign key (sqlite.org/rescode.html). A busy file is not worth another try:
+// foreign key, 13 full (sqlite.org/rescode.html). A busy file is not worth another try:
 // busy_timeout has been waited for already.
 func sqliteKind(err error) Kind {
 	var e *sqlite.Error
@@ -171,13 +183,17 @@ func sqliteKind(err error) Kind {
 			return Unique
 		case 787:
 			return ForeignKey
+		case 13:
+			return Full
 		}
 	}
 	return Other
 }
 
 // postgresKind reads the SQLSTATE: 23505 unique, 23503 foreign key, 40001
-// serialization failure, 40P01 deadlock. A lost connection undoes the transaction.
+// serialization failure, 40P01 deadlock, 57P01 to 57P03 the server goes down or comes
+// up, 53300 too many connections, 53100 disk full. A lost connection undoes the
+// transaction.
 func postgresKind(err error) Kind {
 	var e *pgconn.PgError
 	if !errors.As(err, &e) {
@@ -193,8 +209,10 @@ func postgresKind(err error) Kind {
 		return Unique
 	case "23503":
 		return ForeignKey
-	case "40001", "40P01", "57P01": // 57P01: the server is shutting down
+	case "40001", "40P01", "57P01", "57P02", "57P03", "53300":
 		return Retry
+	case "53100":
+		return Full
 	}
 	return Other
 }

@@ -20,19 +20,19 @@ export async function show(view, { stop }) {
     h('section', { 'aria-labelledby': 'live' }, h('h2', { id: 'live' }, t.live), h('p', { class: 'hint' }, t.liveHint), live));
 
   async function refresh() {
-    const { stats } = await get('/phones/stats');
+    const { stats, details } = await get('/phones/stats?details=1');
     const most = (counts) => Object.entries(counts).filter(([, n]) => n > 0).sort((a, b) => b[1] - a[1]).slice(0, 8);
-    const { pending } = stats.byState;
+    const { pending } = details.byState;
     const card = (title, ...content) => h('section', {}, h('h2', {}, title), content);
     const link = (hash, words) => h('p', {}, h('a', { href: hash }, words));
     figures.replaceChildren(
       card(t.phones, h('p', { class: 'figure', id: 'total' }, stats.totalPhones.toLocaleString()),
         h('p', {}, badge('registered'), ` ${stats.registered.toLocaleString()} `, badge('unregistered'), ` ${stats.unregistered.toLocaleString()}`),
         stats.totalPhones === 0 && h('p', { class: 'hint' }, t.begin, ' ', h('a', { href: '#/dhcp' }, text.nav.dhcp), ' · ', h('a', { href: '#/phones' }, text.phones.add)),
-        pending > 0 && link('#/pending', t.pending(pending)), stats.drifted > 0 && link('#/phones?drift=true', t.drift(stats.drifted))),
+        pending > 0 && link('#/pending', t.pending(pending)), details.drifted > 0 && link('#/phones?drift=true', t.drift(details.drifted))),
       card(t.byType, bars(['hardware', 'softphone', 'webrtc', 'mobile'].map((k) => [t[k], stats.byType[k]]))),
-      card(t.byVendor, bars(most(stats.byVendor), t.noPhones)),
-      card(t.byState, bars(most(stats.byState).map(([k, n]) => [text.state[k] || k, n]), t.noPhones)));
+      card(t.byVendor, bars(most(details.byVendor), t.noPhones)),
+      card(t.byState, bars(most(details.byState).map(([k, n]) => [text.state[k] || k, n]), t.noPhones)));
   }
 
   // What was is kept by the server, in memory.

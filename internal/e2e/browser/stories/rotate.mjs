@@ -12,7 +12,7 @@ export default async function rotate() {
   await page.locator('.toast').first().waitFor()
   await check(page, 'password', false)
   await page.keyboard.press('Escape')
-  await dialogOf(page).waitFor({ state: 'detached' })
+  await page.waitForFunction(() => !document.querySelector('dialog'))
   want((await page.content()).includes(password), false, 'the password is still on the page')
 
   await shown(page, '/phones')
