@@ -9,6 +9,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
+	"strings"
 	"time"
 
 	"pbx.dev/dialtone/internal/phone"
@@ -168,11 +169,11 @@ func (v *Verifier) appendChallenge(dst []byte, alg algorithm, nonce []byte, stal
 // Verify checks the credentials of a request. An unknown user costs the same
 // work and has the same outcome as a wrong password.
 func (v *Verifier) Verify(ctx context.Context, r Request) Result {
-	lookup := func(user string) (cred phone.Credential, known bool, err error) {
+	find := func(user string) (cred phone.Credential, known bool, err error) {
 		cred, err = v.opts.Lookup(ctx, user)
 		return cred, true, err
 	}
-	res, _ := v.verify(&r, lookup, func(id nonceID) bool { return v.takeOver(ctx, id) })
+	res, _ := v.verify(&r, find, func(id nonceID) bool { return v.takeOver(ctx, id) })
 	return res
 }
 
@@ -185,7 +186,7 @@ func (v *Verifier) VerifyCached(r Request) (Result, bool) {
 	return v.verify(&r, v.opts.Cached, nil)
 }
 
-func (v *Verifier) verify(r *Request, lookup func(user string) (cred phone.Credential, known bool, err error), ask func(nonceID) bool) (Result, bool) {
+func (v *Verifier) verify(r *Request, find lookup, ask func(nonceID) bool) (Result, bool) {
 	c, outcome := v.pick(r.Authorization)
 	if outcome != OK {
 		return Result{Outcome: outcome}, true
@@ -195,10 +196,11 @@ func (v *Verifier) verify(r *Request, lookup func(user string) (cred phone.Crede
 		res.Outcome = Malformed
 		return res, true
 	}
-	cred, ok, err := lookup(res.User)
+	user, cred, ok, err := v.who(c, res.User, find)
 	if !ok {
 		return Result{}, false
 	}
+	res.User = user
 	if err != nil && !errors.Is(err, phone.ErrNotFound) {
 		res.Outcome = Unavailable
 		return res, true
@@ -229,6 +231,31 @@ func (v *Verifier) verify(r *Request, lookup func(user string) (cred phone.Crede
 		v.opts.Proved(res.User)
 	}
 	return res, true
+}
+
+// lookup is Options.Lookup or Options.Cached.
+type lookup func(user string) (cred phone.Credential, known bool, err error)
+
+// who looks up the digest user that the credentials name: "user@domain" is the user,
+// but a system that was migrated may have one of just that name. The likely one comes
+// first; when there is none, the user without a domain is who it claims to be.
+func (v *Verifier) who(c *credentials, bare string, find lookup) (user string, cred phone.Credential, known bool, err error) {
+	first, second := bare, c.username[len(bare):] // with the '@'
+	if second != "" {
+		domain := second[1:]
+		second = strings.Clone(c.username)
+		if domain != "" && !strings.EqualFold(domain, v.opts.Realm) && (v.opts.Local == nil || !v.opts.Local(domain)) {
+			first, second = second, first
+		}
+	}
+	cred, known, err = find(first)
+	if second == "" || !known || !errors.Is(err, phone.ErrNotFound) {
+		return first, cred, known, err
+	}
+	if cred, known, err = find(second); errors.Is(err, phone.ErrNotFound) {
+		return bare, cred, known, err
+	}
+	return second, cred, known, err
 }
 
 // meant reports whether the credentials are for the request (RFC 3261 section
