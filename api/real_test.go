@@ -260,6 +260,11 @@ func TestListForReal(t *testing.T) {
 	if want := "map[details:map[byState:map[configured:0 contacted:0 expected:0 pending:0 registered:2 unregistered:0] byVendor:map[JsSIP:1 Polycom:1] drifted:0] stats:map[byType:map[hardware:1 mobile:0 softphone:0 webrtc:1] registered:2 totalPhones:2 unregistered:0]]"; stats != want {
 		t.Errorf("stats %s", stats)
 	}
+	one := c.do(200, "GET /v1/pbx/extensions/101/contacts?limit=1", "")
+	two := c.do(200, "GET /v1/pbx/extensions/101/contacts?limit=1&cursor="+one["next"].(string), "")
+	if fmt.Sprint(one["contacts"]) == fmt.Sprint(two["contacts"]) || len(two["contacts"].([]any)) != 1 || two["next"] != nil {
+		t.Errorf("pages of contacts: %v, %v", one, two)
+	}
 	if rung := c.do(200, "GET /v1/pbx/extensions/101/contacts", "")["contacts"].([]any); len(rung) != 2 {
 		t.Errorf("contacts %v", rung)
 	}

@@ -90,7 +90,6 @@ type App struct {
 	history   history.History
 	revoker   *revoker
 	hook      *webhook.Sender // nil: nobody is told
-	listed    atomic.Bool     // the list shows what was there before the start
 	rotated   chan string     // digest users that have proved their new secret
 	tftp      *tftpd.Server
 	dhcp      *dhcpd.Server
