@@ -27,8 +27,10 @@ func BenchmarkCost(b *testing.B) {
 					return err
 				}
 			}
-			s.Record(phone.Event{Kind: phone.EventFile, MAC: macOf(n % phones), Proto: "http", Path: fmt.Sprintf("0004f201%04x.cfg", n%phones), Outcome: "ok",
-				Status: 200, Bytes: 8000, Millis: 2, Revision: 1, UserAgent: "Yealink SIP-T46S 66.86.0.15 00:15:65:aa:bb:01", Source: fmt.Sprintf("10.0.0.1:%d", n%50000)})
+			s.Record(phone.Event{
+				Kind: phone.EventFile, MAC: macOf(n % phones), Proto: "http", Path: fmt.Sprintf("0004f201%04x.cfg", n%phones), Outcome: "ok",
+				Status: 200, Bytes: 8000, Millis: 2, Revision: 1, UserAgent: "Yealink SIP-T46S 66.86.0.15 00:15:65:aa:bb:01", Source: fmt.Sprintf("10.0.0.1:%d", n%50000),
+			})
 			return nil
 		}},
 		{"lease", func(s *Store, n uint32, _ []phone.Device) error {
