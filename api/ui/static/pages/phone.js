@@ -68,7 +68,7 @@ export async function show(view, { args, can, stop }) {
     });
   }
   function replace() {
-    dialog(t.replace, [h('p', { class: 'hint' }, t.replaceHint), field('macAddress', t.newMAC, { required: true, spellcheck: 'false', placeholder: '00:15:65:aa:bb:01' }), field('model', text.phones.model, { placeholder: phone.model || '' }, t.replaceModel)], async (v) => {
+    dialog(t.replace, [h('p', { class: 'hint' }, t.replaceHint), field('macAddress', t.newMAC, { required: true, spellcheck: 'false', placeholder: text.phones.macExample }), field('model', text.phones.model, { placeholder: phone.model || '' }, t.replaceModel)], async (v) => {
       const made = await post(`${path}/replace`, v);
       toast(t.replaced(made.macAddress));
       (made.warnings || []).forEach((w) => toast(w, 'warn'));
