@@ -68,7 +68,7 @@ func realOptions(t *testing.T, store *inventory.Store, list *roster.Roster) Opti
 	return Options{
 		Roster: list, Devices: store, Extensions: store, Credentials: store, Keys: store,
 		Claims: fakeDesk{}, Enrollment: store, Bans: func() []Ban { return nil }, Pardon: func(string) error { return nil },
-		Auditor: store, Replays: store, Replacer: store, Imports: store, Settle: func(ctx context.Context) { _ = list.Load(ctx) },
+		Support: fixed().options().Support, Auditor: store, Replays: store, Replacer: store, Imports: store, Settle: func(ctx context.Context) { _ = list.Load(ctx) },
 		Jobs: store, JobRunner: newFakeJobs(), Layers: store, Timeline: store, Files: fakeFiles{}, VendorOf: vendorFromCatalog,
 		Firmware: images, FirmwareTargets: images, FirmwareOffer: func(d phone.Device) firmware.Offer {
 			return images.Offer(firmware.Phone{MAC: d.MAC, Vendor: d.Vendor, Model: d.Model, Version: "66.84.0.5"})

@@ -94,6 +94,7 @@ func (s *server) routes() []route {
 	}
 	table = append(table, s.dhcpRoutes()...)
 	table = append(table, s.historyRoutes()...)
+	table = append(table, s.supportRoutes()...)
 	if s.MetricsHandler != nil {
 		table = append(table, route{"GET", "/metrics", "", s.prometheus})
 	}

@@ -60,6 +60,7 @@ func (a *App) openAPI(context.Context) error {
 		Jobs:            a.inventory,
 		JobRunner:       a.jobs,
 		Feed:            a.feed,
+		Support:         a.support,
 		Auditor:         a.inventory,
 		Replacer:        a.inventory,
 		Replays:         a.inventory,

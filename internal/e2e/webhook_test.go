@@ -15,9 +15,10 @@ import (
 	"time"
 )
 
-// hook is a server that is told of drift, with the secret "shared".
+// hook is a server that is told of drift.
 type hook struct {
 	t      *testing.T
+	secret string
 	url    string
 	status atomic.Int64 // of its answers; 0: 200
 	posts  chan drifted
@@ -34,13 +35,13 @@ type drifted struct {
 
 func newHook(t *testing.T) *hook {
 	t.Helper()
-	h := &hook{t: t, posts: make(chan drifted, 1000), bodies: &syncBuffer{}}
+	h := &hook{t: t, secret: "shared", posts: make(chan drifted, 1000), bodies: &syncBuffer{}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		_, _ = h.bodies.Write(body)
 		signature := r.Header.Get("Dialtone-Signature")
 		at, got, _ := strings.Cut(strings.TrimPrefix(signature, "t="), ",v1=")
-		mac := hmac.New(sha256.New, []byte("shared"))
+		mac := hmac.New(sha256.New, []byte(h.secret))
 		mac.Write([]byte(at + "." + string(body)))
 		if hex.EncodeToString(mac.Sum(nil)) != got {
 			t.Errorf("signature %s of %s", signature, body)
@@ -60,7 +61,7 @@ func newHook(t *testing.T) *hook {
 }
 
 func (h *hook) args() []string {
-	return []string{"--webhook.url", h.url, "--webhook.secret", "shared"}
+	return []string{"--webhook.url", h.url, "--webhook.secret", h.secret}
 }
 
 // next is the next event that is another one than those before.
