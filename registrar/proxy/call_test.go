@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"strings"
 	"sync"
@@ -252,6 +253,37 @@ func TestAnonymousCaller(t *testing.T) {
 	}
 	callee.respond(req, 486)
 	caller.response(486)
+}
+
+// TestCallOfOnePhone: who hands a call over names the phone by its contact, which may be
+// an address that only the phone knows. That phone alone is rung, and no other place.
+func TestCallOfOnePhone(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	caller, callee, other := newUDP(t, s), newUDP(t, s), newUDP(t, s)
+	s.bind("102", callee, func(b *location.Binding) { b.Contact = "sip:102@192.0.2.9:5070;line=1" })
+	s.bind("102", other, nil)
+	invite := func(uri, id string) {
+		c := &call{u: caller, from: "101", to: "102", id: id, seq: 1}
+		caller.send("INVITE %s SIP/2.0\r\n%s%sContact: <%s>\r\n\r\n", uri, c.headers("INVITE"), auth("101"), caller.contact("101"))
+	}
+	invite("sip:102@192.0.2.9:5070", "one")
+	req := callee.request(sip.INVITE)
+	if got := req.Recipient.String(); got != "sip:102@192.0.2.9:5070;line=1" {
+		t.Errorf("Request-URI %s", got)
+	}
+	late := newUDP(t, s)
+	s.bind("102", late, nil)
+	s.proxy.Registered(s.bindings["102"][2])
+	callee.respond(req, 486)
+	caller.response(486)
+	callee.request(sip.ACK)
+	for i, uri := range []string{"sip:102@192.0.2.9", "sip:102@192.0.2.8:5070", "sip:103@192.0.2.9:5070", "sip:999@192.0.2.9:5070"} {
+		invite(uri, fmt.Sprint("none", i))
+		caller.response(403)
+	}
+	other.silent()
+	late.silent()
 }
 
 // TestPhoneThatChangedItsName: a phone that began to say which instance it is has two
