@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -100,15 +102,10 @@ func TestNodesShareTheInventory(t *testing.T) {
 		})
 	}
 
-	const mine = "#!version:1.0.0.1\nphone_setting.lcd_logo.mode = 1\n{{range .Lines}}account.{{.Number}}.password = {{.Password}}\n{{end}}"
-	if status, text := one.raw("PUT", "/v1/pbx/templates/yealink-phone", map[string]any{"content": mine}); status != http.StatusOK {
-		t.Fatalf("template: %d %s", status, text)
+	changeTemplates(t, one, func() string { return fileOf(two) })
+	if heard := sample(two.metrics(), `dialtone_inventory_heard_seconds_bucket{le="1"}`); heard == 0 {
+		t.Error("nothing was heard within a second")
 	}
-	soon(t, "the template at the other", func() bool { return strings.Contains(fileOf(two), "lcd_logo.mode = 1") })
-	if status := one.call("DELETE", "/v1/pbx/templates/yealink-phone", nil, nil); status != http.StatusNoContent {
-		t.Fatalf("delete the template: %d", status)
-	}
-	soon(t, "the built-in template at the other", func() bool { return !strings.Contains(fileOf(two), "lcd_logo") })
 
 	if status, text := two.raw("PATCH", "/v1/pbx/phones/"+p.ID, `{"settings":{"timezone":"Asia/Tokyo"},"site":"Attic"}`); status != http.StatusOK {
 		t.Fatalf("patch: %d %s", status, text)
@@ -131,6 +128,45 @@ func TestNodesShareTheInventory(t *testing.T) {
 	for _, d := range []*daemon{one, two} {
 		soon(t, "its contact is gone", func() bool { return len(d.contactList("101")) == 0 })
 	}
+}
+
+// changeTemplates changes a template at a node several times, and logs how long after the
+// answer its phones at another node got it. "Within a second" holds when it does at one
+// of them: the others may have met a machine that is busy with something else.
+func changeTemplates(t *testing.T, at *daemon, file func() string) {
+	t.Helper()
+	const many = 5
+	took := make([]time.Duration, 0, many)
+	await := func(ok func(text string) bool) {
+		t.Helper()
+		start := time.Now()
+		eventually(t, 15*time.Second, "the template at the other", func() bool { return ok(file()) })
+		took = append(took, time.Since(start))
+	}
+	for i := range many {
+		mine := fmt.Sprintf("#!version:1.0.0.1\nphone_setting.lcd_logo.mode = %d\n{{range .Lines}}account.{{.Number}}.password = {{.Password}}\n{{end}}", i)
+		if status, text := at.raw("PUT", "/v1/pbx/templates/yealink-phone", map[string]any{"content": mine}); status != http.StatusOK {
+			t.Fatalf("template: %d %s", status, text)
+		}
+		await(func(text string) bool { return strings.Contains(text, fmt.Sprintf("lcd_logo.mode = %d", i)) })
+	}
+	if status := at.call("DELETE", "/v1/pbx/templates/yealink-phone", nil, nil); status != http.StatusNoContent {
+		t.Fatalf("delete the template: %d", status)
+	}
+	await(func(text string) bool { return !strings.Contains(text, "lcd_logo") })
+	slices.Sort(took)
+	t.Logf("a template at the other node: %v to %v after the answer, half of them within %v", took[0], took[len(took)-1], took[len(took)/2])
+	if took[0] > time.Second {
+		t.Errorf("no change was at the other node within a second: %v", took)
+	}
+}
+
+// sample is the value of a metric.
+func sample(metrics, name string) float64 {
+	_, rest, _ := strings.Cut(metrics, "\n"+name+" ")
+	line, _, _ := strings.Cut(rest, "\n")
+	v, _ := strconv.ParseFloat(line, 64)
+	return v
 }
 
 // TestNodeDies: calls ring over the flows of both nodes; when one is killed, who is at

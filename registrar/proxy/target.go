@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/emiago/sipgo/sip"
@@ -37,6 +38,7 @@ type plan struct {
 	callee      string // extension number; "" in a dialog
 	asserted    string // P-Asserted-Identity to write
 	recordRoute bool
+	direct      bool // to one phone, not to the extension
 }
 
 // plan decides where a request goes, in the order of RFC 3261 section 16.3 to
@@ -80,39 +82,33 @@ func (p *Proxy) planNew(ctx context.Context, in *inbound, r routed) (plan, error
 	if err := checkEvent(in.req); err != nil {
 		return plan{}, err
 	}
-	if !p.isLocal(r.recipient.Host) {
-		return plan{}, refuse(sip.StatusForbidden) // no relay for the world
+	pl := plan{caller: caller, asserted: p.asserted(in, caller), direct: !p.isLocal(r.recipient.Host)}
+	if pl.callee, err = p.resolve(ctx, unescape(r.recipient.User)); err == nil {
+		pl.targets, err = p.contacts(ctx, in, caller, pl.callee)
 	}
-	callee, err := p.resolve(ctx, unescape(r.recipient.User))
+	if pl.direct {
+		err = pl.only(r.recipient, err)
+	}
 	if err != nil {
 		return plan{}, err
 	}
-	targets, err := p.contacts(ctx, in, caller, callee)
-	if err != nil {
-		return plan{}, err
-	}
-	pl := plan{targets: targets, caller: caller, callee: callee, asserted: p.asserted(in, caller)}
 	pl.recordRoute = makesDialog(in.req.Method)
 	return pl, pl.share(in)
 }
 
-// resolve turns a dialled user into the number of an extension.
-func (p *Proxy) resolve(ctx context.Context, user string) (string, error) {
-	if user == "" {
-		return "", refuse(sip.StatusNotFound)
+// only leaves the one phone whose contact the request names: a phone that hands a call
+// over names who it talks to by that (RFC 5589 section 7). Nobody else outside of the
+// domain is reached; we are no relay for the world.
+func (pl *plan) only(contact *sip.Uri, err error) error {
+	var refused *refusal
+	if err != nil && !errors.As(err, &refused) && !errors.Is(err, phone.ErrNotFound) && !errors.Is(err, phone.ErrInvalid) {
+		return err
 	}
-	ext, err := p.opt.Directory.Extension(ctx, user)
-	if err == nil {
-		return ext.Number, nil
+	pl.targets = slices.DeleteFunc(pl.targets, func(t target) bool { return !sameContact(t.uri, contact) })
+	if len(pl.targets) == 0 {
+		return refuse(sip.StatusForbidden)
 	}
-	if !errors.Is(err, phone.ErrNotFound) && !errors.Is(err, phone.ErrInvalid) {
-		return "", fmt.Errorf("look up extension: %w", err)
-	}
-	cred, err := p.opt.Directory.Credential(ctx, user)
-	if err != nil {
-		return "", fmt.Errorf("look up digest user: %w", err)
-	}
-	return cred.Extension, nil
+	return nil
 }
 
 func (p *Proxy) aor(extension string) location.AOR {
@@ -133,7 +129,7 @@ func (p *Proxy) contacts(ctx context.Context, in *inbound, caller phone.Credenti
 			p.logFor(in).WarnContext(ctx, "contact cannot be used", "error", err, "aor", string(b.AOR))
 			continue
 		}
-		if caller.Extension == callee && sameFlow(t.flow, in.from) {
+		if caller.Extension == callee && sameFlow(t.flow, in.from) || rung(ts, &t) {
 			continue
 		}
 		if ts = append(ts, t); len(ts) == maxTargets {
@@ -144,6 +140,14 @@ func (p *Proxy) contacts(ctx context.Context, in *inbound, caller phone.Credenti
 		return nil, refuse(sip.StatusTemporarilyUnavailable)
 	}
 	return ts, nil
+}
+
+// rung reports whether a phone is among the targets under another name already, as one
+// is that began to say which instance it is: to it, a second INVITE is a second call.
+func rung(ts []target, t *target) bool {
+	return slices.ContainsFunc(ts, func(have target) bool {
+		return have.flow == t.flow && have.end == t.end && have.uri.String() == t.uri.String()
+	})
 }
 
 // contact makes a target of a binding. The phone is reached over the flow it

@@ -27,7 +27,7 @@ export async function show(view, { can, stop }) {
       ...(write ? [{ title: '', cell: (f) => h('button', { type: 'button', class: 'small', 'aria-label': `${text.common.remove} ${f.name}`, onclick: () => confirm(text.common.remove, `${f.name}: ${t.drop} ${text.common.sure}`, async () => { await del(`/firmware/${f.id}`); toast(text.common.deleted); await load(); }) }, text.common.remove) }] : [])], list, t.none));
     targets.replaceChildren(table(t.targets, [
       { title: t.vendor, cell: (x) => vendorName(x.vendor) }, { title: t.model, cell: (x) => x.model }, { title: t.hardware, cell: (x) => x.hardware || t.any }, { title: t.image, class: 'mono', cell: (x) => name(x.firmwareId) }, { title: t.version, cell: (x) => x.version || '' },
-      { title: t.job, cell: (x) => (x.jobId ? rollout(x.jobId) : '') }, { title: t.uploaded, cell: (x) => [time(x.updatedAt), x.updatedBy ? ` ${x.updatedBy}` : ''] },
+      { title: t.job, cell: (x) => (x.jobId ? rollout(x.jobId) : '') }, { title: t.setAt, cell: (x) => [time(x.updatedAt), x.updatedBy ? ` ${x.updatedBy}` : ''] },
       ...(write ? [{ title: '', cell: (x) => action(t.removeTarget, async () => { await del(`/firmware/targets/${encodeURIComponent(x.vendor)}/${encodeURIComponent(x.model)}${x.hardware ? `?hardware=${encodeURIComponent(x.hardware)}` : ''}`); await load(); }, { class: 'small', 'aria-label': `${t.removeTarget} ${x.model}` }) }] : [])], aims, t.noTargets));
   }
 
@@ -50,10 +50,10 @@ export async function show(view, { can, stop }) {
   function aim() {
     if (list.length === 0) { toast(t.first, 'bad'); return; }
     dialog(t.target, [field('firmwareId', t.image, { options: list.map((f) => [f.id, `${vendorName(f.vendor)} ${f.name} ${f.version || ''}`]) }), field('model', t.model, { required: true, spellcheck: 'false' }), field('hardware', t.hardware), field('allowDowngrade', t.downgrade, { type: 'checkbox' }),
-      field('waves', t.waves, { type: 'checkbox', checked: true }), field('canary', t.canary, { type: 'number', min: 0, value: 1 }), field('haltPercent', t.halt, { type: 'number', min: 0, max: 100, value: 0 }), field('soakSeconds', t.soak, { type: 'number', min: 0, value: 60 })], async (v) => {
+      field('waves', t.waves, { type: 'checkbox', checked: true }), field('canary', t.canary, { type: 'number', min: 0, value: 1 }), field('haltPercent', t.halt, { type: 'number', min: 0, max: 100, value: 0 }), field('soakSeconds', t.soak, { type: 'number', min: 0, value: 60 }), field('timeoutSeconds', t.timeout, { type: 'number', min: 1, max: 3600, value: 1800 })], async (v) => {
       const image = list.find((f) => f.id === v.firmwareId);
       const made = await put(`/firmware/targets/${image.vendor}/${encodeURIComponent(v.model)}`, { firmwareId: v.firmwareId, allowDowngrade: v.allowDowngrade, ...(v.hardware && { hardware: v.hardware }),
-        ...(v.waves && { waves: { canary: Number(v.canary), haltPercent: Number(v.haltPercent), soakSeconds: Number(v.soakSeconds) } }) });
+        ...(v.waves && { waves: { canary: Number(v.canary), haltPercent: Number(v.haltPercent), soakSeconds: Number(v.soakSeconds), timeoutSeconds: Number(v.timeoutSeconds) } }) });
       toast(made.jobId ? t.rollout : t.set);
       (made.warnings || []).forEach((w) => toast(w, 'bad'));
       await load();
