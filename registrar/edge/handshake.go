@@ -26,7 +26,9 @@ const (
 	FailedNotTLS      = "not-tls"     // it speaks something else, such as plain SIP
 	FailedVersion     = "version"     // no TLS version in common
 	FailedCipher      = "cipher"      // no cipher, curve or signature in common
-	FailedCertificate = "certificate" // it does not accept our certificate
+	FailedAuthority   = "authority"   // it does not trust who signed our certificate
+	FailedClock       = "clock"       // our certificate has ended, by its clock
+	FailedCertificate = "certificate" // it does not accept our certificate for another reason
 	FailedTLS         = "tls"         // anything else about TLS
 	FailedProtocol    = "protocol"    // no proper request for a WebSocket
 	FailedSubprotocol = "subprotocol" // it does not offer "sip"
@@ -138,6 +140,10 @@ func tlsReason(err error) string {
 		return FailedVersion
 	case has("cipher suite", "signature algorithms", "curve", "handshake failure", "insufficient security"):
 		return FailedCipher
+	case has("unknown certificate authority"):
+		return FailedAuthority
+	case has("expired certificate"):
+		return FailedClock
 	case has("certificate"):
 		return FailedCertificate
 	case has("tls:"):
