@@ -32,6 +32,16 @@ func explainFile(p roster.Phone, events []phone.Event, e phone.Event) string {
 	return ""
 }
 
+// otherPhone is the drift that says that the phone is another one; "" for none.
+func otherPhone(p roster.Phone) string {
+	for _, d := range p.Drift {
+		if kind, _, _ := strings.Cut(d, ":"); kind == "mac" || kind == "vendor" || kind == "model" || kind == "type" {
+			return d
+		}
+	}
+	return ""
+}
+
 // A phone that fetched its configuration restarts times within restartsWithin, and did
 // not register, starts over and over.
 const (
@@ -43,7 +53,7 @@ const (
 // registered since.
 func explainConfig(p roster.Phone, events []phone.Event, e phone.Event) string {
 	at, name := when(e.At), path.Base(e.Path)
-	switch n := fetches(p, events, e); {
+	switch n := fetches(events, e); {
 	case e.Detail == phone.DetailStaleTemplate:
 		return fmt.Sprintf("It asked for its configuration %s at %s and got the one it had before, since its template fails: mend the template.", name, at)
 	case e.Detail == phone.DetailStaleStore:
@@ -52,15 +62,16 @@ func explainConfig(p roster.Phone, events []phone.Event, e phone.Event) string {
 		return fmt.Sprintf("It fetched revision %d of its configuration at %s; the current one is %d, which it has not fetched yet.", e.Revision, at, p.Revision)
 	case n >= restarts:
 		return fmt.Sprintf("It starts over and over: it fetched its configuration %s %d times within an hour, last at %s, and did not register.", name, n, at)
-	case len(p.Drift) > 0:
-		return fmt.Sprintf("It fetched its configuration %s at %s but has not registered since, and it is not the phone that is provisioned (%s).", name, at, p.Drift[0])
+	}
+	if other := otherPhone(p); other != "" {
+		return fmt.Sprintf("It fetched its configuration %s at %s but has not registered since, and it is not the phone that is provisioned (%s).", name, at, other)
 	}
 	return fmt.Sprintf("It fetched its configuration %s at %s but has not registered since: check that it can reach the SIP server.", name, at)
 }
 
 // fetches is how often a phone fetched its configuration before e, since it was
 // registered last.
-func fetches(p roster.Phone, events []phone.Event, e phone.Event) (n int64) {
+func fetches(events []phone.Event, e phone.Event) (n int64) {
 	for _, o := range events {
 		switch {
 		case o.Kind == phone.EventRegister || isEnd(o.Kind) || e.At.Sub(o.At) > restartsWithin:

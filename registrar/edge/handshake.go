@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"pbx.dev/dialtone/internal/tlsalert"
 )
 
 // Failure is a connection that ended before it could carry SIP: its TLS handshake
@@ -80,7 +82,7 @@ func (c *conn) handshake() error {
 		return err
 	}
 	if c.socket.tls != nil {
-		t := tls.Server(c.real, c.socket.tls)
+		t := tls.Server(tlsalert.Conn{Conn: c.real}, c.socket.tls)
 		if err := t.Handshake(); err != nil { //nolint:noctx // the deadline of the connection bounds it
 			return &handshakeError{tlsReason(err), err}
 		}
