@@ -268,3 +268,12 @@ func TestPageDHCP(t *testing.T) {
 		t.Error(list)
 	}
 }
+
+// Variables of a template, declared in the editor and filled by a layer.
+func TestPageVariables(t *testing.T) {
+	t.Parallel()
+	d := serve(t)
+	d.extension("101", "Front Desk")
+	p := d.phone("001565aabb01", "T46S", "101")
+	d.tell(t, "variables", func(string) string { return p.ID })
+}

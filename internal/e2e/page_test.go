@@ -120,9 +120,13 @@ func TestPageTemplate(t *testing.T) {
 
 func TestPageFirmware(t *testing.T) {
 	t.Parallel()
-	d := serve(t)
+	d := deskOn(t)
+	d.extension("102", "Lab")
+	d.phone("001565aabb02", "T46S", "102")
+	d.plug("yealink", "001565aabb02")
+	d.awaitRegisteredCount(2)
 	d.tell(t, "firmware", nil)
-	if status := d.call("GET", "/v1/pbx/firmware/targets/yealink/T46S", nil, nil); status != http.StatusOK {
+	if status := d.call("GET", "/v1/pbx/firmware/targets/yealink/T46S", nil, nil); status != http.StatusNotFound {
 		t.Errorf("target: %d", status)
 	}
 }

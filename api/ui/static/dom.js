@@ -193,5 +193,9 @@ export function secret(label, value) {
 
 export const time = (t) => (t ? h('time', { datetime: t, title: t }, new Date(t).toLocaleString()) : text.common.never);
 
+/** tone is the class of what came of something: phones ask for many files that there
+ * need not be. */
+export const tone = (outcome) => ({ ok: '', 'not-modified': '', 'not-found': 'soft' }[outcome || 'ok'] ?? 'bad');
+
 /** badge is a state with its colour; the word says it too. */
 export const badge = (state, words = text.state) => h('span', { class: `badge ${state}` }, words[state] || state);

@@ -38,10 +38,10 @@ export const text = {
     outcome: { ok: 'served', 'not-modified': 'had it already', 'not-found': 'not found', denied: 'refused', error: 'failed', aborted: 'broken off', stale: 'an older one served' },
   },
   phones: {
-    title: 'Phones', add: 'Add a phone', importCSV: 'Import', exportCSV: 'Export', extension: 'Extension', state: 'State', phone: 'Phone', mac: 'MAC address', macHint: 'Any spelling; it stands on the label at the back of the phone.', ip: 'IP address', seen: 'Last registered',
+    title: 'Phones', add: 'Add a phone', importCSV: 'Import', exportCSV: 'Export', extension: 'Extension', state: 'State', phone: 'Phone', mac: 'MAC address', macExample: '00:15:65:aa:bb:01', modelExample: 'T46S', macHint: 'Any spelling; it stands on the label at the back of the phone.', ip: 'IP address', seen: 'Last registered',
     registered: 'Registered', type: 'Type', maker: 'Maker', drift: 'Drift', drifts: { model: 'in the model', extension: 'in the extension', configuration: 'in the configuration', vendor: 'in the maker', mac: 'in the MAC address', type: 'in the type' }, caption: 'Phones, brought up to date as things happen',
     resync: 'Resync', reboot: 'Restart', select: 'Select', selectAll: 'Select all shown', selectFound: 'Select all that are found', selectNone: 'Select none', chosen: 'What to do with the phones selected', everything: 'All that are found are selected', none: 'No phone fits.', empty: 'There are no phones yet. One that is plugged in shows up by itself.', model: 'Model', name: 'Name', site: 'Site', line: 'Line',
-    added: 'The phone is in the list; it gets its configuration when it asks.', searchHint: 'Number, name, MAC, IP…', found: (n, more, of) => (n === 0 ? '' : more ? (of ? `${n} of ${of.toLocaleString()} shown` : `${n} shown, and there are more`) : n === 1 ? '1 phone' : `${n} phones`),
+    added: 'The phone is in the list; it gets its configuration when it asks.', searchHint: 'Name, MAC, IP…', found: (n, more, of) => (n === 0 ? '' : more ? (of ? `${n} of ${of.toLocaleString()} shown` : `${n} shown, and there are more`) : n === 1 ? '1 phone' : `${n} phones`),
     importHint: 'A CSV file with the columns mac, model, extension, name, site. Nothing is stored unless every row is right.', importExample: 'mac,model,extension,name,site\n00:15:65:aa:bb:01,T46S,101,Reception,Berlin',
   },
   importing: {
@@ -86,7 +86,7 @@ export const text = {
   firmware: {
     title: 'Firmware', upload: 'Upload an image', file: 'Image', vendor: 'Maker', models: 'Models', version: 'Version', size: 'Size', uploaded: 'Uploaded', name: 'File name', hint: 'What the name of the file tells may be left out.', requires: 'Needs at least', sent: (percent) => `${percent} % sent`, storing: 'Sent; the server checks and stores it…',
     stored: 'The image is stored.', targets: 'Which model runs what', target: 'Set a target', image: 'Image', model: 'Model', hardware: 'Hardware', downgrade: 'Newer phones go back to it as well', waves: 'In waves: a few first, the rest when they have come back', canary: 'Phones of the first wave', halt: 'Halt when more than this fail, percent', job: 'Rollout', noTargets: 'No model has a target: phones keep what they have.',
-    set: 'The target is set.', setAt: 'Set', rollout: 'The rollout has started.', none: 'No image was uploaded yet.', any: 'any', removeTarget: 'Offer nothing', vendorAuto: 'as the name tells', warnings: 'Noticed', drop: 'An image that is a target cannot be deleted.', required: 'Choose a file.', soak: 'Seconds between waves', first: 'Upload an image first.',
+    set: 'The target is set.', setAt: 'Set', rollout: 'The rollout has started.', none: 'No image was uploaded yet.', any: 'any', removeTarget: 'Offer nothing', vendorAuto: 'as the name tells', warnings: 'Noticed', drop: 'An image that is a target cannot be deleted.', required: 'Choose a file.', soak: 'Seconds between waves', timeout: 'Seconds that a phone may take', first: 'Upload an image first.',
   },
   dhcp: {
     title: 'DHCP', hint: 'Phones ask the DHCP server of their network where their files are. Give yours one of these.', server: 'DHCP server', tried: 'read by this server in a test', untried: 'made after the documentation of the server, not tried', none: 'The server tells phones no URL: set provision.url or advertise.', needs: 'What phones ask for',
