@@ -127,6 +127,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 		name string
 		do   func(context.Context) error
 	}{
+		{"data_dir", a.openDataDir},
 		{"identity", a.openIdentity},
 		{"inventory", a.openStores},
 		{"registrations", a.openLocation},
@@ -171,11 +172,6 @@ func (a *App) cleanup() error {
 	}
 	a.cleanups = nil
 	return errors.Join(errs...)
-}
-
-func (a *App) openIdentity(context.Context) (err error) {
-	a.id, err = newIdentity(a.cfg)
-	return err
 }
 
 func (a *App) openStores(ctx context.Context) (err error) {
