@@ -12,7 +12,7 @@ const dialogs = {
   'templates/yealink-phone': ['Activate', 'Difference'],
   firmware: ['Upload an image'],
   keys: ['Make a key', 'Revoke admin'],
-  'phones/phone': ['Edit', 'New passwords', 'Replace', 'Delete', /^Key 3 /],
+  'phones/phone': ['Edit', 'New passwords', 'Secret path', 'Replace', 'Delete', /^Key 3 /],
 }
 
 // On a small screen the menu is behind a button.
