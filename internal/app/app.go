@@ -132,6 +132,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 		{"inventory", a.openStores},
 		{"registrations", a.openLocation},
 		{"events", a.openFeed},
+		{"history", a.openHistory},
 		{"webhook", a.openWebhook},
 		{"revoked users", a.openRevoker},
 		{"list of phones", a.openRoster},

@@ -149,7 +149,13 @@ func TestPageRotate(t *testing.T) {
 	t.Parallel()
 	d := deskOn(t)
 	d.extension("102", "Lab")
-	d.tell(t, "rotate", nil)
+	d.tell(t, "rotate", func(word string) string {
+		file := d.curl(strings.TrimPrefix(word, "fetch ") + "001565aabb01.cfg")
+		if !strings.Contains(file, "account.1.password = ") {
+			t.Errorf("by its secret path the phone gets %s", file)
+		}
+		return "fetched"
+	})
 }
 
 func TestPageKeys(t *testing.T) {

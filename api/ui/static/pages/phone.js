@@ -2,7 +2,7 @@
 import { del, get, listen, post, tagged } from '../api.js';
 import { isConflict } from '../conflict.js';
 import { preview } from '../config.js';
-import { action, badge, confirm, dialog, facts, fail, field, fill, h, page, table, time, toast, tone } from '../dom.js';
+import { action, badge, confirm, dialog, facts, fail, field, fill, h, page, secret, table, time, toast, tone } from '../dom.js';
 import { handset } from '../handset.js';
 import { watchJob } from '../job.js';
 import { edit, editKey } from '../phone-edit.js';
@@ -44,6 +44,7 @@ export async function show(view, { args, can, stop }) {
       write && provisioned() && action(t.reboot, start('reboot')),
       write && provisioned() && action(t.edit, () => edit(path, changed)),
       write && provisioned() && button(t.rotate, rotate),
+      write && provisioned() && button(t.path, secretPath),
       write && provisioned() && button(t.replace, replace),
       write && button(t.remove, remove)));
     about.replaceChildren(h('h2', {}, t.facts), facts([
@@ -74,6 +75,13 @@ export async function show(view, { args, can, stop }) {
       (made.warnings || []).forEach((w) => toast(w, 'warn'));
       await changed();
     }, t.replace);
+  }
+  // The secret path of the phone: shown once; the one before is worth nothing then.
+  function secretPath() {
+    confirm(t.path, t.pathHint, async () => {
+      const made = await post(`${path}/token`);
+      dialog(t.path, [secret(t.pathShown, made.url || made.token), h('p', { class: 'hint' }, t.pathUntil(new Date(made.expiresAt).toLocaleString()))]);
+    }, t.pathMake, '');
   }
   function rotate() {
     confirm(t.rotate, t.rotateHint, async () => {
