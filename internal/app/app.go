@@ -71,6 +71,7 @@ type App struct {
 	location  location.Store
 	mirror    *location.Mirror
 	cluster   *cluster                    // nil: there is this node only
+	linkHost  string                      // where others reach sip.node_listen when it is auto
 	follow    func(context.Context) error // keeps the mirror, and the store when it is Redis
 	storeMode func() string               // "" or how the store of registrations works now
 	roster    *roster.Roster
@@ -215,7 +216,11 @@ func (a *App) openCertificates(context.Context) (err error) {
 }
 
 func (a *App) openSockets(ctx context.Context) (err error) {
-	if a.sockets, err = bindSockets(ctx, a.cfg); err != nil {
+	cfg, err := a.withLink()
+	if err != nil {
+		return err
+	}
+	if a.sockets, err = bindSockets(ctx, cfg); err != nil {
 		return err
 	}
 	a.onStop("sockets", a.sockets.close)
