@@ -127,10 +127,12 @@ func New(ctx context.Context, o Options) (*App, error) {
 		name string
 		do   func(context.Context) error
 	}{
+		{"data_dir", a.openDataDir},
 		{"identity", a.openIdentity},
 		{"inventory", a.openStores},
 		{"registrations", a.openLocation},
 		{"events", a.openFeed},
+		{"history", a.openHistory},
 		{"webhook", a.openWebhook},
 		{"revoked users", a.openRevoker},
 		{"list of phones", a.openRoster},
@@ -171,11 +173,6 @@ func (a *App) cleanup() error {
 	}
 	a.cleanups = nil
 	return errors.Join(errs...)
-}
-
-func (a *App) openIdentity(context.Context) (err error) {
-	a.id, err = newIdentity(a.cfg)
-	return err
 }
 
 func (a *App) openStores(ctx context.Context) (err error) {

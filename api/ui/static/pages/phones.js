@@ -111,7 +111,7 @@ export async function show(view, { query, can, stop }) {
 }
 
 function add(done) {
-  dialog(t.add, [field('macAddress', t.mac, { required: true, placeholder: '00:15:65:aa:bb:01', spellcheck: 'false' }, t.macHint), field('model', t.model, { placeholder: 'T46S' }),
+  dialog(t.add, [field('macAddress', t.mac, { required: true, placeholder: t.macExample, spellcheck: 'false' }, t.macHint), field('model', t.model, { placeholder: t.modelExample }),
     field('extensionNumber', t.extension, { inputmode: 'tel' }), field('name', t.name), field('site', t.site)], async (v) => {
     const { extensionNumber, ...phone } = v;
     if (extensionNumber) phone.lines = [{ line: 1, extensionNumber }];
