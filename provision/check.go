@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -32,6 +33,9 @@ func (s *Service) CheckPhone(d phone.Device) (warnings []string, err error) {
 			if err := checkKey(m, ref); err != nil {
 				all = append(all, settings.Field(name, err))
 			}
+		}
+		if kind, ok := keyTypeOf(d.Settings, name, ref); inSchema && ok && !templates.HasKey(d.Vendor, d.Model, ref.Module, ref.Key, kind) {
+			warnings = append(warnings, fmt.Sprintf("settings.%s: no parameter is known that makes this key of the %s a %s; it is left out", name, cmp.Or(m.Name, "phone"), kind))
 		}
 		if inSchema && d.Settings[name] != "" && !s.HasEffect(d.Vendor, ref.Spec.Key) {
 			warnings = append(warnings, fmt.Sprintf("settings.%s: phones of %s have no parameter for it", name, d.Vendor.DisplayName()))
@@ -119,14 +123,16 @@ func (s *Service) checkRaw(set map[string]string, names []string, vendors []phon
 	return warnings, errors.Join(all...)
 }
 
-// checkLines warns of lines beyond what the table of models says, some of whose
-// counts are limits of a template and not of the phone.
+// checkLines refuses lines that the model has not, and warns of them where the count
+// of the table may be the limit of a template and not of the phone.
 func checkLines(d phone.Device, m catalog.Model, known bool) (warnings []string, err error) {
 	for i, l := range d.Lines {
 		switch {
 		case d.Vendor == phone.Grandstream && l.Number > templates.MaxGrandstreamAccounts:
 			return warnings, phone.Invalid(fmt.Sprintf("lines[%d].line", i), fmt.Sprintf(
 				"the parameters of accounts above %d of Grandstream phones are not known", templates.MaxGrandstreamAccounts))
+		case known && m.SureLines() && l.Number > m.Lines:
+			return warnings, phone.Invalid(fmt.Sprintf("lines[%d].line", i), fmt.Sprintf("the %s has %s", m.Name, count(m.Lines, "line")))
 		case known && m.Lines >= 0 && l.Number > m.Lines:
 			warnings = append(warnings, fmt.Sprintf("lines[%d].line: the catalogue knows %s of the %s", i, count(m.Lines, "line"), m.Name))
 		}
