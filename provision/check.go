@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"pbx.dev/dialtone/internal/catalog"
 	"pbx.dev/dialtone/internal/phone"
@@ -46,7 +48,8 @@ func (s *Service) CheckPhone(d phone.Device) (warnings []string, err error) {
 	}
 	more, err := s.checkRaw(d.Settings, raw, []phone.Vendor{d.Vendor})
 	lines, lineErr := checkLines(d, m, known)
-	return append(append(warnings, more...), lines...), errors.Join(append(all, err, lineErr, s.checkZone(d.Settings))...)
+	zone, zoneErr := s.checkZone(d.Settings, []phone.Vendor{d.Vendor})
+	return slices.Concat(warnings, more, lines, zone), errors.Join(append(all, err, lineErr, zoneErr)...)
 }
 
 // CheckLayer is CheckPhone for the settings of a layer. name is the vendor of a
@@ -54,7 +57,7 @@ func (s *Service) CheckPhone(d phone.Device) (warnings []string, err error) {
 func (s *Service) CheckLayer(scope, name string, layer map[string]string) (warnings []string, err error) {
 	raw, err := settings.Check(layer)
 	vendors := phone.Vendors()
-	all := []error{err, settings.CheckScope(layer), s.checkZone(layer)}
+	all := []error{err, settings.CheckScope(layer)}
 	switch scope {
 	case "vendor":
 		vendors = []phone.Vendor{phone.Vendor(name)}
@@ -80,18 +83,36 @@ func (s *Service) CheckLayer(scope, name string, layer map[string]string) (warni
 		}
 	}
 	more, err := s.checkRaw(layer, raw, vendors)
-	return append(warnings, more...), errors.Join(append(all, err)...)
+	zone, zoneErr := s.checkZone(layer, vendors)
+	return slices.Concat(warnings, more, zone), errors.Join(append(all, err, zoneErr)...)
 }
 
-func (s *Service) checkZone(set map[string]string) error {
-	zone, ok := set["timezone"]
+// checkZone refuses what is no time zone and warns of one that the files of the
+// vendors cannot say, or that follows no yearly rule.
+func (s *Service) checkZone(set map[string]string, vendors []phone.Vendor) (warnings []string, err error) {
+	name, ok := set["timezone"]
 	if !ok {
-		return nil
+		return nil, nil
 	}
-	if _, err := s.zones.Lookup(zone); err != nil {
-		return phone.Invalid("settings.timezone", "not an IANA time zone")
+	zone, err := s.zones.Lookup(name)
+	if err != nil {
+		return nil, phone.Invalid("settings.timezone", "not an IANA time zone")
 	}
-	return nil
+	for _, v := range vendors {
+		if wrong := zone.Wrong(v, s.now()); wrong > 0 && slices.Contains(phone.Vendors(), v) {
+			warnings = append(warnings, fmt.Sprintf("settings.timezone: the file of phones of %s cannot say all of %s: in the next %d years their clock is wrong for %s",
+				v.DisplayName(), name, templates.Ahead, about(wrong)))
+		}
+	}
+	return warnings, nil
+}
+
+// about is a time in hours, or from three days on in days.
+func about(d time.Duration) string {
+	if d >= 72*time.Hour {
+		return count(int(d.Hours()/24+0.5), "day")
+	}
+	return strconv.FormatFloat(d.Hours(), 'f', -1, 64) + " hours"
 }
 
 // checkRaw checks names that are not of the schema: at least one of the vendors has

@@ -152,3 +152,32 @@ func TestForkRingPresets(t *testing.T) {
 		}
 	}
 }
+
+func TestZonesThatCannotBeSaid(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil) // in January 2027
+	for _, tt := range []struct {
+		vendor     phone.Vendor
+		zone, want string
+	}{
+		{phone.Yealink, "Europe/Dublin", ""},
+		{phone.Yealink, "Australia/Lord_Howe", ""},
+		{phone.Polycom, "Australia/Lord_Howe", "settings.timezone: the file of phones of Polycom cannot say all of Australia/Lord_Howe: in the next 3 years their clock is wrong for 543 days"},
+		{phone.Polycom, "Pacific/Chatham", "settings.timezone: the file of phones of Polycom cannot say all of Pacific/Chatham: in the next 3 years their clock is wrong for 4.5 hours"},
+		{phone.Grandstream, "Africa/Casablanca", "settings.timezone: the file of phones of Grandstream cannot say all of Africa/Casablanca: in the next 3 years their clock is wrong for "},
+		{"snom", "Africa/Casablanca", ""},
+	} {
+		set := map[string]string{"timezone": tt.zone}
+		warnings, err := b.CheckPhone(phone.Device{Vendor: tt.vendor, Settings: set})
+		if got := strings.Join(warnings, "|"); err != nil || !strings.HasPrefix(got, tt.want) || tt.want == "" && strings.Contains(got, "clock") {
+			t.Errorf("%s %s: %v, %q", tt.vendor, tt.zone, err, got)
+		}
+		warnings, err = b.CheckLayer("vendor", string(tt.vendor), set)
+		if got := strings.Join(warnings, "|"); err != nil || !strings.HasPrefix(got, tt.want) {
+			t.Errorf("layer %s %s: %v, %q", tt.vendor, tt.zone, err, got)
+		}
+	}
+	if warnings, err := b.CheckLayer("global", "", map[string]string{"timezone": "Africa/Casablanca"}); err != nil || len(warnings) != 3 {
+		t.Errorf("for all: %v, %q", err, warnings)
+	}
+}
