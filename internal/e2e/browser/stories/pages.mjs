@@ -57,6 +57,7 @@ export default async function pages() {
       if (name.startsWith('templates/')) await page.getByText(/It may be used/).waitFor()
       if (name === 'phones/polycom') await page.getByRole('link', { name: /app.log/ }).waitFor()
       await check(page, `${name === '' ? 'overview' : name.replace('/', '-')}-${look}`)
+      if (name === 'phones' && look === 'light') want(await page.locator('.wide').evaluate((e) => e.scrollWidth <= e.clientWidth), true, 'the list fits beside a long name')
       if (look === 'small') await everyDialog(page, name, look)
       if (look === 'small' && name === '') await menu(page)
     }
