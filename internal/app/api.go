@@ -65,6 +65,7 @@ func (a *App) openAPI(context.Context) error {
 		Auditor:         a.inventory,
 		Replacer:        a.inventory,
 		Replays:         a.inventory,
+		Sessions:        a.inventory,
 		Imports:         a.inventory,
 		Settle:          a.settle,
 		Logger:          a.log,

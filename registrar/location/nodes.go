@@ -17,9 +17,9 @@ const (
 	nodeVanished = 30 * time.Second
 	// nodeForgotten is how long after its last sign of life nothing is kept of a node.
 	nodeForgotten = time.Hour
-	nodesTimeout = 2 * time.Second
-	maxNodes     = 1000
-	prunesAtOnce = 16
+	nodesTimeout  = 2 * time.Second
+	maxNodes      = 1000
+	prunesAtOnce  = 16
 )
 
 // NodesOptions are the settings of Nodes. Store, Mirror and Drop are required.

@@ -157,8 +157,8 @@ function giveBack(opener) {
 }
 
 /** confirm asks before something is lost. */
-export function confirm(title, question, fn, label = text.common.remove) {
-  return dialog(title, h('p', {}, question), fn, label, 'danger');
+export function confirm(title, question, fn, label = text.common.remove, kind = 'danger') {
+  return dialog(title, h('p', {}, question), fn, label, kind);
 }
 
 const classOf = (column) => column.class || (column.title ? undefined : 'acts');

@@ -51,7 +51,12 @@ export default async function handset() {
 
   await shown(page, `/phones/${await id('001565aabb01')}`)
   await page.locator('.key.set .lamp.on').waitFor()
+  const other = await entered()
+  await shown(other, '/extensions')
+  await other.getByRole('button', { name: 'Show contacts 101' }).click()
+  await dialogOf(other).getByRole('cell', { name: /^sip:101@/ }).waitFor()
   await need('gone')
   await page.locator('.key.set .lamp:not(.on)').waitFor({ timeout: 60000 })
+  await dialogOf(other).getByText('Nobody is registered.').waitFor() // what is shown follows
   want(await toastOf(page, 'x').count(), 0, 'messages')
 }

@@ -12,7 +12,7 @@ const dialogs = {
   'templates/yealink-phone': ['Activate', 'Difference'],
   firmware: ['Upload an image'],
   keys: ['Make a key', 'Revoke admin'],
-  'phones/phone': ['Edit', 'New passwords', 'Replace', 'Delete', /^Key 3 /],
+  'phones/phone': ['Edit', 'New passwords', 'Secret path', 'Replace', 'Delete', /^Key 3 /],
 }
 
 // On a small screen the menu is behind a button.
@@ -57,6 +57,7 @@ export default async function pages() {
       if (name.startsWith('templates/')) await page.getByText(/It may be used/).waitFor()
       if (name === 'phones/polycom') await page.getByRole('link', { name: /app.log/ }).waitFor()
       await check(page, `${name === '' ? 'overview' : name.replace('/', '-')}-${look}`)
+      if (name === 'phones' && look === 'light') want(await page.locator('.wide').evaluate((e) => e.scrollWidth <= e.clientWidth), true, 'the list fits beside a long name')
       if (look === 'small') await everyDialog(page, name, look)
       if (look === 'small' && name === '') await menu(page)
     }
