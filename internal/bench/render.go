@@ -26,7 +26,7 @@ var paris = sync.OnceValues(func() (templates.TimeZone, error) {
 func T46S(i int) (templates.View, error) {
 	v := templates.View{
 		Vendor: "yealink", Model: "T46S", MAC: templates.NewMAC(phone.MAC{0x00, 0x15, 0x65, byte(i >> 16), byte(i >> 8), byte(i)}),
-		NTP: "198.18.0.1", ProvisionURL: "http://198.18.0.1:8081/", AdminPassword: phone.NewSecret("adminpw"),
+		NTP: "198.18.0.1", ProvisionURL: "http://198.18.0.1:8081/", AdminPassword: phone.NewSecret(adminPassword),
 		TimeFormat: "24", Language: "de", LLDP: "1", Raw: map[string]string{},
 	}
 	var err error
@@ -37,7 +37,7 @@ func T46S(i int) (templates.View, error) {
 	for n := 1; n <= 16; n++ {
 		number := fmt.Sprint(1001 + i + n)
 		l := templates.Line{
-			Number: n, User: number, AuthUser: number + "_a1b2c3", Password: phone.NewSecret("secret" + number),
+			Number: n, User: number, AuthUser: number + "_a1b2c3", Password: phone.NewSecret(linePassword(number)),
 			DisplayName: "User " + number, Label: number, Server: server, SRTP: "optional", DTMF: "rfc2833", MWI: "1", Voicemail: "*97",
 		}
 		for p, name := range []string{"g722", "pcma", "pcmu", "g729", "opus", "ilbc", "g726", "g723"} {

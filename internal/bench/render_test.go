@@ -1,6 +1,10 @@
 package bench
 
-import "testing"
+import (
+	"os/exec"
+	"testing"
+	"time"
+)
 
 // The file is as large as the one it is compared with, and a rendering leaves
 // nothing behind: not one allocation for each file.
@@ -22,4 +26,18 @@ func BenchmarkRenderT46S(b *testing.B) {
 	b.ReportMetric(float64(r.HeapStart), "heap-start")
 	b.ReportMetric(float64(r.HeapHalf), "heap+half")
 	b.ReportMetric(float64(r.HeapGrown), "heap+end")
+}
+
+// Smarty writes the file that we write: it is the same work that is compared.
+func TestSmartyWritesTheSameFile(t *testing.T) {
+	library := SmartyLibrary()
+	if _, err := exec.LookPath("php"); err != nil || library == "" {
+		t.Skip("php-cli and smarty4 are not installed: the benchmark runs without this peer")
+	}
+	for _, reuse := range []bool{false, true} {
+		r, err := Smarty(t.Context(), library, t.TempDir(), 10*time.Millisecond, reuse)
+		if err != nil || r.Rendered < 20 || r.CPU <= 0 || r.Bytes < 45_000 {
+			t.Errorf("reuse %t: %+v, %v", reuse, r, err)
+		}
+	}
 }
