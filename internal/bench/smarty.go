@@ -137,4 +137,3 @@ func commonLength(a, b []byte) int {
 	}
 	return n
 }
-
