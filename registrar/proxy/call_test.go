@@ -191,6 +191,10 @@ func TestRefused(t *testing.T) {
 				if v := values(res, "Proxy-Authenticate"); len(v) != 1 {
 					t.Errorf("Proxy-Authenticate %q", v)
 				}
+			case 489:
+				if v := values(res, "Allow-Events"); len(v) != 1 || strings.Contains(v[0], "reg,") {
+					t.Errorf("Allow-Events %q", v)
+				}
 			case 420:
 				if v := values(res, "Unsupported"); len(v) != 1 || v[0] != "teleport" {
 					t.Errorf("Unsupported %q", v)
