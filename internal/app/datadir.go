@@ -19,7 +19,7 @@ func (a *App) openDataDir(context.Context) error {
 	if err := os.MkdirAll(a.cfg.DataDir, 0o700); err != nil {
 		return err
 	}
-	if a.cfg.Database.URL.Reveal() != "" {
+	if !a.cfg.Database.URL.IsZero() {
 		return nil
 	}
 	lock, err := durable.Lock(filepath.Join(a.cfg.DataDir, "lock"))
@@ -33,7 +33,7 @@ func (a *App) openDataDir(context.Context) error {
 // too, the host's name is not enough: two nodes with one name take each other's
 // connections for dead.
 func (a *App) openIdentity(context.Context) (err error) {
-	if a.id, err = newIdentity(a.cfg); err != nil || a.cfg.Node != "" || a.cfg.Redis.URL.Reveal() == "" {
+	if a.id, err = newIdentity(a.cfg); err != nil || a.cfg.Node != "" || a.cfg.Redis.URL.IsZero() {
 		return err
 	}
 	suffix, lock, err := nodeSuffix(a.cfg.DataDir)

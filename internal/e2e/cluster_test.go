@@ -60,6 +60,36 @@ func soon(t testing.TB, what string, ok func() bool) {
 	t.Logf("%s after %v", what, time.Since(start).Round(10*time.Millisecond))
 }
 
+// TestNodesNeedNoSettings: two nodes that are told of one database and one Redis, and
+// nothing else, have names of their own and ring each other's phones.
+func TestNodesNeedNoSettings(t *testing.T) {
+	t.Parallel()
+	redis, cli := startRedis(t)
+	args := []string{"--database.url", postgres.URL(t), "--redis.url", redis}
+	one := serve(t, args...)
+	desk, caller := one.extension("101", "Desk"), one.extension("102", "Caller")
+	a := startBaresip(t, "a", one.addr["sip.tcp"], "tcp", "101", desk.SIPUsername, desk.SIPPassword)
+	a.registered()
+	two := one.sibling(args...)
+	two.start() // and must not take the phone's connection for one of its own from before
+	c := startBaresip(t, "caller", two.addr["sip.tcp"], "tcp", "102", caller.SIPUsername, caller.SIPPassword)
+	c.registered()
+	eventually(t, 10*time.Second, "two signs of life", func() bool {
+		return len(strings.Fields(cli("--scan", "--pattern", "dialtone:node:*"))) == 2
+	})
+	for _, d := range []*daemon{one, two} {
+		eventually(t, 10*time.Second, "both know both phones", func() bool {
+			return len(d.contactList("101")) == 1 && len(d.contactList("102")) == 1
+		})
+	}
+	c.do("dial", "sip:101@pbx.dev")
+	a.await("CALL_INCOMING")
+	a.do("accept", "")
+	c.await("CALL_ESTABLISHED")
+	c.do("hangup", "")
+	a.await("CALL_CLOSED")
+}
+
 // kinds are the kinds of the events on a phone's timeline.
 func (d *daemon) kinds(id string) string {
 	d.t.Helper()
