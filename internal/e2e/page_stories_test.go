@@ -113,6 +113,10 @@ func TestPageAudit(t *testing.T) {
 	t.Parallel()
 	d := serve(t)
 	d.extension("101", "Front Desk")
+	body := map[string]any{"macAddress": "001565aabb01", "model": "T46S", "lines": []any{map[string]any{"line": 1, "extensionNumber": "101"}}, "settings": map[string]string{"adminPassword": "planted-secret-2"}}
+	if status := d.call("POST", "/v1/pbx/phones", body, nil); status != http.StatusCreated {
+		t.Fatalf("POST: %d", status)
+	}
 	d.tell(t, "audit", nil)
 }
 
@@ -127,6 +131,7 @@ func TestPageBulk(t *testing.T) {
 		d.plug("yealink", mac)
 	}
 	d.awaitRegisteredCount(3)
+	d.answer("GET", "/001565000099.cfg", "")
 	d.tell(t, "bulk", nil)
 }
 

@@ -25,7 +25,8 @@ export async function show(view, { args, can, stop }) {
   const uploads = h('section', { 'aria-labelledby': 'uploads', hidden: true });
   const layers = h('section', { 'aria-labelledby': 'layers', hidden: true });
   const title = h('div');
-  let { value: phone, tag } = await tagged(path);
+  const live = `${path}?settings=false`; // who reads passwords again and again fills the audit trail
+  let { value: phone, tag } = await tagged(live);
   view.replaceChildren(title, job, stuck, h('div', { class: 'grid' }, about, lines), config, layers, uploads, events);
 
   const provisioned = () => phone.state !== 'pending' && phone.macAddress && phone.lines?.length > 0;
@@ -119,7 +120,7 @@ export async function show(view, { args, can, stop }) {
     h('span', { class: tone(e.outcome) }, [e.path, e.outcome, e.status, e.detail, e.bytes ? t.bytes(e.bytes) : '', e.ms ? t.ms(e.ms) : '', e.count > 1 ? t.times(e.count) : ''].filter(Boolean).join(' · ')));
   let shown = phone.state;
   async function refresh() {
-    ({ value: phone, tag } = await tagged(path));
+    ({ value: phone, tag } = await tagged(live));
     // Its files are there as soon as it is adopted.
     if (shown === 'pending' && phone.state !== 'pending') { lines.replaceChildren(); await preview(config, path); await drawLayers(); }
     shown = phone.state;
