@@ -2,6 +2,7 @@ package templates
 
 import (
 	"strings"
+	"sync"
 	"testing"
 
 	"pbx.dev/dialtone/internal/phone"
@@ -18,9 +19,16 @@ func macOf(v phone.Vendor) phone.MAC {
 	}[v]
 }
 
+// castZones keeps the zones that several views have.
+var castZones = sync.OnceValues(NewZones)
+
 func zone(t testing.TB, name string) TimeZone {
 	t.Helper()
-	tz, err := mustZones(t).Lookup(name)
+	zones, err := castZones()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tz, err := zones.Lookup(name)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 // written from the formats (phone-facts/README.md 2), not from the templates.
 func readFile(v phone.Vendor, text string) (map[string]string, error) {
 	if strings.Contains(text, "<directory>") || strings.Contains(text, "<AddressBook>") || strings.Contains(text, "<YealinkIPPhoneDirectory>") {
-		return map[string]string{}, eachToken(text, func(xml.Token) error { return nil })
+		return readBook(text)
 	}
 	switch v {
 	case phone.Polycom:
@@ -23,6 +23,27 @@ func readFile(v phone.Vendor, text string) (map[string]string, error) {
 		return readYealink(text)
 	}
 	return readGrandstream(text)
+}
+
+// readBook reads the last contact of a phone book.
+func readBook(text string) (map[string]string, error) {
+	fields := map[string]string{"fn": "contact.name", "Name": "contact.name", "FirstName": "contact.name", "ct": "contact.number", "Telephone": "contact.number", "phonenumber": "contact.number"}
+	out := map[string]string{}
+	var value strings.Builder
+	err := eachToken(text, func(tok xml.Token) error {
+		switch tok := tok.(type) {
+		case xml.StartElement:
+			value.Reset()
+		case xml.CharData:
+			value.Write(tok)
+		case xml.EndElement:
+			if name, ok := fields[tok.Name.Local]; ok {
+				out[name] = value.String()
+			}
+		}
+		return nil
+	})
+	return out, err
 }
 
 // readPolycom collects attributes; the first definition wins. An attribute that

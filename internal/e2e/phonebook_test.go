@@ -35,7 +35,8 @@ func TestPhoneBooksByCurl(t *testing.T) {
 		{"0004f2abcdef-dialtone.cfg", `device.prov.user="(.*?)"`, `device.prov.password="(.*?)"`, []string{base + "0004f2abcdef-directory.xml"}, []int{1000}},
 		{
 			"001565aabb01.cfg", `(?m)^remote_phonebook.data.2.username = (.*)$`, `(?m)^remote_phonebook.data.2.password = (.*)$`,
-			[]string{`(?m)^remote_phonebook.data.1.url = (.*)$`, `(?m)^remote_phonebook.data.2.url = (.*)$`}, []int{1000, 100},
+			[]string{`(?m)^remote_phonebook.data.1.url = (.*)$`, `(?m)^remote_phonebook.data.2.url = (.*)$`},
+			[]int{1000, 100},
 		},
 		{"cfg000b82123456.xml", `<P1360>(.*)</P1360>`, `<P1361>(.*)</P1361>`, []string{`<P331>(.*)</P331>`}, []int{1000}},
 	} {
