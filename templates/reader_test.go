@@ -14,7 +14,7 @@ import (
 // written from the formats (phone-facts/README.md 2), not from the templates.
 func readFile(v phone.Vendor, text string) (map[string]string, error) {
 	if strings.Contains(text, "<directory>") || strings.Contains(text, "<AddressBook>") || strings.Contains(text, "<YealinkIPPhoneDirectory>") {
-		return readBook(text)
+		return map[string]string{}, eachToken(text, func(xml.Token) error { return nil })
 	}
 	switch v {
 	case phone.Polycom:

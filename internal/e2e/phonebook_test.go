@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"pbx.dev/dialtone/internal/testkit"
@@ -65,6 +66,9 @@ func TestPhoneBooksByCurl(t *testing.T) {
 				t.Errorf("%s: %s, %d names, the first %.1q, want %d", url, status, len(names), names, tt.contacts[i])
 			}
 		}
+	}
+	if err := d.kill(syscall.SIGTERM); err != nil { // and its log is complete
+		t.Error(err)
 	}
 	if said := d.log.String(); !strings.Contains(said, "phone books hold the first extensions only") {
 		t.Errorf("the log does not say that there are more:\n%s", said)
