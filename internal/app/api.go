@@ -12,6 +12,7 @@ import (
 	"pbx.dev/dialtone/api"
 	"pbx.dev/dialtone/internal/inventory"
 	"pbx.dev/dialtone/internal/phone"
+	"pbx.dev/dialtone/internal/tlsalert"
 	"pbx.dev/dialtone/provision"
 	"pbx.dev/dialtone/templates"
 )
@@ -149,7 +150,7 @@ func (p previews) Explain(ctx context.Context, d phone.Device, file string) ([]p
 // serveHTTP serves until Shutdown.
 func serveHTTP(s *http.Server, l net.Listener, secure bool) error {
 	if secure {
-		l = tls.NewListener(l, s.TLSConfig)
+		l = tls.NewListener(tlsalert.Listener{Listener: l}, s.TLSConfig)
 	}
 	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err

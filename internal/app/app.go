@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
 
 	"pbx.dev/dialtone/firmware"
 	"pbx.dev/dialtone/internal/config"
@@ -99,6 +100,7 @@ type App struct {
 	revoker   *revoker
 	hook      *webhook.Sender // nil: nobody is told
 	rotated   chan string     // digest users that have proved their new secret
+	guesses   *rate.Limiter   // of whose phone an event is
 	tftp      *tftpd.Server
 	dhcp      *dhcpd.Server
 	pnp       *pnp.Server
@@ -124,7 +126,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	a := &App{cfg: o.Config, out: o.Out, log: o.Logger, reload: o.Reload, version: o.Version, started: time.Now().UTC(), logTail: o.LogTail, registry: newRegistry(o.Version), relist: make(chan struct{}, 1), rotated: make(chan string, provedQueue)}
+	a := &App{cfg: o.Config, out: o.Out, log: o.Logger, reload: o.Reload, version: o.Version, started: time.Now().UTC(), logTail: o.LogTail, registry: newRegistry(o.Version), relist: make(chan struct{}, 1), rotated: make(chan string, provedQueue), guesses: rate.NewLimiter(20, 100)}
 	for _, step := range []struct {
 		name string
 		do   func(context.Context) error
