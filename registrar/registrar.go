@@ -64,7 +64,7 @@ func New(opts Options) (*Server, error) {
 		s.store, grouper = store, handler{s}
 	}
 	s.edge, err = edge.New(edge.Options{
-		Handler: handler{s}, Grouper: grouper, Rest: opts.Rest, Closed: s.closed, Failed: s.connectFailed, Origins: opts.Origins,
+		Handler: handler{s}, Grouper: grouper, Rest: opts.Rest, Closed: s.closed, Failed: s.connectFailed, Origins: opts.Origins, ForceRport: opts.ForceRport,
 		Logger: opts.Logger, Registerer: opts.Registerer,
 	})
 	if err != nil {

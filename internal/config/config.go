@@ -141,7 +141,10 @@ type SIP struct {
 	// DeclineEndsCall: a 6xx of one phone ends the call for all (RFC 3261 section
 	// 16.7 step 5); false lets the others ring on.
 	DeclineEndsCall bool `yaml:"decline_ends_call"`
-	Qualify         int  `yaml:"qualify"` // seconds between two OPTIONS to a contact; 0: none
+	// ForceRport: answers over UDP go to the port that the request came from, whether or
+	// not the phone asks for that (RFC 3581).
+	ForceRport bool `yaml:"force_rport"`
+	Qualify    int  `yaml:"qualify"` // seconds between two OPTIONS to a contact; 0: none
 }
 
 // Provision is what phones are given and under which conditions.
