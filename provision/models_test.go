@@ -181,3 +181,53 @@ func TestZonesThatCannotBeSaid(t *testing.T) {
 		t.Errorf("for all: %v, %q", err, warnings)
 	}
 }
+
+// A parameter of the vendor that can lock the phone out or break ringing together is
+// taken, and warned of.
+func TestDangerousParameters(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	for _, tt := range []struct {
+		vendor            phone.Vendor
+		name, value, want string
+	}{
+		{phone.Polycom, "device.dhcp.enabled", "0", "turns DHCP off (lockout)"},
+		{phone.Yealink, "static.auto_provision.server.url", "http://x/", "changes where the phone gets its configuration (lockout)"},
+		{phone.Yealink, "account.2.unregister_on_reboot", "1", "(fork-ring)"},
+		{phone.Yealink, "account.2.unregister_on_reboot", "0", ""},
+		{phone.Grandstream, "P81", "1", "(fork-ring)"},
+		{phone.Grandstream, "P752", "1", "(fork-ring)"},
+		{phone.Grandstream, "P8", "1", "turns DHCP off (lockout)"},
+		{phone.Grandstream, "P57", "9", ""},
+	} {
+		set := map[string]string{tt.name: tt.value}
+		warnings, err := b.CheckPhone(phone.Device{Vendor: tt.vendor, Settings: set})
+		if got := strings.Join(warnings, "|"); err != nil || !strings.HasSuffix(got, tt.want) || (tt.want == "") != (got == "") {
+			t.Errorf("%s: %v, %q", tt.name, err, got)
+		}
+		warnings, err = b.CheckLayer("global", "", set)
+		if got := strings.Join(warnings, "|"); err != nil || !strings.HasSuffix(got, tt.want) || (tt.want == "") != (got == "") {
+			t.Errorf("layer %s: %v, %q", tt.name, err, got)
+		}
+	}
+}
+
+// The busy lamps of a Polycom take the watched numbers in order: the list has no
+// gaps, wherever the keys are.
+func TestBusyLampsOfPolycom(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	d := device(phone.Polycom, polyMAC)
+	d.Model = "VVX 450"
+	d.Settings = map[string]string{"keys.2.type": "blf", "keys.2.value": "102", "keys.4.value": "104", "keys.9.type": "blf", "keys.9.value": "109"}
+	b.shelf.devices[polyMAC] = d
+	text, _, err := b.fetch("/0004f2abcdef-dialtone.cfg")
+	for _, want := range []string{
+		`lineKey.2.category="BLF" lineKey.2.index="0"`, `attendant.resourceList.1.address="102"`,
+		`lineKey.4.category="SpeedDial" lineKey.4.index="4"`, `lineKey.9.category="BLF" lineKey.9.index="0"`, `attendant.resourceList.2.address="109"`,
+	} {
+		if err != nil || !strings.Contains(text, want) {
+			t.Errorf("%v, no %s in\n%s", err, want, text)
+		}
+	}
+}

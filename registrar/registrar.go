@@ -50,7 +50,7 @@ func New(opts Options) (*Server, error) {
 	var err error
 	check := digest.Options{
 		Realm: opts.Realm, Key: opts.NonceKey, Maker: maker(opts), Lookup: opts.Directory.Credential,
-		Local: s.hosts.local, Proved: opts.Proved, Now: opts.Now,
+		Algorithms: opts.Algorithms, Local: s.hosts.local, Proved: opts.Proved, Now: opts.Now,
 	}
 	if directory, ok := opts.Directory.(cachedDirectory); ok {
 		check.Cached = directory.CachedCredential
@@ -64,7 +64,7 @@ func New(opts Options) (*Server, error) {
 		s.store, grouper = store, handler{s}
 	}
 	s.edge, err = edge.New(edge.Options{
-		Handler: handler{s}, Grouper: grouper, Rest: opts.Rest, Closed: s.closed, Failed: s.connectFailed, Origins: opts.Origins,
+		Handler: handler{s}, Grouper: grouper, Rest: opts.Rest, Closed: s.closed, Failed: s.connectFailed, Origins: opts.Origins, ForceRport: opts.ForceRport,
 		Logger: opts.Logger, Registerer: opts.Registerer,
 	})
 	if err != nil {

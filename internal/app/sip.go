@@ -36,7 +36,7 @@ func (a *App) openSIP(context.Context) error {
 		Domain: s.Domain, Aliases: append([]string{s.Server, a.id.advertise}, s.Aliases...),
 		Directory: a.inventory, Store: a.location, Recorder: a.recordSIP,
 		MinExpires: seconds(s.MinExpires), MaxExpires: seconds(s.MaxExpires), DefaultExpires: seconds(s.DefaultExpires),
-		MaxContacts: s.MaxContacts, StrictUnregister: s.StrictUnregister, NonceKey: nonceKey, Node: a.id.node, Boot: a.id.boot,
+		MaxContacts: s.MaxContacts, StrictUnregister: s.StrictUnregister, ForceRport: s.ForceRport, Algorithms: s.Digest, NonceKey: nonceKey, Node: a.id.node, Boot: a.id.boot,
 		Origins: s.WSOrigins, Unreachable: a.unreachable, Proved: a.proved, Share: share, Logger: a.log, Registerer: a.registry,
 	})
 	if err != nil {
@@ -52,7 +52,7 @@ func (a *App) openSIP(context.Context) error {
 		Admit: func(transport string, remote netip.AddrPort, method string, res digest.Result) bool {
 			return a.sip.Admit(registrar.Attempt{Method: method, Transport: transport, Remote: remote, Result: res})
 		},
-		FlowKey: flowKey, Fork: fork.Options{IgnoreDecline: !s.DeclineEndsCall}, Recorder: a.record, Logger: a.log, Registerer: a.registry,
+		ForceRport: s.ForceRport, FlowKey: flowKey, Fork: fork.Options{IgnoreDecline: !s.DeclineEndsCall}, Recorder: a.record, Logger: a.log, Registerer: a.registry,
 	})
 	if err != nil {
 		return err

@@ -191,6 +191,10 @@ func TestRefused(t *testing.T) {
 				if v := values(res, "Proxy-Authenticate"); len(v) != 1 {
 					t.Errorf("Proxy-Authenticate %q", v)
 				}
+			case 489:
+				if v := values(res, "Allow-Events"); len(v) != 1 || strings.Contains(v[0], "reg,") {
+					t.Errorf("Allow-Events %q", v)
+				}
 			case 420:
 				if v := values(res, "Unsupported"); len(v) != 1 || v[0] != "teleport" {
 					t.Errorf("Unsupported %q", v)
@@ -232,6 +236,28 @@ func TestTelephoneNumbers(t *testing.T) {
 			callee.respond(callee.request(sip.INVITE), 486)
 			caller.response(486)
 		})
+	}
+}
+
+// TestForceRport: a phone behind NAT that does not ask for rport gets its answers.
+func TestForceRport(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(o *Options) { o.ForceRport = true })
+	caller, callee := newUDP(t, s), newUDP(t, s)
+	s.bind("102", callee, nil)
+	c := &call{u: caller, from: "101", to: "102", id: "nat", seq: 1}
+	plain := caller.write
+	caller.write = func(b []byte) error {
+		via := "Via: SIP/2.0/UDP " + caller.addr()
+		return plain([]byte(strings.NewReplacer(via, "Via: SIP/2.0/UDP 10.1.1.1:5060", ";rport", "").Replace(string(b))))
+	}
+	caller.send("INVITE sip:102@pbx.test SIP/2.0\r\n%sContact: <%s>\r\n\r\n", c.headers("INVITE"), caller.contact("101"))
+	caller.response(407)
+	c.seq++
+	caller.send("INVITE sip:102@pbx.test SIP/2.0\r\n%s%sContact: <%s>\r\n\r\n", c.headers("INVITE"), auth("101"), caller.contact("101"))
+	callee.respond(callee.request(sip.INVITE), 486)
+	if via := caller.response(486).Via(); via.Host != "10.1.1.1" || via.Params.GetOr("received", "") != "127.0.0.1" {
+		t.Errorf("Via %s", via.Value())
 	}
 }
 

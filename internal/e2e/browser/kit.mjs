@@ -36,6 +36,7 @@ function watch(page) {
   })
   page.on('request', (r) => {
     if (!r.url().startsWith(`${origin}/`) && !r.url().startsWith('blob:') && !page.elsewhere) fail(`${page.url()} asks for ${r.url()}`)
+    if (r.method() === 'PATCH' && !r.headers()['if-match']) fail(`${r.url()} without If-Match`)
     if (r.method() === 'POST' && !harmless.test(r.url()) && !page.elsewhere && !r.headers()['idempotency-key']) fail(`${r.url()} without an Idempotency-Key`)
   })
 }

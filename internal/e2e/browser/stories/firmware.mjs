@@ -35,6 +35,7 @@ export default async function firmware() {
   await page.locator('.badge.halted').waitFor()
   await page.getByText('0 of 2 done, 1 failed').waitFor()
   await check(page, 'halted')
+  await page.getByRole('button', { name: 'Go on' }).waitFor()
   await page.getByRole('button', { name: 'Abort' }).click()
   await page.locator('.badge.aborted').waitFor()
 

@@ -1,5 +1,5 @@
 // A layer is saved, refused, and seen on the phone; secrets are not shown again.
-import { entered, go, shown, picture, want } from '../kit.mjs'
+import { entered, go, picture, shown, want } from '../kit.mjs'
 
 export default async function settings() {
   const page = await entered()
