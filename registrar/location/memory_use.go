@@ -58,14 +58,16 @@ func (m *Memory) Lookup(ctx context.Context, aor AOR) ([]Binding, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	s := m.shard(aor)
+	s, before := m.shard(aor), m.now()
 	s.mu.RLock()
 	var bindings []Binding
 	if e := s.m[aor]; e != nil {
 		bindings = e.bindings
 	}
 	s.mu.RUnlock()
-	return liveOf(bindings, toMillis(m.now())), nil
+	// The clock may be followed meanwhile: by the earlier of both times what was read
+	// is not over, whether it was read before it was moved or after.
+	return liveOf(bindings, min(toMillis(before), toMillis(m.now()))), nil
 }
 
 // single implements resident.
