@@ -131,9 +131,6 @@ func (s *Service) PutPack(ctx context.Context, body []byte, by string) (map[stri
 		if own, ok := builtin(p.Name); ok && (own.Vendor != p.Vendor || own.File != p.File) {
 			return nil, phone.Invalid(fmt.Sprintf("manifest[%d].name", i), "is the name of the built-in template of another file")
 		}
-		if err := s.free(p.Name); err != nil {
-			return nil, err
-		}
 		report, err := s.Check(where[i], p.TemplateContent)
 		if err != nil {
 			return nil, inEntry(i, err)
