@@ -8,6 +8,7 @@ package api
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -49,6 +50,8 @@ type Options struct {
 	Replays Replays
 	// Feed passes on what happens to phones; nil: no such call.
 	Feed Feed
+	// Support writes a support bundle; nil: no such call.
+	Support func(ctx context.Context, w io.Writer) error
 	// Settle returns when the list of phones shows what was just imported; nil: it
 	// does anyway.
 	Settle func(context.Context)

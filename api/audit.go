@@ -86,15 +86,16 @@ func (s *server) listAudit(w http.ResponseWriter, r *http.Request) error {
 // something, and one that shows a secret.
 type audited struct {
 	http.ResponseWriter
-	s    *server
-	r    *http.Request
-	done bool
+	s      *server
+	r      *http.Request
+	writes bool // the call may change something
+	done   bool
 }
 
 // WriteHeader implements http.ResponseWriter.
 func (a *audited) WriteHeader(status int) {
 	i := infoOf(a.r)
-	if !a.done && status/100 == 2 && (a.r.Method != http.MethodGet && a.r.Method != http.MethodHead || i.noted != nil) {
+	if !a.done && status/100 == 2 && (a.writes || i.noted != nil) {
 		a.done = true
 		a.s.record(a.r, status)
 	}

@@ -1,11 +1,15 @@
 package api
 
 import (
+	"cmp"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/gorilla/mux"
 
+	"pbx.dev/dialtone/internal/phone"
+	"pbx.dev/dialtone/internal/roster"
 	"pbx.dev/dialtone/registrar/location"
 )
 
@@ -22,16 +26,24 @@ type contactAnswer struct {
 }
 
 // extensionContacts answers GET /v1/pbx/extensions/{number}/contacts: every live
-// contact, which is what a call would ring.
+// contact, which is what a call would ring. The cursor is how many were shown: it is a
+// list that lives.
 func (s *server) extensionContacts(w http.ResponseWriter, r *http.Request) error {
-	if err := noQuery(r); err != nil {
+	limit, cursor, err := onlyPage(r)
+	if err != nil {
 		return err
+	}
+	shown, err := strconv.Atoi(cmp.Or(cursor, "0"))
+	if err != nil || shown < 0 {
+		return phone.Invalid("cursor", "is not a cursor of this list")
 	}
 	e, err := s.Extensions.Extension(r.Context(), mux.Vars(r)["number"])
 	if err != nil {
 		return absent("extension", err)
 	}
 	contacts := s.Roster.Contacts(e.Number)
+	contacts = contacts[min(shown, len(contacts)):]
+	contacts, next := cut(contacts, limit, func(roster.Contact) string { return strconv.Itoa(shown + limit) })
 	answer := make([]contactAnswer, 0, len(contacts))
 	for _, c := range contacts {
 		b := c.Binding
@@ -40,7 +52,10 @@ func (s *server) extensionContacts(w http.ResponseWriter, r *http.Request) error
 			UserAgent: b.UserAgent, ExpiresAt: stamp(b.ExpiresAt), PhoneID: c.PhoneID, LatencyMs: s.latencyOf(b),
 		})
 	}
-	return writeJSON(w, http.StatusOK, map[string][]contactAnswer{"contacts": answer})
+	return writeJSON(w, http.StatusOK, struct {
+		Contacts []contactAnswer `json:"contacts"`
+		Next     string          `json:"next,omitempty"`
+	}{answer, next})
 }
 
 func (s *server) latencyOf(b location.Binding) *float64 {

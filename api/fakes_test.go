@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -338,6 +339,10 @@ func (h *house) options() Options {
 				return phone.ErrNotFound
 			}
 			return nil
+		},
+		Support: func(_ context.Context, w io.Writer) error {
+			_, err := io.WriteString(w, "a bundle")
+			return err
 		},
 		History: func(while time.Duration) ([]history.Point, time.Duration) {
 			return []history.Point{{At: noon.Add(-while), Phones: 5, Registered: 4, Outcomes: map[string]int{"ok": 3}}}, time.Minute

@@ -22,6 +22,8 @@ type Replays interface {
 	// under way. id and request are hashes.
 	ReserveReplay(ctx context.Context, id, request string) (answer []byte, err error)
 	KeepReplay(ctx context.Context, id string, answer []byte) error
+	// TouchReplay says that a request is still under way.
+	TouchReplay(ctx context.Context, id string) error
 	// DropReplay forgets a request that has changed nothing.
 	DropReplay(ctx context.Context, id string) error
 }
@@ -38,44 +40,71 @@ type kept struct {
 	Body    []byte         `json:"body"`
 	Subject string         `json:"subject,omitempty"`
 	Noted   map[string]any `json:"noted,omitempty"` // of the audit trail
+	Form    string         `json:"form,omitempty"`  // hash of the form, when it was one
 }
 
 // once lets a POST with an Idempotency-Key be sent again (as in
 // draft-ietf-httpapi-idempotency-key-header): the same request gets the same answer,
-// and is done once. Only what succeeded is kept: what failed has changed nothing. An
-// upload of an image passes: its content says whether it is the same.
+// and is done once. Only what succeeded is kept: what failed has changed nothing.
 func (s *server) once(next handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		given := r.Header.Values(idempotencyHeader)
-		if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); len(given) == 0 || media == "multipart/form-data" {
+		if len(given) == 0 {
 			return next(w, r)
 		}
-		id, request, err := identify(w, r, given)
+		if err := checkKey(given); err != nil {
+			return err
+		}
+		if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media == "multipart/form-data" {
+			return s.onceForm(w, r, given[0], next)
+		}
+		request, err := fingerprint(w, r)
 		if err != nil {
 			return err
 		}
-		answer, err := s.Replays.ReserveReplay(r.Context(), id, request)
+		id := replayID(r, given[0])
+		answer, err := s.reserve(r, id, request)
 		switch {
-		case errors.Is(err, phone.ErrInvalid):
-			return refuse(http.StatusUnprocessableEntity, "This Idempotency-Key was sent with another request.")
-		case errors.Is(err, phone.ErrConflict):
-			return refuse(http.StatusConflict, "The request with this Idempotency-Key is still under way.")
 		case err != nil:
 			return err
 		case answer != nil:
 			return replay(w, r, answer)
 		}
-		return s.keepingAnswer(w, r, id, next)
+		return s.keepingAnswer(w, r, id, next, nil)
 	}
 }
 
-// identify hashes who asks for what under which key, and the request itself.
-func identify(w http.ResponseWriter, r *http.Request, given []string) (id, request string, err error) {
-	key := given[0]
-	odd := func(c rune) bool { return c < ' ' || c > '~' }
-	if len(given) > 1 || key == "" || len(key) > maxIdempotencyKey || strings.ContainsFunc(key, odd) {
-		return "", "", refuse(http.StatusBadRequest, "Idempotency-Key must be one text of 1 to 255 printable ASCII characters.")
+// reserve is ReserveReplay with the answers that a client gets.
+func (s *server) reserve(r *http.Request, id, request string) ([]byte, error) {
+	answer, err := s.Replays.ReserveReplay(r.Context(), id, request)
+	switch {
+	case errors.Is(err, phone.ErrInvalid):
+		return nil, anotherRequest()
+	case errors.Is(err, phone.ErrConflict):
+		return nil, refuse(http.StatusConflict, "The request with this Idempotency-Key is still under way.")
 	}
+	return answer, err
+}
+
+func anotherRequest() error {
+	return refuse(http.StatusUnprocessableEntity, "This Idempotency-Key was sent with another request.")
+}
+
+func checkKey(given []string) error {
+	odd := func(c rune) bool { return c < ' ' || c > '~' }
+	if key := given[0]; len(given) > 1 || key == "" || len(key) > maxIdempotencyKey || strings.ContainsFunc(key, odd) {
+		return refuse(http.StatusBadRequest, "Idempotency-Key must be one text of 1 to 255 printable ASCII characters.")
+	}
+	return nil
+}
+
+// replayID hashes who asks for what under which key.
+func replayID(r *http.Request, key string) string {
+	return digestOf(infoOf(r).key.ID, r.Method+" "+r.URL.Path, key)
+}
+
+// fingerprint hashes the request, and leaves its body to be read again.
+func fingerprint(w http.ResponseWriter, r *http.Request) (string, error) {
 	limit := int64(maxBody)
 	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media == "text/csv" {
 		limit = maxImportBody
@@ -83,14 +112,13 @@ func identify(w http.ResponseWriter, r *http.Request, given []string) (id, reque
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	var tooBig *http.MaxBytesError
 	if errors.As(err, &tooBig) {
-		return "", "", err
+		return "", err
 	}
 	if err != nil {
-		return "", "", refuse(http.StatusBadRequest, "The body could not be read.")
+		return "", refuse(http.StatusBadRequest, "The body could not be read.")
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	call := r.Method + " " + r.URL.Path
-	return digestOf(infoOf(r).key.ID, call, key), digestOf(r.URL.RawQuery, r.Header.Get("Content-Type"), r.Header.Get("If-Match"), string(body)), nil
+	return digestOf(r.URL.RawQuery, r.Header.Get("Content-Type"), r.Header.Get("If-Match"), string(body)), nil
 }
 
 // digestOf hashes texts so that no two lists of them are alike.
@@ -103,8 +131,9 @@ func digestOf(texts ...string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// keepingAnswer lets next answer into memory, stores that and sends it then.
-func (s *server) keepingAnswer(w http.ResponseWriter, r *http.Request, id string, next handler) error {
+// keepingAnswer lets next answer into memory, stores that and sends it then. form is the
+// hash of the form that next has read; nil: there is none.
+func (s *server) keepingAnswer(w http.ResponseWriter, r *http.Request, id string, next handler, form func() string) error {
 	ctx := context.WithoutCancel(r.Context()) // the client may be gone, what was done is not
 	done := false
 	defer func() {
@@ -115,13 +144,17 @@ func (s *server) keepingAnswer(w http.ResponseWriter, r *http.Request, id string
 			s.Logger.ErrorContext(ctx, "idempotency key not freed", "request_id", infoOf(r).id, "error", err)
 		}
 	}()
-	held := &heldAnswer{header: w.Header().Clone()}
+	held := &heldAnswer{header: w.Header().Clone(), out: w}
 	if err := next(held, r); err != nil {
 		return err
 	}
 	if held.status/100 == 2 {
 		i := infoOf(r)
-		text, err := json.Marshal(kept{Status: held.status, Header: held.header, Body: held.body.Bytes(), Subject: i.subject, Noted: i.noted})
+		k := kept{Status: held.status, Header: held.header, Body: held.body.Bytes(), Subject: i.subject, Noted: i.noted}
+		if form != nil {
+			k.Form = form()
+		}
+		text, err := json.Marshal(k)
 		if err == nil {
 			err = s.Replays.KeepReplay(ctx, id, text)
 		}
@@ -160,7 +193,11 @@ type heldAnswer struct {
 	header http.Header
 	status int
 	body   bytes.Buffer
+	out    http.ResponseWriter
 }
+
+// Unwrap lets http.ResponseController reach the connection.
+func (h *heldAnswer) Unwrap() http.ResponseWriter { return h.out }
 
 // Header implements http.ResponseWriter.
 func (h *heldAnswer) Header() http.Header { return h.header }

@@ -68,7 +68,7 @@ func realOptions(t *testing.T, store *inventory.Store, list *roster.Roster) Opti
 	return Options{
 		Roster: list, Devices: store, Extensions: store, Credentials: store, Keys: store,
 		Claims: fakeDesk{}, Enrollment: store, Bans: func() []Ban { return nil }, Pardon: func(string) error { return nil },
-		Auditor: store, Replays: store, Replacer: store, Imports: store, Settle: func(ctx context.Context) { _ = list.Load(ctx) },
+		Support: fixed().options().Support, Auditor: store, Replays: store, Replacer: store, Imports: store, Settle: func(ctx context.Context) { _ = list.Load(ctx) },
 		Jobs: store, JobRunner: newFakeJobs(), Layers: store, Timeline: store, Files: fakeFiles{}, VendorOf: vendorFromCatalog,
 		Firmware: images, FirmwareTargets: images, FirmwareOffer: func(d phone.Device) firmware.Offer {
 			return images.Offer(firmware.Phone{MAC: d.MAC, Vendor: d.Vendor, Model: d.Model, Version: "66.84.0.5"})
@@ -259,6 +259,11 @@ func TestListForReal(t *testing.T) {
 	stats := fmt.Sprint(c.do(200, "GET /v1/pbx/phones/stats?details=1", ""))
 	if want := "map[details:map[byState:map[configured:0 contacted:0 expected:0 pending:0 registered:2 unregistered:0] byVendor:map[JsSIP:1 Polycom:1] drifted:0] stats:map[byType:map[hardware:1 mobile:0 softphone:0 webrtc:1] registered:2 totalPhones:2 unregistered:0]]"; stats != want {
 		t.Errorf("stats %s", stats)
+	}
+	one := c.do(200, "GET /v1/pbx/extensions/101/contacts?limit=1", "")
+	two := c.do(200, "GET /v1/pbx/extensions/101/contacts?limit=1&cursor="+one["next"].(string), "")
+	if fmt.Sprint(one["contacts"]) == fmt.Sprint(two["contacts"]) || len(two["contacts"].([]any)) != 1 || two["next"] != nil {
+		t.Errorf("pages of contacts: %v, %v", one, two)
 	}
 	if rung := c.do(200, "GET /v1/pbx/extensions/101/contacts", "")["contacts"].([]any); len(rung) != 2 {
 		t.Errorf("contacts %v", rung)

@@ -94,6 +94,7 @@ func (s *server) routes() []route {
 	}
 	table = append(table, s.dhcpRoutes()...)
 	table = append(table, s.historyRoutes()...)
+	table = append(table, s.supportRoutes()...)
 	if s.MetricsHandler != nil {
 		table = append(table, route{"GET", "/metrics", "", s.prometheus})
 	}
@@ -150,7 +151,9 @@ func (s *server) dispatch(routes []route) handler {
 			}
 		}
 		if s.Auditor != nil && routes[i].scope != "" {
-			w = &audited{ResponseWriter: w, s: s, r: r}
+			// A POST that asks for no more than reading tries something and stores nothing.
+			writes := method != http.MethodGet && !strings.HasSuffix(routes[i].scope, ":read")
+			w = &audited{ResponseWriter: w, s: s, r: r, writes: writes}
 		}
 		handle := routes[i].handle
 		if s.Replays != nil && routes[i].scope != "" && method == http.MethodPost {

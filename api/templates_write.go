@@ -22,6 +22,7 @@ type templateInput struct {
 	MaxFirmware string                   `json:"maxFirmware"`
 	Variables   []phone.TemplateVariable `json:"variables"`
 	Note        string                   `json:"note"`
+	Merged      bool                     `json:"merged"` // with what GET .../merge answered
 	// Activate is true unless it says false.
 	Activate *bool `json:"activate"`
 }
@@ -51,7 +52,7 @@ func (in templateInput) content() phone.TemplateContent {
 }
 
 func (in templateInput) draft(by string) phone.TemplateDraft {
-	return phone.TemplateDraft{TemplateContent: in.content(), Note: in.Note, By: by, Activate: in.Activate == nil || *in.Activate}
+	return phone.TemplateDraft{TemplateContent: in.content(), Merged: in.Merged, Note: in.Note, By: by, Activate: in.Activate == nil || *in.Activate}
 }
 
 // isText reports whether the body is a template's text alone.

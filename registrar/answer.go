@@ -22,8 +22,12 @@ func (c *change) answer(res location.Result) {
 	c.r.Vouch(c.holds())
 	out := c.r.Begin(200, "OK")
 	for i := range c.update.Contacts {
+		id := c.update.Contacts[i].ID
+		if named(c.update.Contacts[:i], id) { // the phone wrote it twice
+			continue
+		}
 		for j := range res.Bindings {
-			if res.Bindings[j].ID == c.update.Contacts[i].ID {
+			if res.Bindings[j].ID == id {
 				out = appendContact(out, &res.Bindings[j], res.Now)
 			}
 		}
@@ -54,9 +58,12 @@ func (c *change) holds() (d time.Duration) {
 	return d
 }
 
-func (c *change) mine(id string) bool {
-	for i := range c.update.Contacts {
-		if c.update.Contacts[i].ID == id {
+func (c *change) mine(id string) bool { return named(c.update.Contacts, id) }
+
+// named reports whether a binding is among the contacts of a request.
+func named(contacts []location.Contact, id string) bool {
+	for i := range contacts {
+		if contacts[i].ID == id {
 			return true
 		}
 	}

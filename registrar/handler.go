@@ -63,7 +63,7 @@ const supported = "path, outbound"
 func (s handler) unsupported(r *edge.Request) bool {
 	var unknown []byte
 	for tag := range r.Msg.List(wire.Require) {
-		if tag != "path" && tag != "outbound" {
+		if !strings.EqualFold(tag, "path") && !strings.EqualFold(tag, "outbound") {
 			if len(unknown) > 0 {
 				unknown = append(unknown, ", "...)
 			}

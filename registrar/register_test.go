@@ -97,6 +97,9 @@ func TestContacts(t *testing.T) {
 			{[]string{"Contact: <" + b + ">;expires=0"}, "200 OK", []string{"sip:%3101@10.0.0.1:5060;foo=1"}},
 		},
 		"query": {{nil, "200 OK", nil}},
+		"one twice": {
+			{[]string{"Contact: <" + a + ">, <" + b + ">", "Contact: <" + a + ">;q=0.5"}, "200 OK", []string{a, b}},
+		},
 		"all or nothing": {
 			{[]string{"Contact: <" + a + ">, <tel:101>"}, "400 Bad Contact Header", nil},
 			{[]string{"Contact: <" + a + ">, <" + b + ">;expires=5"}, "423 Interval Too Brief", nil},
@@ -311,7 +314,8 @@ func TestExtensions(t *testing.T) {
 	if d := cmp.Diff([]string{"nothingSupportsThis, foo"}, header(answer, "Unsupported")); d != "" || status(answer) != "420 Bad Extension" {
 		t.Errorf("%s %s", status(answer), d)
 	}
-	if got := status(u.register("Require: path, outbound", "Contact: <sip:101@h>")); got != "200 OK" {
+	// Option tags are tokens, which have no case (RFC 3261 section 7.3.1).
+	if got := status(u.register("Require: Path, OUTBOUND", "Contact: <sip:101@h>")); got != "200 OK" {
 		t.Error(got)
 	}
 	if got := header(u.register("Supported: path", `Contact: <sip:101@h>;+sip.instance="<urn:x>";reg-id=1`), "Require"); got != nil {

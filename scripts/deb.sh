@@ -16,6 +16,8 @@ chmod 755 "$root"
 install -D -m 755 "$bin" "$root/usr/bin/dialtone"
 install -D -m 644 packaging/dialtone.service "$root/lib/systemd/system/dialtone.service"
 install -D -m 644 packaging/completion.bash "$root/usr/share/bash-completion/completions/dialtone"
+install -D -m 644 packaging/completion.zsh "$root/usr/share/zsh/vendor-completions/_dialtone"
+install -D -m 644 packaging/completion.fish "$root/usr/share/fish/vendor_completions.d/dialtone.fish"
 install -D -m 644 README.md CHANGELOG.md LICENSE docs/OPERATIONS.md -t "$root/usr/share/doc/dialtone"
 install -D -m 644 docs/monitoring/* -t "$root/usr/share/doc/dialtone/monitoring"
 install -d -m 755 "$root/etc/dialtone" "$root/usr/share/man/man1" "$root/DEBIAN"
@@ -39,5 +41,5 @@ Description: phone provisioning server
  every phone of an extension at once, and answers over REST which phone is on
  which desk and whether it is alive.
 EOF
-dpkg-deb --root-owner-group --build "$root" "$out" >/dev/null
+dpkg-deb -Z"${COMPRESSION:-xz}" --root-owner-group --build "$root" "$out" >/dev/null
 echo "$out"

@@ -23,6 +23,8 @@ need=(
 	dhcpcd:dhcpcd-base
 	dhcpd:isc-dhcp-server
 	kea-dhcp4:kea-dhcp4-server
+	zsh:zsh
+	fish:fish
 	unshare:util-linux
 	ip:iproute2
 	ss:iproute2

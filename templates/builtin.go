@@ -37,88 +37,13 @@ func init() {
 		"add":      arithmetic(func(a, b int) int { return a + b }), "sub": arithmetic(func(a, b int) int { return a - b }),
 		"mul": arithmetic(func(a, b int) int { return a * b }),
 
-		escAttr: escaper(appendXML), escText: escaper(appendXML), escLine: escaper(appendLine),
-		escRaw:   escaper(func(b []byte, s string) []byte { return append(b, s...) }),
+		escAttr: escaper(appendXML, codeXML), escText: escaper(appendXML, codeXML), escLine: escaper(appendLine, codeLine),
+		escRaw:   escaper(func(b []byte, s string) []byte { return append(b, s...) }, codeText),
 		escParam: parameter,
 	}
 	for name, b := range vendorFunctions() {
 		functions[name] = b
 	}
-}
-
-// escaper is a function that makes a text fit the dialect; at the end of an action
-// it appends to the file without a string in between.
-func escaper(appendTo func([]byte, string) []byte) builder {
-	return func(at position, args []expr) (expr, error) {
-		if len(args) != 1 {
-			return expr{}, at.errorf("an escaper takes one value")
-		}
-		a := args[0]
-		if a.field {
-			return fieldEscaper(appendTo, a), nil
-		}
-		if a.num != nil {
-			return expr{
-				t: stringType, str: func(f *frame) string { return strconv.Itoa(a.num(f)) },
-				write: func(f *frame) flow {
-					if n := a.num(f); uint(n) < 10 {
-						f.out = append(f.out, '0'+byte(n))
-					} else {
-						f.out = strconv.AppendInt(f.out, int64(n), 10)
-					}
-					return next
-				},
-			}, nil
-		}
-		str, err := textOf(at, a)
-		if err != nil {
-			return expr{}, err
-		}
-		return expr{
-			t: stringType, str: func(f *frame) string { return string(appendTo(nil, str(f))) },
-			write: func(f *frame) flow {
-				f.out = appendTo(f.out, str(f))
-				return next
-			},
-		}, nil
-	}
-}
-
-// fieldEscaper writes a field of the dot: the most common action, without a call in
-// between.
-func fieldEscaper(appendTo func([]byte, string) []byte, a expr) expr {
-	off := a.off
-	if a.num != nil {
-		return expr{t: stringType, str: func(f *frame) string { return strconv.Itoa(a.num(f)) }, write: func(f *frame) flow {
-			if n := *(*int)(unsafe.Add(f.dot.p, off)); uint(n) < 10 {
-				f.out = append(f.out, '0'+byte(n))
-			} else {
-				f.out = strconv.AppendInt(f.out, int64(n), 10)
-			}
-			return next
-		}}
-	}
-	return expr{t: stringType, str: func(f *frame) string { return string(appendTo(nil, a.str(f))) }, write: func(f *frame) flow {
-		f.out = appendTo(f.out, *(*string)(unsafe.Add(f.dot.p, off)))
-		return next
-	}}
-}
-
-func parameter(at position, args []expr) (expr, error) {
-	if len(args) != 1 || args[0].t != stringType {
-		return expr{}, at.errorf("the name of a parameter is a text")
-	}
-	str := func(f *frame) string {
-		name := args[0].str(f)
-		if !ValidParam(name) {
-			panic(at.errorf("%.40q cannot be the name of a parameter", name))
-		}
-		return name
-	}
-	return expr{t: stringType, str: str, write: func(f *frame) flow {
-		f.out = append(f.out, str(f)...)
-		return next
-	}}, nil
 }
 
 func onText(fn func(string) string) builder {
@@ -127,7 +52,7 @@ func onText(fn func(string) string) builder {
 			return expr{}, at.errorf("wants one text")
 		}
 		str := args[0].str
-		return expr{t: stringType, str: func(f *frame) string { return fn(str(f)) }}, nil
+		return expr{t: stringType, str: func(f *frame) string { return f.text(fn(str(f))) }}, nil
 	}
 }
 
@@ -151,69 +76,6 @@ func arithmetic(fn func(a, b int) int) builder {
 	}
 }
 
-// compare compares the first argument with each of the others; one that fits is
-// enough.
-func compare(fits func(int) bool) builder {
-	return func(at position, args []expr) (expr, error) {
-		if len(args) < 2 {
-			return expr{}, at.errorf("a comparison wants two values")
-		}
-		for _, a := range args {
-			if a.t != args[0].t || a.str == nil && a.num == nil || a.t == secretType {
-				return expr{}, at.errorf("%s and %s cannot be compared", typeName(args[0].t), typeName(a.t))
-			}
-		}
-		first, others := args[0], args[1:]
-		if len(others) == 1 && first.str != nil {
-			b := others[0].str
-			if same := fits(0); same != fits(1) && same != fits(-1) { // eq and ne
-				return expr{t: boolType, num: func(f *frame) int { return btoi((first.str(f) == b(f)) == same) }}, nil
-			}
-			return expr{t: boolType, num: func(f *frame) int { return btoi(fits(strings.Compare(first.str(f), b(f)))) }}, nil
-		}
-		return expr{t: boolType, num: func(f *frame) int {
-			for _, o := range others {
-				if first.str != nil && fits(strings.Compare(first.str(f), o.str(f))) || first.num != nil && fits(first.num(f)-o.num(f)) {
-					return 1
-				}
-			}
-			return 0
-		}}, nil
-	}
-}
-
-// logic is and and or: the first value that decides, else the last; a truth when
-// the values are of several types.
-func logic(decides bool) builder {
-	return func(at position, args []expr) (expr, error) {
-		if len(args) == 0 {
-			return expr{}, at.errorf("wants a value")
-		}
-		same := true
-		tests := make([]func(*frame) bool, len(args))
-		for i, a := range args {
-			tests[i] = a.test()
-			same = same && a.t == args[0].t
-		}
-		chosen := func(f *frame) int {
-			for i := range len(args) - 1 {
-				if tests[i](f) == decides {
-					return i
-				}
-			}
-			return len(args) - 1
-		}
-		if same {
-			values := make([]func(*frame) value, len(args))
-			for i, a := range args {
-				values[i] = a.value()
-			}
-			return exprOf(args[0].t, func(f *frame) value { return values[chosen(f)](f) }), nil
-		}
-		return expr{t: boolType, num: func(f *frame) int { return btoi(tests[chosen(f)](f)) }}, nil
-	}
-}
-
 func not(at position, args []expr) (expr, error) {
 	if len(args) != 1 {
 		return expr{}, at.errorf("not wants one value")
@@ -230,10 +92,13 @@ func length(at position, args []expr) (expr, error) {
 	if a.str != nil {
 		return expr{t: intType, num: func(f *frame) int { return len(a.str(f)) }}, nil
 	}
-	if k := a.t.Kind(); k != reflect.Slice && k != reflect.Map {
-		return expr{}, at.errorf("len wants a text or a list")
+	switch {
+	case a.t == mapType:
+		return expr{t: intType, num: func(f *frame) int { return len(textsAt(a.ptr(f))) }}, nil
+	case a.t.Kind() == reflect.Slice:
+		return expr{t: intType, num: func(f *frame) int { return lengthOf(a.ptr(f)) }}, nil
 	}
-	return expr{t: intType, num: func(f *frame) int { return a.get(f).Len() }}, nil
+	return expr{}, at.errorf("len wants a text or a list")
 }
 
 // index is an element of a list or a map; one that is not there is an error.
@@ -245,60 +110,24 @@ func index(at position, args []expr) (expr, error) {
 	switch {
 	case list.t == mapType && i.t == stringType:
 		return expr{t: stringType, str: func(f *frame) string {
-			m, _ := list.get(f).Interface().(map[string]string)
-			text, ok := m[i.str(f)]
+			key := i.str(f)
+			text, ok := textsAt(list.ptr(f))[key]
 			if !ok {
-				panic(at.errorf("there is no %.40q", i.str(f)))
+				panic(at.errorf("there is no %.40q", key))
 			}
 			return text
 		}}, nil
 	case list.t.Kind() == reflect.Slice && i.t == intType:
+		load, size := loader(list.t.Elem()), list.t.Elem().Size()
 		return exprOf(list.t.Elem(), func(f *frame) value {
-			l, n := list.get(f), i.num(f)
-			if n < 0 || n >= l.Len() {
+			l, n := list.ptr(f), i.num(f)
+			if n < 0 || n >= lengthOf(l) {
 				panic(at.errorf("there is no element %d", n))
 			}
-			return ofReflect(l.Index(n))
+			return load(unsafe.Add(elements(l), uintptr(n)*size))
 		}), nil
 	}
 	return expr{}, at.errorf("%s has no element %s", typeName(list.t), typeName(i.t))
-}
-
-// printed is a function of texts and numbers; secrets print as [redacted].
-func printed(fn func([]any) string) builder {
-	return func(at position, args []expr) (expr, error) {
-		for _, a := range args {
-			if a.str == nil && a.num == nil {
-				return expr{}, at.errorf("%s cannot be printed", typeName(a.t))
-			}
-		}
-		return expr{t: stringType, str: func(f *frame) string {
-			all := make([]any, len(args))
-			for i, a := range args {
-				switch {
-				case a.t == secretType:
-					all[i] = "[redacted]"
-				case a.t == boolType:
-					all[i] = a.num(f) != 0
-				case a.num != nil:
-					all[i] = a.num(f)
-				default:
-					all[i] = a.str(f)
-				}
-			}
-			return fn(all)
-		}}, nil
-	}
-}
-
-func format(at position, args []expr) (expr, error) {
-	if len(args) == 0 || args[0].t != stringType {
-		return expr{}, at.errorf("printf wants a format")
-	}
-	return printed(func(all []any) string {
-		text, _ := all[0].(string)
-		return fmt.Sprintf(text, all[1:]...)
-	})(at, args)
 }
 
 // choose returns the result beside the case that is key:
@@ -314,7 +143,7 @@ func choose(at position, args []expr) (expr, error) {
 		}
 	}
 	key, cases := args[0].str, args[1:]
-	if e, ok := chooseLiteral(at, key, cases); ok {
+	if e, ok := chooseLiteral(at, args[0], cases); ok {
 		return e, nil
 	}
 	return expr{t: stringType, str: func(f *frame) string {
@@ -333,8 +162,8 @@ func choose(at position, args []expr) (expr, error) {
 
 // chooseLiteral is choose where all cases and results are constants, but perhaps the
 // one for all others.
-func chooseLiteral(at position, key func(*frame) string, cases []expr) (expr, bool) {
-	pairs := len(cases) &^ 1
+func chooseLiteral(at position, from expr, cases []expr) (expr, bool) {
+	key, pairs := from.str, len(cases)&^1
 	texts := make([]string, pairs)
 	for i, c := range cases[:pairs] {
 		if !c.lit {
@@ -342,7 +171,7 @@ func chooseLiteral(at position, key func(*frame) string, cases []expr) (expr, bo
 		}
 		texts[i] = c.str(nil)
 	}
-	return expr{t: stringType, str: func(f *frame) string {
+	e := expr{t: stringType, str: func(f *frame) string {
 		k := key(f)
 		for i := 0; i+1 < len(texts); i += 2 {
 			if texts[i] == k {
@@ -353,7 +182,11 @@ func chooseLiteral(at position, key func(*frame) string, cases []expr) (expr, bo
 			return cases[pairs].str(f)
 		}
 		panic(at.errorf("choose: no case for %.40q", k))
-	}}, true
+	}}
+	if from.field {
+		e.cases, e.off = texts, from.off
+	}
+	return e, true
 }
 
 // hostPort joins a host and a port; port 0 is left out.
@@ -362,7 +195,7 @@ func hostPort(at position, args []expr) (expr, error) {
 		return expr{}, at.errorf("hostport wants a host and a port")
 	}
 	host, port := args[0].str, args[1].num
-	return expr{t: stringType, str: func(f *frame) string { return joinHostPort(host(f), port(f)) }}, nil
+	return expr{t: stringType, str: func(f *frame) string { return f.text(joinHostPort(host(f), port(f))) }}, nil
 }
 
 func joinHostPort(host string, port int) string {

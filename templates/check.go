@@ -42,7 +42,7 @@ func Check(base *Set, v Variant) (Report, error) {
 	if len(v.Models) > 0 {
 		model = v.Models[0]
 	}
-	c := checker{base: base, set: set, file: v.File, own: Own(v.File)}
+	c := checker{base: base, set: set, file: v.File, own: Own(v.File), seen: map[[2]string]bool{}, count: map[string]int{}}
 	for _, sample := range Samples(phone.Vendor(path.Dir(v.File)), model) {
 		if c.own == (sample.View.MAC == MAC{}) {
 			continue
@@ -68,6 +68,8 @@ type checker struct {
 	file      string
 	own       bool
 	report    Report
+	seen      map[[2]string]bool // warnings by code and parameter
+	count     map[string]int     // of them, by code
 }
 
 // try renders one sample and reads the file as the phone would.
@@ -108,12 +110,19 @@ func (c *checker) read(set *Set, v View) ([]byte, []Parameter, error) {
 	return b.Bytes(), params, err
 }
 
+// maxWarnings bounds the warnings of a code: nobody reads more.
+const maxWarnings = 100
+
 // warn keeps each warning once, whichever sample it came from.
 func (c *checker) warn(list ...Warning) {
 	for _, w := range list {
-		if !slices.ContainsFunc(c.report.Warnings, func(x Warning) bool { return x.Code == w.Code && x.Parameter == w.Parameter }) {
-			c.report.Warnings = append(c.report.Warnings, w)
+		key := [2]string{w.Code, w.Parameter}
+		if c.seen[key] || c.count[w.Code] == maxWarnings {
+			continue
 		}
+		c.seen[key] = true
+		c.count[w.Code]++
+		c.report.Warnings = append(c.report.Warnings, w)
 	}
 	slices.SortStableFunc(c.report.Warnings, func(a, b Warning) int { return cmp.Or(a.Line-b.Line, strings.Compare(a.Parameter, b.Parameter)) })
 }

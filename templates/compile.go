@@ -4,34 +4,16 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 	"text/template/parse"
 )
 
 // Templates are text/template's language, parsed by its parser, and compiled here to
-// a list of small functions that append to one buffer. The types of View are known
+// a list of steps (step.go) that append to one buffer. The types of View are known
 // when a template is loaded, so a name that does not exist, a value that cannot be
 // written and a wrong argument are errors then and not when a phone asks.
 //
 // Not in the language: methods, calls of function values, complex numbers and
 // floats, the functions html, js, urlquery, slice and call.
-
-// op does one step; it reports whether the loop around it has to end.
-type op func(f *frame) flow
-
-type flow uint8
-
-const (
-	next flow = iota
-	breakLoop
-	continueLoop
-)
-
-// program is one template compiled for one type of dot.
-type program struct {
-	ops   []op
-	slots int // variables
-}
 
 // compiler compiles the templates of one vendor.
 type compiler struct {
@@ -41,6 +23,9 @@ type compiler struct {
 	done    map[programKey]*program
 	raw     []string                // files that ask for "raw"
 	traced  bool                    // programs say which template line wrote what
+	steps   int                     // compiled so far
+	calls   int                     // of functions in the action at hand
+	lines   map[string][]int        // by file, where each line but the first begins
 	uses    map[string]map[Use]bool // by setting; nil: not asked for
 }
 
@@ -73,18 +58,34 @@ type position struct {
 }
 
 func (p position) errorf(format string, args ...any) *Error {
-	return &Error{Name: p.name, Line: p.line, Column: p.col, Reason: fmt.Sprintf(format, args...)}
+	return &Error{Name: p.name, Line: p.line, Column: p.col, Reason: clip(fmt.Sprintf(format, args...))}
 }
 
 // at is the place of a node: templates that a file defines stand in that file.
 func (s *scope) at(n parse.Node) position {
-	tree := s.c.trees[s.name]
-	return place(tree.ParseName, s.c.sources[tree.ParseName], int(n.Position()))
+	return s.c.place(s.c.trees[s.name].ParseName, int(n.Position()))
 }
 
-func place(name, text string, pos int) position {
-	before := text[:min(max(pos, 0), len(text))]
-	return position{name, 1 + strings.Count(before, "\n"), len(before) - strings.LastIndexByte(before, '\n')}
+// place is a position in the text of a file.
+func (c *compiler) place(file string, pos int) position {
+	starts, ok := c.lines[file]
+	if !ok {
+		for i, b := range []byte(c.sources[file]) {
+			if b == '\n' {
+				starts = append(starts, i+1)
+			}
+		}
+		c.lines[file] = starts
+	}
+	line, found := slices.BinarySearch(starts, pos)
+	if found {
+		line++
+	}
+	start := 0
+	if line > 0 {
+		start = starts[line-1]
+	}
+	return position{file, 1 + line, pos - start + 1}
 }
 
 // program compiles the template name for a dot of type dot, once.
@@ -97,76 +98,81 @@ func (c *compiler) program(name string, dot reflect.Type) (*program, error) {
 	p := &program{slots: 1}
 	c.done[key] = p
 	s := &scope{c: c, name: name, dot: dot, prog: p, vars: []variable{{"$", dot, 0}}}
-	ops, err := s.list(tree.Root)
-	p.ops = ops
+	steps, err := s.body(tree.Root)
+	p.steps, p.subject = steps, subjectOf(dot)
 	return p, err
 }
 
-func (s *scope) list(l *parse.ListNode) ([]op, error) {
+// body compiles a list to steps of its own.
+func (s *scope) body(l *parse.ListNode) ([]step, error) {
+	b := &block{}
+	err := s.list(b, l)
+	b.label()
+	s.mark(b, 0, position{name: s.c.trees[s.name].ParseName})
+	return b.steps, err
+}
+
+func (s *scope) list(b *block, l *parse.ListNode) error {
 	if l == nil {
-		return nil, nil
+		return nil
 	}
 	visible := len(s.vars)
 	defer func() { s.vars = s.vars[:visible] }()
-	var ops []op
-	for i, n := range l.Nodes {
-		o, err := s.node(n)
-		if err != nil {
-			return nil, err
+	for _, n := range l.Nodes {
+		from := len(b.steps)
+		s.c.calls = 0
+		if err := s.node(b, n); err != nil {
+			return err
 		}
-		if o == nil {
-			continue
+		at := s.at(n)
+		s.mark(b, from, at)
+		if s.c.steps++; s.c.steps > maxProgram {
+			return at.errorf("the templates have more than %d parts", maxProgram)
 		}
-		if text, ok := textBefore(l.Nodes, i); ok && !s.c.traced {
-			ops[len(ops)-1] = fused(text, o)
-			continue
-		}
-		ops = append(ops, o)
 	}
-	return ops, nil
+	return nil
 }
 
-// textBefore is the text right before an action: the two are one step.
-func textBefore(nodes []parse.Node, i int) (string, bool) {
-	if _, ok := nodes[i].(*parse.ActionNode); !ok || i == 0 {
-		return "", false
-	}
-	t, ok := nodes[i-1].(*parse.TextNode)
-	if !ok || len(t.Text) == 0 {
-		return "", false
-	}
-	return string(t.Text), true
-}
-
-func fused(text string, o op) op {
-	return func(f *frame) flow {
-		f.out = append(f.out, text...)
-		return o(f)
+// mark says of the steps from one on where they stand, if they do not know yet.
+func (s *scope) mark(b *block, from int, at position) {
+	for i := from; i < len(b.steps); i++ {
+		if b.steps[i].at == nil {
+			b.steps[i].at = &at
+		}
 	}
 }
 
-func (s *scope) node(n parse.Node) (op, error) {
+// What a template may have at most.
+const (
+	maxProgram   = 100_000 // texts, actions and the like in the templates of a vendor
+	maxVariables = 1000    // in one template
+)
+
+func (s *scope) node(b *block, n parse.Node) error {
 	switch n := n.(type) {
 	case *parse.TextNode:
-		return s.text(n), nil
+		s.text(b, n)
+		return nil
 	case *parse.ActionNode:
-		return s.action(n)
+		return s.action(b, n)
 	case *parse.IfNode:
-		return s.branch(&n.BranchNode, false)
+		return s.ifs(b, &n.BranchNode)
 	case *parse.WithNode:
-		return s.branch(&n.BranchNode, true)
+		return s.with(b, &n.BranchNode)
 	case *parse.RangeNode:
-		return s.rangeOver(n)
+		return s.rangeOver(b, n)
 	case *parse.TemplateNode:
-		return s.call(n)
+		return s.call(b, n)
 	case *parse.BreakNode:
-		return func(*frame) flow { return breakLoop }, s.inLoop(n)
+		b.add(step{code: codeDo, op: func(*frame) flow { return breakLoop }})
+		return s.inLoop(n)
 	case *parse.ContinueNode:
-		return func(*frame) flow { return continueLoop }, s.inLoop(n)
+		b.add(step{code: codeDo, op: func(*frame) flow { return continueLoop }})
+		return s.inLoop(n)
 	case *parse.CommentNode:
-		return nil, nil
+		return nil
 	}
-	return nil, s.at(n).errorf("%T is not understood", n)
+	return s.at(n).errorf("%T is not understood", n)
 }
 
 func (s *scope) inLoop(n parse.Node) error {
@@ -176,58 +182,63 @@ func (s *scope) inLoop(n parse.Node) error {
 	return nil
 }
 
-func (s *scope) text(n *parse.TextNode) op {
-	if len(n.Text) == 0 {
-		return nil
+func (s *scope) text(b *block, n *parse.TextNode) {
+	if !s.c.traced {
+		b.text = append(b.text, n.Text...)
+		return
 	}
 	text := string(n.Text)
-	write := func(f *frame) flow {
+	b.add(step{code: codeDo, op: s.trace(n, nil, func(f *frame) flow {
 		f.out = append(f.out, text...)
 		return next
-	}
-	return s.trace(n, nil, write)
+	})})
 }
 
 // action writes a pipeline's value or sets a variable. The rewriter has put an
 // escaper at the end of all that write.
-func (s *scope) action(n *parse.ActionNode) (op, error) {
+func (s *scope) action(b *block, n *parse.ActionNode) error {
 	if len(n.Pipe.Decl) > 0 {
-		return s.declare(n.Pipe)
+		return s.declare(b, n.Pipe)
 	}
 	e, err := s.pipe(n.Pipe)
-	if err != nil {
-		return nil, err
+	switch {
+	case err != nil:
+		return err
+	case e.write == nil:
+		return s.at(n).errorf("an action does not end in an escaper")
+	case s.c.traced:
+		b.add(step{code: codeDo, op: s.trace(n, e.settings, e.write)})
+	case e.lit:
+		b.text = append(b.text, e.str(nil)...)
+	case e.fast.code != codeText:
+		b.add(e.fast)
+	default:
+		b.add(step{code: codeDo, op: e.write})
 	}
-	if e.write == nil {
-		return nil, s.at(n).errorf("an action does not end in an escaper")
-	}
-	return s.trace(n, e.settings, e.write), nil
+	return nil
 }
 
-func (s *scope) declare(p *parse.PipeNode) (op, error) {
+func (s *scope) declare(b *block, p *parse.PipeNode) error {
 	if len(p.Decl) != 1 {
-		return nil, s.at(p).errorf("only a range sets two variables")
+		return s.at(p).errorf("only a range sets two variables")
 	}
 	e, err := s.pipe(&parse.PipeNode{NodeType: p.NodeType, Pos: p.Pos, Line: p.Line, Cmds: p.Cmds})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	name := p.Decl[0].Ident[0]
 	var slot int
 	if p.IsAssign {
 		v, ok := s.find(name)
 		if !ok || v.t != e.t {
-			return nil, s.at(p).errorf("%s cannot be set to %s", name, typeName(e.t))
+			return s.at(p).errorf("%.40s cannot be set to %s", name, typeName(e.t))
 		}
 		slot = v.slot
 	} else {
 		slot = s.add(name, e.t)
 	}
-	eval := e.value()
-	return func(f *frame) flow {
-		f.vars[f.base+slot] = eval(f)
-		return next
-	}, nil
+	b.add(step{code: codeDo, op: e.set(slot)})
+	return s.room(p)
 }
 
 func (s *scope) add(name string, t reflect.Type) int {
@@ -237,6 +248,14 @@ func (s *scope) add(name string, t reflect.Type) int {
 	return slot
 }
 
+// room refuses a template with too many variables.
+func (s *scope) room(n parse.Node) error {
+	if s.prog.slots > maxVariables {
+		return s.at(n).errorf("the template has more than %d variables", maxVariables)
+	}
+	return nil
+}
+
 func (s *scope) find(name string) (variable, bool) {
 	for _, v := range slices.Backward(s.vars) {
 		if v.name == name {
@@ -244,113 +263,4 @@ func (s *scope) find(name string) (variable, bool) {
 		}
 	}
 	return variable{}, false
-}
-
-// branch is if and with.
-func (s *scope) branch(b *parse.BranchNode, with bool) (op, error) {
-	visible := len(s.vars)
-	defer func() { s.vars = s.vars[:visible] }()
-	cond, slot, err := s.condition(b.Pipe)
-	if err != nil {
-		return nil, err
-	}
-	dot, from := s.dot, s.from
-	if with {
-		s.dot, s.from = elem(cond.t), cond.settings
-	}
-	yes, err := s.list(b.List)
-	s.dot, s.from = dot, from
-	if err != nil {
-		return nil, err
-	}
-	no, err := s.list(b.ElseList)
-	if err != nil {
-		return nil, err
-	}
-	eval, truth := cond.value(), truthOf(cond.t)
-	if !with && slot < 0 {
-		test := cond.test()
-		return func(f *frame) flow {
-			if test(f) {
-				return run(yes, f)
-			}
-			return run(no, f)
-		}, nil
-	}
-	return func(f *frame) flow {
-		v := eval(f)
-		if slot >= 0 {
-			f.vars[f.base+slot] = v
-		}
-		if !truth(v) {
-			return run(no, f)
-		}
-		if !with {
-			return run(yes, f)
-		}
-		saved := f.dot
-		f.dot = v.asDot()
-		r := run(yes, f)
-		f.dot = saved
-		return r
-	}, nil
-}
-
-// condition compiles the pipeline of an if or with; slot is that of the variable it
-// sets, -1: none.
-func (s *scope) condition(p *parse.PipeNode) (e expr, slot int, err error) {
-	e, err = s.pipe(&parse.PipeNode{NodeType: p.NodeType, Pos: p.Pos, Line: p.Line, Cmds: p.Cmds})
-	if err != nil {
-		return e, -1, err
-	}
-	if len(p.Decl) == 0 {
-		return e, -1, nil
-	}
-	return e, s.add(p.Decl[0].Ident[0], e.t), nil
-}
-
-func (s *scope) call(n *parse.TemplateNode) (op, error) {
-	if _, ok := s.c.trees[n.Name]; !ok {
-		return nil, s.at(n).errorf("there is no template %q", n.Name)
-	}
-	if n.Pipe == nil {
-		return nil, s.at(n).errorf("template %q needs a value: {{template %q .}}", n.Name, n.Name)
-	}
-	arg, err := s.pipe(n.Pipe)
-	if err != nil {
-		return nil, err
-	}
-	p, err := s.c.program(n.Name, elem(arg.t))
-	if err != nil {
-		return nil, err
-	}
-	eval, at, read := arg.value(), s.at(n), arg.settings
-	o := func(f *frame) flow {
-		f.step(at)
-		v := eval(f).asDot()
-		saved := f.enter(p, v)
-		run(p.ops, f)
-		f.leave(saved)
-		return next
-	}
-	if !s.c.traced {
-		return o, nil
-	}
-	return func(f *frame) flow {
-		before := f.reads
-		f.reads = append(f.reads[:len(f.reads):len(f.reads)], f.numbered(read)...)
-		r := o(f)
-		f.reads = before
-		return r
-	}, nil
-}
-
-// run does the steps of a body.
-func run(ops []op, f *frame) flow {
-	for _, o := range ops {
-		if r := o(f); r != next {
-			return r
-		}
-	}
-	return next
 }

@@ -33,9 +33,9 @@ var parserMessage = regexp.MustCompile(`(?s)^template: ([^:\s]+):(\d+)(?::(\d+))
 // parser says the line only: the column is that of the last action that begins in
 // the line of source, else where its text begins.
 func newError(name, source string, err error) *Error {
-	e := &Error{Name: name, Reason: err.Error(), cause: err}
+	e := &Error{Name: name, Reason: clip(err.Error()), cause: err}
 	if m := parserMessage.FindStringSubmatch(err.Error()); m != nil {
-		e.Name, e.Reason = m[1], m[4]
+		e.Name, e.Reason = m[1], clip(m[4])
 		e.Line, _ = strconv.Atoi(m[2])
 		e.Column, _ = strconv.Atoi(m[3])
 	}
@@ -43,6 +43,15 @@ func newError(name, source string, err error) *Error {
 		e.Column = columnIn(source, e.Line)
 	}
 	return e
+}
+
+// clip shortens a reason: it may quote a name of any length.
+func clip(reason string) string {
+	const most = 300
+	if len(reason) <= most {
+		return reason
+	}
+	return strings.ToValidUTF8(reason[:most], "") + "..."
 }
 
 // columnIn guesses where in a line (1 is the first) the mistake is.

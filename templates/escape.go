@@ -1,6 +1,8 @@
 package templates
 
 import (
+	"encoding/binary"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -30,13 +32,15 @@ const (
 // quote it. "#", ";" and "=" are kept: the value runs to the end of the line, and
 // "#" starts a comment only where a line starts.
 
-// xmlPlain marks the bytes that XML does not have to change; linePlain those of a
-// Yealink line, where they stand inside a value.
-var xmlPlain, linePlain = func() (x, l [256]bool) {
+// xmlPlain marks the bytes that XML does not have to change, paramPlain those that
+// the name of a parameter can have.
+var xmlPlain, paramPlain = func() (x, p [256]bool) {
 	for c := 0x20; c < 0x7f; c++ {
-		x[c], l[c] = strings.IndexByte(`&<>"'`, byte(c)) < 0, true
+		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
+		x[c] = strings.IndexByte(`&<>"'`, byte(c)) < 0
+		p[c] = letter || c >= '0' && c <= '9' || c == '.' || c == '-' || c == '_'
 	}
-	return x, l
+	return x, p
 }()
 
 func all(s string, in *[256]bool) bool {
@@ -84,10 +88,51 @@ func xmlChar(r rune) bool {
 
 // appendLine appends s as the value of a Yealink line.
 func appendLine(b []byte, s string) []byte {
-	if s == "" || s[0] > ' ' && s[0] != '%' && s[len(s)-1] > ' ' && all(s, &linePlain) {
-		return append(b, s...)
+	n, end := len(s), len(b)
+	if n == 0 {
+		return b
+	}
+	if s[0] > ' ' && s[0] != '%' && s[n-1] > ' ' {
+		if cap(b)-end < n {
+			b = slices.Grow(b, n)
+		}
+		if copyPrintable(b[end:end+n], s) {
+			return b[:end+n]
+		}
 	}
 	return append(b, lineEscape(s)...)
+}
+
+// copyPrintable copies s to b, which is as long, and reports whether it is of the
+// printable characters of ASCII alone. It takes eight bytes at a time, the last ones
+// once more where they are not eight: a byte below 0x20 or above 0x7e leaves a top bit.
+func copyPrintable(b []byte, s string) bool {
+	const ones, top = 0x0101010101010101, 0x8080808080808080
+	n := len(s)
+	b = b[:n]
+	if n < 8 {
+		odd := byte(0)
+		for i := range n {
+			c := s[i]
+			b[i] = c
+			odd |= c | (c - 0x20) | (c + 1)
+		}
+		return odd&0x80 == 0
+	}
+	odd := uint64(0)
+	for i := 0; ; i += 8 {
+		i = min(i, n-8)
+		x := eight(s[i : i+8])
+		binary.LittleEndian.PutUint64(b[i:i+8], x)
+		odd |= x | (x - 0x20*ones) | (x + ones)
+		if i == n-8 {
+			return odd&top == 0
+		}
+	}
+}
+
+func eight(s string) uint64 {
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
 func lineEscape(s string) string {
@@ -125,12 +170,5 @@ func Carries(vendor phone.Vendor, s string) bool {
 // ValidParam reports whether s can be the name of a vendor parameter: a letter,
 // then letters, digits, dots, dashes and underscores, at most 128 in all.
 func ValidParam(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
-		if !letter && (i == 0 || (c < '0' || c > '9') && c != '.' && c != '-' && c != '_') {
-			return false
-		}
-	}
-	return len(s) > 0 && len(s) <= 128
+	return len(s) > 0 && len(s) <= 128 && s[0]|0x20 >= 'a' && s[0]|0x20 <= 'z' && all(s, &paramPlain)
 }

@@ -37,12 +37,29 @@ func (s *scope) trace(n parse.Node, read []string, o op) op {
 		text = string(t.Text)
 	}
 	return func(f *frame) flow {
+		from := len(f.out)
 		r := o(f)
+		if len(f.out) == from {
+			return r
+		}
 		s := span{end: len(f.out), at: at, text: text}
 		if text == "" { // what an action writes, and not the text around it
 			s.settings = append(f.numbered(read), f.reads...)
 		}
-		f.spans = append(f.spans, s)
+		if f.spans = append(f.spans, s); len(f.spans) > maxSpans {
+			panic(at.errorf("the file has more than %d pieces", maxSpans))
+		}
+		return r
+	}
+}
+
+// tracedCall makes what a template writes show the settings that it is called with.
+func tracedCall(call op, read []string) op {
+	return func(f *frame) flow {
+		before := f.reads
+		f.reads = append(f.reads[:len(f.reads):len(f.reads)], f.numbered(read)...)
+		r := call(f)
+		f.reads = before
 		return r
 	}
 }
@@ -51,18 +68,18 @@ func (s *scope) trace(n parse.Node, read []string, o op) op {
 func (f *frame) numbered(names []string) []string {
 	var out []string
 	for _, name := range names {
-		for _, v := range append([]value{f.dot}, f.vars...) {
-			if !strings.Contains(name, "#") {
-				break
+		for i := -1; i < len(f.vars) && strings.Contains(name, "#"); i++ {
+			v := f.dot
+			if i >= 0 {
+				v = f.vars[i]
 			}
-			if !v.r.IsValid() || !v.r.CanInterface() {
-				continue
-			}
-			switch x := v.r.Interface().(type) {
-			case Line:
-				name = strings.Replace(name, "lines.#", "lines."+strconv.Itoa(x.Number), 1)
-			case Key:
-				name = strings.Replace(name, "keys.#", x.name(), 1)
+			f.work(1)
+			switch {
+			case v.p == nil:
+			case v.subject == lineSubject:
+				name = strings.Replace(name, "lines.#", "lines."+strconv.Itoa((*Line)(v.p).Number), 1)
+			case v.subject == keySubject:
+				name = strings.Replace(name, "keys.#", (*Key)(v.p).name(), 1)
 			}
 		}
 		name = strings.TrimPrefix(name, "lines.#.") // of all lines
@@ -89,11 +106,11 @@ func (s *Set) explain(name string, v View) ([]Written, error) {
 	if !ok {
 		return nil, fmt.Errorf("template %.60q: %w", name, phone.ErrNotFound)
 	}
-	f := frames.Get().(*frame)
-	defer f.release()
-	if err := p.execute(f, &v); err != nil {
-		return nil, named(name, err)
+	f, err := p.file(name, &v)
+	if err != nil {
+		return nil, err
 	}
+	defer f.release()
 	return linesOf(f.out, f.spans), nil
 }
 

@@ -2,6 +2,7 @@ package templates
 
 import (
 	"reflect"
+	"slices"
 	"strconv"
 	"text/template/parse"
 	"unsafe"
@@ -17,18 +18,21 @@ var (
 	mapType    = reflect.TypeFor[map[string]string]()
 )
 
-// expr is a compiled expression. Of str, num and get the one that fits t is set;
+// expr is a compiled expression. Of str, num and ptr the one that fits t is set;
 // write is set when the value has been escaped.
 type expr struct {
 	t        reflect.Type
 	str      func(*frame) string // text, text of a secret
 	num      func(*frame) int    // number, truth
-	get      func(*frame) reflect.Value
+	ptr      func(*frame) unsafe.Pointer
 	write    op
-	lit      bool // str is a constant
+	fast     step // does what write does, or what an if does on it, when its code is set
+	lit      bool // str or num is a constant
 	dot      bool // it is the dot, or off bytes inside it
 	field    bool // it is the text or number off bytes inside the dot
+	variable int  // it is the number or text in the slot of a variable; 0: it is none
 	off      uintptr
+	cases    []string // it is what these constants have for the text off bytes inside the dot, see choose
 	settings []string // settings that it reads, for explain
 }
 
@@ -40,7 +44,8 @@ func (e expr) value() func(*frame) value {
 	case e.num != nil:
 		return func(f *frame) value { return value{n: e.num(f)} }
 	}
-	return func(f *frame) value { return value{r: e.get(f)} }
+	of := subjectOf(elem(e.t))
+	return func(f *frame) value { return value{p: e.ptr(f), subject: of} }
 }
 
 // exprOf is the expression of a value that is got by get.
@@ -52,7 +57,7 @@ func exprOf(t reflect.Type, get func(*frame) value) expr {
 	case intType, boolType:
 		e.num = func(f *frame) int { return get(f).n }
 	default:
-		e.get = func(f *frame) reflect.Value { return get(f).r }
+		e.ptr = func(f *frame) unsafe.Pointer { return get(f).p }
 	}
 	return e
 }
@@ -73,7 +78,7 @@ func dotOf(t reflect.Type) expr {
 	case intType, boolType:
 		e.num = func(f *frame) int { return f.dot.n }
 	default:
-		e.get = func(f *frame) reflect.Value { return f.dot.r }
+		e.ptr = func(f *frame) unsafe.Pointer { return f.dot.p }
 	}
 	return e
 }
@@ -82,13 +87,36 @@ func variableOf(v variable) expr {
 	e, slot := expr{t: v.t}, v.slot
 	switch v.t {
 	case stringType, secretType:
-		e.str = func(f *frame) string { return f.vars[f.base+slot].s }
+		e.str, e.variable = func(f *frame) string { return f.vars[f.base+slot].s }, slot
 	case intType, boolType:
-		e.num = func(f *frame) int { return f.vars[f.base+slot].n }
+		e.num, e.variable = func(f *frame) int { return f.vars[f.base+slot].n }, slot
 	default:
-		e.get = func(f *frame) reflect.Value { return f.vars[f.base+slot].r }
+		e.ptr = func(f *frame) unsafe.Pointer { return f.vars[f.base+slot].p }
 	}
 	return e
+}
+
+// set is the op that gives e to a variable. A variable has one type, so that the
+// rest of its value stays as it was.
+func (e expr) set(slot int) op {
+	switch {
+	case e.str != nil:
+		return func(f *frame) flow {
+			text := e.str(f)
+			f.vars[f.base+slot].s = text
+			return next
+		}
+	case e.num != nil:
+		return func(f *frame) flow {
+			f.vars[f.base+slot].n = e.num(f)
+			return next
+		}
+	}
+	get := e.value()
+	return func(f *frame) flow {
+		f.vars[f.base+slot] = get(f)
+		return next
+	}
 }
 
 // test is the truth of e: not empty, not zero, not nothing.
@@ -100,24 +128,20 @@ func (e expr) test() func(*frame) bool {
 		return func(f *frame) bool { return e.num(f) != 0 }
 	}
 	truth := truthOf(e.t)
-	return func(f *frame) bool { return truth(value{r: e.get(f)}) }
+	return func(f *frame) bool { return truth(value{p: e.ptr(f)}) }
 }
 
-func truthOf(t reflect.Type) func(value) bool {
-	switch t.Kind() {
-	case reflect.Slice, reflect.Map:
-		return func(v value) bool { return v.r.IsValid() && v.r.Len() > 0 }
-	case reflect.Pointer:
-		return func(v value) bool { return v.r.IsValid() && !v.r.IsNil() }
-	case reflect.Int, reflect.Bool:
-		return func(v value) bool { return v.n != 0 }
-	case reflect.String:
-		return func(v value) bool { return v.s != "" }
+// unless is the step of an if on e; its jump is not known yet.
+func (e expr) unless() step {
+	switch {
+	case e.fast.code != codeText && e.write == nil:
+		return e.fast
+	case e.field && e.str != nil:
+		return step{code: codeUnlessText, off: e.off}
+	case e.field:
+		return step{code: codeUnlessNumber, off: e.off}
 	}
-	if t == secretType {
-		return func(v value) bool { return v.s != "" }
-	}
-	return func(value) bool { return true }
+	return step{code: codeUnless, test: e.test()}
 }
 
 // elem is the type of a dot made of a value: what a pointer points to.
@@ -164,6 +188,9 @@ func (s *scope) command(cmd *parse.CommandNode, final *expr) (expr, error) {
 		}
 		return s.operand(cmd.Args[0])
 	}
+	if s.c.calls++; s.c.calls > maxCalls {
+		return expr{}, s.at(cmd).errorf("calls more than %d functions", maxCalls)
+	}
 	var args []expr
 	var read []string
 	for _, a := range cmd.Args[1:] {
@@ -177,10 +204,7 @@ func (s *scope) command(cmd *parse.CommandNode, final *expr) (expr, error) {
 		args = append(args, *final)
 	}
 	for _, a := range args {
-		if a.write != nil {
-			a.write = nil
-		}
-		read = append(read, a.settings...)
+		read = union(read, a.settings)
 	}
 	make, ok := functions[id.Ident]
 	if !ok {
@@ -190,8 +214,22 @@ func (s *scope) command(cmd *parse.CommandNode, final *expr) (expr, error) {
 	for _, name := range e.settings {
 		s.c.use(name, s.at(cmd))
 	}
-	e.settings = append(read, e.settings...)
+	e.settings = union(read, e.settings)
 	return e, err
+}
+
+// maxCalls bounds the functions of one action.
+const maxCalls = 200
+
+// union is what is in a or in b, once.
+func union(a, b []string) []string {
+	out := slices.Clip(a)
+	for _, name := range b {
+		if !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 func (s *scope) operand(n parse.Node) (expr, error) {
@@ -236,97 +274,6 @@ func (s *scope) literal(n parse.Node) (expr, error) {
 		return expr{t: boolType, num: func(*frame) int { return truth }, lit: true}, nil
 	}
 	return expr{}, s.at(n).errorf("%s is not understood", n)
-}
-
-// fields follows names from a struct, or keys from a map.
-func (s *scope) fields(n parse.Node, e expr, names []string) (expr, error) {
-	for _, name := range names {
-		var err error
-		if e, err = s.field(n, e, name); err != nil {
-			return e, err
-		}
-	}
-	return e, nil
-}
-
-func (s *scope) field(n parse.Node, e expr, name string) (expr, error) {
-	t := elem(e.t)
-	at := s.at(n)
-	switch {
-	case t == mapType:
-		get := e.get
-		read := e.settings
-		if len(read) > 0 && read[len(read)-1] == "vars" {
-			read = append(read[:len(read)-1:len(read)-1], "vars."+name)
-			s.c.use("vars."+name, at)
-		}
-		return expr{t: stringType, settings: read, str: func(f *frame) string {
-			m, _ := get(f).Interface().(map[string]string)
-			text, ok := m[name]
-			if !ok {
-				panic(at.errorf("there is no %s", name))
-			}
-			return text
-		}}, nil
-	case t == secretType && name == "IsZero":
-		return expr{t: boolType, settings: e.settings, num: func(f *frame) int { return btoi(e.str(f) == "") }}, nil
-	case t.Kind() != reflect.Struct || t == secretType:
-		return expr{}, at.errorf("%s has no field %s", typeName(t), name)
-	}
-	sf, ok := t.FieldByName(name)
-	if !ok || !sf.IsExported() {
-		return expr{}, at.errorf("%s has no field %s", t.Name(), name)
-	}
-	out := fieldOf(e, sf, at)
-	out.settings = e.settings
-	if tag := sf.Tag.Get("setting"); tag != "" {
-		out.settings = append(out.settings[:len(out.settings):len(out.settings)], tag)
-		s.c.use(tag, at)
-	}
-	return out, nil
-}
-
-// fieldOf reads a field of the struct that e gives, or points to. The dot is where
-// most fields are: its texts and numbers are read where they stand. That is safe:
-// the types were compared when the template was compiled, value.p always points to a
-// struct of the dot's type, and it keeps that struct alive. Reflection takes three
-// times as long for it.
-func fieldOf(e expr, sf reflect.StructField, at position) expr {
-	i, get := sf.Index[0], e.get
-	if e.dot && e.t.Kind() == reflect.Struct {
-		off := e.off + sf.Offset
-		switch {
-		case sf.Type == stringType:
-			return expr{t: sf.Type, field: true, off: off, str: func(f *frame) string { return *(*string)(unsafe.Add(f.dot.p, off)) }}
-		case sf.Type == intType:
-			return expr{t: sf.Type, field: true, off: off, num: func(f *frame) int { return *(*int)(unsafe.Add(f.dot.p, off)) }}
-		case sf.Type.Kind() == reflect.Struct && sf.Type != secretType:
-			return expr{t: sf.Type, dot: true, off: off, get: func(f *frame) reflect.Value { return get(f).Field(i) }}
-		}
-	}
-	if e.t.Kind() == reflect.Pointer {
-		get = func(f *frame) reflect.Value {
-			p := e.get(f)
-			if !p.IsValid() || p.IsNil() {
-				panic(at.errorf("there is nothing that has a field %s", sf.Name))
-			}
-			return p.Elem()
-		}
-	}
-	switch sf.Type {
-	case stringType:
-		return expr{t: sf.Type, str: func(f *frame) string { return get(f).Field(i).String() }}
-	case intType:
-		return expr{t: sf.Type, num: func(f *frame) int { return int(get(f).Field(i).Int()) }}
-	case boolType:
-		return expr{t: sf.Type, num: func(f *frame) int { return btoi(get(f).Field(i).Bool()) }}
-	case secretType:
-		return expr{t: sf.Type, str: func(f *frame) string {
-			text, _ := secretOf(get(f).Field(i))
-			return text
-		}}
-	}
-	return expr{t: sf.Type, get: func(f *frame) reflect.Value { return get(f).Field(i) }}
 }
 
 // textOf is the text of a value that a file can hold.

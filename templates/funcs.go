@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"unsafe"
 )
 
 // vendorFunctions know the numbers of Grandstream's parameters and what a list of
@@ -24,24 +25,31 @@ func unusedOf(at position, args []expr) (expr, error) {
 	if len(args) != 2 || args[0].t != reflect.TypeFor[[]Line]() || args[1].t != intType {
 		return expr{}, at.errorf("unused wants lines and a number")
 	}
-	lines, n := args[0].get, args[1].num
-	return expr{t: reflect.TypeFor[[]int](), get: func(f *frame) reflect.Value {
-		all, _ := lines(f).Interface().([]Line)
-		return reflect.ValueOf(unused(all, n(f)))
+	lines, n := args[0].ptr, args[1].num
+	return expr{t: reflect.TypeFor[[]int](), ptr: func(f *frame) unsafe.Pointer {
+		free := unused(*(*[]Line)(lines(f)), n(f))
+		if free == nil {
+			return nil
+		}
+		f.grow(8 * len(*free))
+		return unsafe.Pointer(free)
 	}}, nil
 }
 
-func unused(lines []Line, n int) []int {
+func unused(lines []Line, n int) *[]int {
 	var used [maxUnused + 1]bool
 	for _, l := range lines {
 		if l.Number <= maxUnused {
 			used[l.Number] = true
 		}
 	}
-	var out []int
+	var out *[]int // nothing is allocated for a phone whose accounts are all in use
 	for i := 1; i <= min(n, maxUnused); i++ {
 		if !used[i] {
-			out = append(out, i)
+			if out == nil {
+				out = new([]int)
+			}
+			*out = append(*out, i)
 		}
 	}
 	return out
@@ -96,12 +104,12 @@ func accountOf(at position, args []expr) (expr, error) {
 		return expr{}, at.errorf("account wants a number")
 	}
 	num := args[0].num
-	return expr{t: reflect.TypeFor[*Account](), get: func(f *frame) reflect.Value {
+	return expr{t: reflect.TypeFor[*Account](), ptr: func(f *frame) unsafe.Pointer {
 		n := num(f)
 		if n < 1 || n > len(accounts) {
-			return reflect.ValueOf((*Account)(nil))
+			return nil
 		}
-		return reflect.ValueOf(&accounts[n-1])
+		return unsafe.Pointer(&accounts[n-1])
 	}}, nil
 }
 
@@ -111,6 +119,8 @@ type Param struct {
 	Value string
 	Skip  bool // a raw setting of the phone takes its place
 }
+
+const paramSize = int(unsafe.Sizeof(Param{}))
 
 // paramOf pairs a parameter with its value for the template "P", which leaves it out
 // when the phone has a raw setting of that name: what a Grandstream phone does with
@@ -124,10 +134,11 @@ func paramOf(at position, args []expr) (expr, error) {
 		return expr{}, err
 	}
 	name := args[0].str
-	return expr{t: reflect.TypeFor[Param](), get: func(f *frame) reflect.Value {
+	return expr{t: reflect.TypeFor[Param](), ptr: func(f *frame) unsafe.Pointer {
 		p := Param{Name: name(f), Value: text(f)}
 		_, p.Skip = f.view.Raw[p.Name]
-		return reflect.ValueOf(&p).Elem()
+		f.grow(paramSize)
+		return unsafe.Pointer(&p)
 	}}, nil
 }
 
@@ -137,8 +148,10 @@ func keysOf(fn func(*View) []Param) builder {
 		if len(args) != 0 {
 			return expr{}, at.errorf("wants nothing")
 		}
-		return expr{t: reflect.TypeFor[[]Param](), settings: []string{"keys.#.type"}, get: func(f *frame) reflect.Value {
-			return reflect.ValueOf(fn(f.view))
+		return expr{t: reflect.TypeFor[[]Param](), settings: []string{"keys.#.type"}, ptr: func(f *frame) unsafe.Pointer {
+			all := fn(f.view)
+			f.grow(paramSize * len(all))
+			return unsafe.Pointer(&all)
 		}}, nil
 	}
 }
@@ -150,23 +163,20 @@ func codecsOf(at position, args []expr) (expr, error) {
 	if len(args) != 2 || elem(args[0].t) != reflect.TypeFor[Account]() || args[1].t != reflect.TypeFor[[]Codec]() {
 		return expr{}, at.errorf("codecs wants an account and codecs")
 	}
-	account, list := args[0].get, args[1].get
-	return expr{t: reflect.TypeFor[[]Param](), get: func(f *frame) reflect.Value {
-		r := account(f)
-		if r.Kind() == reflect.Struct {
-			r = r.Addr()
-		}
-		a, _ := r.Interface().(*Account)
-		all, _ := list(f).Interface().([]Codec)
-		return reflect.ValueOf(grandstreamCodecs(f.view, a, all))
+	account, list := args[0].ptr, args[1].ptr
+	return expr{t: reflect.TypeFor[[]Param](), ptr: func(f *frame) unsafe.Pointer {
+		all := grandstreamCodecs(f.view, (*Account)(account(f)), *(*[]Codec)(list(f)))
+		f.grow(paramSize * len(all))
+		return unsafe.Pointer(&all)
 	}}, nil
 }
 
+var codecNumbers = map[string]string{"pcmu": "0", "pcma": "8", "g722": "9", "g729": "18", "ilbc": "98", "g726": "2", "g723": "4"}
+
 func grandstreamCodecs(v *View, a *Account, all []Codec) []Param {
-	numbers := map[string]string{"pcmu": "0", "pcma": "8", "g722": "9", "g729": "18", "ilbc": "98", "g726": "2", "g723": "4"}
 	var chosen []string
 	for _, c := range all {
-		if n, ok := numbers[c.Name]; ok && c.Enabled == "1" {
+		if n, ok := codecNumbers[c.Name]; ok && c.Enabled == "1" {
 			chosen = append(chosen, n)
 		}
 	}

@@ -42,33 +42,3 @@ func FuzzCheck(f *testing.F) {
 		}
 	})
 }
-
-// Bombs are refused and end in time.
-func TestBombs(t *testing.T) {
-	t.Parallel()
-	loop := strings.Repeat("{{range .Lines}}", 20) + "a.b = 1\n" + strings.Repeat("{{end}}", 20)
-	deep := strings.Repeat("{{range $.Lines}}", 20) + "a.b = 1\n" + strings.Repeat("{{end}}", 20)
-	var tree strings.Builder
-	for i := range 40 {
-		name, next := strings.Repeat("t", i+1), strings.Repeat("t", i+2)
-		tree.WriteString("{{define \"" + name + "\"}}{{template \"" + next + "\" .}}{{template \"" + next + "\" .}}{{end}}")
-	}
-	tree.WriteString("{{define \"" + strings.Repeat("t", 41) + "\"}}a.b = 1\n{{end}}{{template \"t\" .}}")
-	for name, text := range map[string]string{
-		"loops of the dot": loop, "loops in loops": deep, "two calls each, forty deep": tree.String(),
-		"calls itself":        "{{template \"x\" .}}{{define \"x\"}}a{{template \"x\" .}}{{end}}",
-		"a name of a MB":      "{{." + strings.Repeat("x", 1<<20) + "}}",
-		"a parameter of a MB": strings.Repeat("x", 1<<20) + " = 1\n" + strings.Repeat("y = 1\n", 1000),
-		"brackets":            "{{" + strings.Repeat("(", 100_000) + "1" + strings.Repeat(")", 100_000) + "}}",
-		"nested ifs":          strings.Repeat("{{if .Name}}", 50_000) + strings.Repeat("{{end}}", 50_000) + "x",
-	} {
-		start := time.Now()
-		_, err := Check(Builtin(), Variant{Name: "x", File: "yealink/phone", Text: yealinkFirst + "\n" + text})
-		if !errors.Is(err, phone.ErrInvalid) {
-			t.Errorf("%s: %v", name, err)
-		}
-		if took := time.Since(start); took > patience {
-			t.Errorf("%s took %s", name, took)
-		}
-	}
-}

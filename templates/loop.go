@@ -9,17 +9,17 @@ import (
 
 // rangeOver compiles a range over a list, a map of texts in the order of its keys,
 // or the numbers below a number.
-func (s *scope) rangeOver(n *parse.RangeNode) (op, error) {
+func (s *scope) rangeOver(b *block, n *parse.RangeNode) error {
 	p := n.Pipe
 	over, err := s.pipe(&parse.PipeNode{NodeType: p.NodeType, Pos: p.Pos, Line: p.Line, Cmds: p.Cmds})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	key, value, ok := rangeTypes(over.t)
 	if !ok || p.IsAssign {
-		return nil, s.at(n).errorf("cannot range over %s", typeName(over.t))
+		return s.at(n).errorf("cannot range over %s", typeName(over.t))
 	}
-	l := loop{over: over.value(), slots: [2]int{-1, -1}, at: s.at(n)}
+	l := loop{over: over.value(), slots: [2]int{-1, -1}, at: s.at(n), size: value.Size()}
 	visible, dot, in := len(s.vars), s.dot, s.loop
 	switch len(p.Decl) {
 	case 1:
@@ -29,21 +29,16 @@ func (s *scope) rangeOver(n *parse.RangeNode) (op, error) {
 		l.slots[1] = s.add(p.Decl[1].Ident[0], value)
 	}
 	s.dot, s.loop = elem(value), true
-	l.body, err = s.list(n.List)
+	l.body, err = s.body(n.List)
 	s.vars, s.dot, s.loop = s.vars[:visible], dot, in
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if l.none, err = s.list(n.ElseList); err != nil {
-		return nil, err
+	if l.none, err = s.body(n.ElseList); err != nil {
+		return err
 	}
-	switch over.t.Kind() {
-	case reflect.Int:
-		return l.overNumber, nil
-	case reflect.Map:
-		return l.overMap, nil
-	}
-	return l.overSlice, nil
+	b.add(step{code: codeDo, op: l.of(over.t)})
+	return nil
 }
 
 func rangeTypes(t reflect.Type) (key, value reflect.Type, ok bool) {
@@ -61,32 +56,46 @@ func rangeTypes(t reflect.Type) (key, value reflect.Type, ok bool) {
 // loop is a compiled range.
 type loop struct {
 	over       func(*frame) value
-	slots      [2]int // variables for the key and the value; -1: none
-	body, none []op
+	load       func(unsafe.Pointer) value // an element of a list
+	size       uintptr                    // of an element
+	bare       bool                       // elements are structs, and no variables are set to them
+	subject    subject                    // of an element
+	slots      [2]int                     // variables for the key and the value; -1: none
+	body, none []step
 	at         position
 }
 
-func (l *loop) overSlice(f *frame) flow {
-	list := l.over(f).r
-	n := 0
-	if list.IsValid() {
-		n = list.Len()
+func (l *loop) of(t reflect.Type) op {
+	switch t.Kind() {
+	case reflect.Int:
+		return l.overNumber
+	case reflect.Map:
+		return l.overMap
 	}
+	l.load, l.subject = loader(t.Elem()), subjectOf(t.Elem())
+	l.bare = t.Elem().Kind() == reflect.Struct && t.Elem() != secretType && l.slots == [2]int{-1, -1}
+	return l.overSlice
+}
+
+func (l *loop) overSlice(f *frame) flow {
+	list := l.over(f).p
+	n := lengthOf(list)
 	if n == 0 {
 		return run(l.none, f)
 	}
-	saved := f.dot
-	structs := list.Type().Elem().Kind() == reflect.Struct && list.Type().Elem() != secretType
-	size := list.Type().Elem().Size()
+	saved, at := f.dot, elements(list)
 	for i := range n {
-		v := value{}
-		if structs {
-			v.r, v.p = list.Index(i), unsafe.Add(list.UnsafePointer(), uintptr(i)*size) // both are element i
-		} else {
-			v = ofReflect(list.Index(i))
-		}
-		if !l.once(f, value{n: i}, v) {
+		if l.bare {
+			f.turn(&l.at)
+			f.dot.p, f.dot.subject = at, l.subject
+			if run(l.body, f) == breakLoop {
+				break
+			}
+		} else if !l.once(f, value{n: i}, l.load(at)) {
 			break
+		}
+		if i < n-1 { // never an address behind the last one
+			at = unsafe.Add(at, l.size)
 		}
 	}
 	f.dot = saved
@@ -109,7 +118,7 @@ func (l *loop) overNumber(f *frame) flow {
 }
 
 func (l *loop) overMap(f *frame) flow {
-	m, _ := l.over(f).r.Interface().(map[string]string)
+	m := textsAt(l.over(f).p)
 	if len(m) == 0 {
 		return run(l.none, f)
 	}
@@ -120,6 +129,7 @@ func (l *loop) overMap(f *frame) flow {
 	}
 	slices.Sort(keys)
 	f.keys = nil // a range inside this one takes its own
+	f.grow(16 * len(keys))
 	for _, k := range keys {
 		if !l.once(f, value{s: k}, value{s: m[k]}) {
 			break
@@ -132,7 +142,7 @@ func (l *loop) overMap(f *frame) flow {
 
 // once runs the body for one element; false ends the loop.
 func (l *loop) once(f *frame, key, v value) bool {
-	f.step(l.at)
+	f.turn(&l.at)
 	if l.slots[0] >= 0 {
 		f.vars[f.base+l.slots[0]] = key
 	}

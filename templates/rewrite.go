@@ -11,6 +11,9 @@ import (
 // templates call each other in a row.
 const maxNesting = 32
 
+// maxTemplates bounds the files and definitions of a vendor.
+const maxTemplates = 1000
+
 // secure rewrites all templates of a dialect so that every action ends in an
 // escaper, and refuses what could run for ever: templates that call themselves.
 func (c *compiler) secure() error {
@@ -18,7 +21,7 @@ func (c *compiler) secure() error {
 	for _, name := range slices.Sorted(maps.Keys(c.trees)) {
 		tree := c.trees[name]
 		w := &rewriter{dialect: c.dialect, place: func(n parse.Node) position {
-			return place(tree.ParseName, c.sources[tree.ParseName], int(n.Position()))
+			return c.place(tree.ParseName, int(n.Position()))
 		}}
 		if err := w.list(tree.Root, 0); err != nil {
 			return err
@@ -28,8 +31,9 @@ func (c *compiler) secure() error {
 			c.raw = append(c.raw, tree.ParseName)
 		}
 	}
-	for name := range calls {
-		if err := bounded(calls, []string{name}); err != nil {
+	depths := map[string]int{}
+	for _, name := range slices.Sorted(maps.Keys(calls)) {
+		if err := bounded(calls, depths, name); err != nil {
 			return &Error{Name: c.trees[name].ParseName, Line: 1, Column: 1, Reason: err.Error()}
 		}
 	}
@@ -108,18 +112,30 @@ func lastName(p *parse.PipeNode) string {
 	return ""
 }
 
-// bounded follows the calls from the last template of path.
-func bounded(calls map[string][]string, path []string) error {
-	if len(path) > maxNesting {
+// bounded follows the calls from a template, each template once. depths is how many
+// templates call each other in a row from one on, 0 while that is being found out.
+func bounded(calls map[string][]string, depths map[string]int, name string) error {
+	if len(depths) > maxTemplates {
+		return fmt.Errorf("there are more than %d templates", maxTemplates)
+	}
+	depths[name] = 0
+	deepest := 0
+	for _, next := range calls[name] {
+		depth, seen := depths[next]
+		if seen && depth == 0 {
+			return fmt.Errorf("template %.60q calls itself", next)
+		}
+		if !seen {
+			if err := bounded(calls, depths, next); err != nil {
+				return err
+			}
+			depth = depths[next]
+		}
+		deepest = max(deepest, depth)
+	}
+	if deepest >= maxNesting {
 		return fmt.Errorf("templates call each other more than %d deep", maxNesting)
 	}
-	for _, next := range calls[path[len(path)-1]] {
-		if slices.Contains(path, next) {
-			return fmt.Errorf("template %q calls itself", next)
-		}
-		if err := bounded(calls, append(slices.Clip(path), next)); err != nil {
-			return err
-		}
-	}
+	depths[name] = 1 + deepest
 	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -98,6 +97,9 @@ func (s *Set) with(texts map[string]string) (*Set, error) {
 	out := &Set{sources: map[string]string{}, programs: map[string]*program{}, over: map[string]bool{}}
 	maps.Copy(out.sources, s.sources)
 	for name, text := range texts {
+		if len(text) > maxBytes {
+			return nil, &Error{Name: name, Reason: fmt.Sprintf("the template is larger than %d MB", maxBytes>>20)}
+		}
 		out.sources[name], out.over[name] = text, true
 	}
 	if err := out.compile(out.programs, nil); err != nil {
@@ -123,7 +125,7 @@ func (s *Set) with(texts map[string]string) (*Set, error) {
 func (s *Set) compile(programs map[string]*program, uses map[string]map[Use]bool) error {
 	s.raw = nil
 	for _, d := range dialects() {
-		c := &compiler{trees: map[string]*parse.Tree{}, sources: s.sources, dialect: d, done: map[programKey]*program{}, traced: uses != nil, uses: uses}
+		c := &compiler{trees: map[string]*parse.Tree{}, sources: s.sources, dialect: d, done: map[programKey]*program{}, traced: uses != nil, uses: uses, lines: map[string][]int{}}
 		if err := s.parse(c); err != nil {
 			return err
 		}
@@ -207,23 +209,15 @@ func (s *Set) Render(w io.Writer, name string, v View) error {
 	if !ok {
 		return fmt.Errorf("template %.60q: %w", name, phone.ErrNotFound)
 	}
-	f := frames.Get().(*frame)
-	defer f.release()
-	if err := p.execute(f, &v); err != nil {
-		return named(name, err)
+	f, err := p.file(name, &v)
+	if err != nil {
+		return err
 	}
+	defer f.release()
 	if _, err := w.Write(f.out); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
 	return nil
-}
-
-// named fills in the template of an error that knows no place.
-func named(name string, err error) error {
-	if e := new(Error); errors.As(err, &e) && e.Name == "" {
-		e.Name = name
-	}
-	return err
 }
 
 // RenderMasked is Render with Mask in place of every secret.

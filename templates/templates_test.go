@@ -208,6 +208,8 @@ func TestBadTemplates(t *testing.T) {
 		"a list":            {src: "\n{{.Lines}}", line: 2},
 		"a nil":             {src: "{{account 99}}", line: 1},
 		"of a nil":          {src: "{{(account 99).Active}}", parses: true, line: 1},
+		"called with a nil": {src: `{{define "d"}}{{.Active}}{{end}}{{template "d" (account 99)}}`, parses: true, line: 1, column: 44},
+		"a doubled text":    {src: "\n{{$a := .Name}}{{range 99}}{{$a = print $a $a}}{{end}}", parses: true, line: 2},
 		"bad name":          {src: "{{.Name | param}}", parses: true, line: 1},
 		"no such template":  {src: `{{template "polycom/none" .}}`, line: 1},
 		"no value":          {src: `{{template "polycom/master"}}`, line: 1},

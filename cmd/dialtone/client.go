@@ -52,7 +52,7 @@ func (r resource) run(ctx context.Context, args []string) error {
 func (r resource) usage(out io.Writer) {
 	fmt.Fprintf(out, "usage: dialtone %s COMMAND [flags]\n\n", r.name)
 	for _, v := range r.verbs {
-		fmt.Fprintf(out, "  %-8s %s  %s\n", v.name, strings.Join(v.operands, " "), v.help)
+		fmt.Fprintf(out, "  %-10s %s  %s\n", v.name, strings.Join(v.operands, " "), v.help)
 	}
 	fmt.Fprintf(out, "\n\"dialtone %s COMMAND --help\" lists the flags of a command.\n", r.name)
 }

@@ -162,6 +162,9 @@ func problemText(res *http.Response) error {
 	if err := json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&p); err == nil && p.Detail != "" {
 		text += ": " + p.Detail
 	}
+	if res.StatusCode == http.StatusConflict {
+		p.Errors = nil // the detail says as much
+	}
 	for _, e := range p.Errors {
 		if e.Line > 0 {
 			text += fmt.Sprintf("\n  line %d, column %d:", e.Line, e.Column)
@@ -249,8 +252,9 @@ func writeForm(form *multipart.Writer, name string, from io.Reader, fields map[s
 	return form.Close()
 }
 
-// bar draws how much of a file was read.
+// bar draws how much of a file was read; where that is no terminal, the end only.
 type bar struct {
+	moves      bool
 	from       io.Reader
 	out        io.Writer
 	done, size int64
@@ -258,14 +262,15 @@ type bar struct {
 }
 
 func newBar(from io.Reader, size int64) *bar {
-	return &bar{from: from, out: os.Stderr, size: size, drawn: -1}
+	info, err := os.Stderr.Stat()
+	return &bar{moves: err == nil && info.Mode()&os.ModeCharDevice != 0, from: from, out: os.Stderr, size: size, drawn: -1}
 }
 
 // Read implements io.Reader.
 func (b *bar) Read(p []byte) (int, error) {
 	n, err := b.from.Read(p)
 	b.done += int64(n)
-	if percent := 100 * b.done / max(b.size, 1); percent != b.drawn {
+	if percent := 100 * b.done / max(b.size, 1); percent != b.drawn && (b.moves || b.done == b.size) {
 		b.drawn = percent
 		const width = 40
 		full := int(percent) * width / 100

@@ -76,7 +76,11 @@ func (j progress) result() error {
 
 // config prints a file of a phone.
 func (c *apiClient) config(ctx context.Context, id, file string, explain bool) error {
-	path := "/phones/" + url.PathEscape(id) + "/config"
+	path, err := c.phonePath(ctx, id)
+	if err != nil {
+		return err
+	}
+	path += "/config"
 	if file == "" {
 		return c.get(ctx, http.MethodGet, path, nil)
 	}

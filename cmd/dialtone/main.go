@@ -33,6 +33,7 @@ func commands() []command {
 		{"key", "create, list and revoke API keys", key},
 		{"backup", "put the data directory into one file", saveBackup},
 		{"restore", "make a data directory of such a file", restoreBackup},
+		{"support", "put what helps to find a fault into one file, without secrets", saveSupport},
 		{"doctor", "say what DHCP would tell a phone, and look for other servers", doctor},
 		{"phones", "list, import, resync and reboot phones of a running server", phonesResource().run},
 		{"extensions", "list, create and import extensions of a running server", extensionsResource().run},

@@ -9,69 +9,6 @@ import (
 	"time"
 )
 
-func phonesResource() resource {
-	return resource{"phones", []verb{
-		{"list", "list phones", nil, func(fs *flag.FlagSet, c *apiClient) action {
-			filters := map[string]*string{}
-			for name, help := range map[string]string{
-				"registered": "true or false", "manufacturer": "of this vendor", "model": "of this model", "q": "that hold this text", "state": "in this state", "drift": "true, false or a kind",
-			} {
-				filters[name] = fs.String(name, "", help)
-			}
-			return func(ctx context.Context, _ []string) error {
-				q := url.Values{}
-				for name, v := range filters {
-					if *v != "" {
-						q.Set(name, *v)
-					}
-				}
-				return c.list(ctx, "/phones?"+q.Encode(), "phones", "id", "macAddress", "manufacturer", "model", "extensionNumber", "extensionName", "registered", "state", "firmwareVersion")
-			}
-		}},
-		show("print a phone", "/phones/", "ID"),
-		remove("delete", "delete a provisioned phone", "/phones/", "ID"),
-		{"import", "create phones from a CSV file", []string{"FILE"}, func(fs *flag.FlagSet, c *apiClient) action {
-			dry := fs.Bool("dry-run", false, "check the rows and store nothing")
-			return func(ctx context.Context, o []string) error { return c.importCSV(ctx, "/phones/import", o[0], *dry) }
-		}},
-		{"config", "print a file of a phone, secrets masked; empty FILE: their names", []string{"ID", "FILE"}, func(fs *flag.FlagSet, c *apiClient) action {
-			explain := fs.Bool("explain", false, "say where each line comes from")
-			return func(ctx context.Context, o []string) error { return c.config(ctx, o[0], o[1], *explain) }
-		}},
-		phonesJob("resync", "tell a phone to fetch its configuration and wait for it; - and filters: many"),
-		phonesJob("reboot", "tell a phone to restart and wait for it; - and filters: many"),
-	}}
-}
-
-// phonesJob makes the verbs that start a job and watch it.
-func phonesJob(name, help string) verb {
-	return verb{name, help, []string{"ID"}, func(fs *flag.FlagSet, c *apiClient) action {
-		filter := object{}
-		for _, n := range []string{"manufacturer", "model", "site", "q"} {
-			if n != "site" {
-				fs.Func(n, "with - for the ID: of this "+n, func(v string) error { filter[n] = v; return nil })
-			}
-		}
-		all := fs.Bool("all", false, "with - for the ID: all phones")
-		detach := fs.Bool("detach", false, "do not wait for the end of the job")
-		canary := fs.Int("canary", 0, "with - for the ID: begin with so many phones")
-		return func(ctx context.Context, o []string) error {
-			path, body := "/phones/"+url.PathEscape(o[0])+"/"+name, any(nil)
-			if o[0] == "-" {
-				if len(filter) == 0 && !*all {
-					return errAll
-				}
-				path, body = "/phones/"+name, object{"filter": filter, "waves": object{"canary": *canary}}
-			}
-			var job object
-			if err := c.call(ctx, http.MethodPost, path, body, &job); err != nil {
-				return err
-			}
-			return c.started(ctx, job, *detach)
-		}
-	}}
-}
-
 func extensionsResource() resource {
 	return resource{"extensions", []verb{
 		{"list", "list extensions", nil, func(_ *flag.FlagSet, c *apiClient) action {
@@ -84,6 +21,16 @@ func extensionsResource() resource {
 			name := fs.String("name", "", "what others see")
 			return func(ctx context.Context, o []string) error {
 				return c.get(ctx, http.MethodPost, "/extensions", object{"number": o[0], "name": *name})
+			}
+		}},
+		{"rotate", "give an extension a new password and print it", []string{"NUMBER"}, func(_ *flag.FlagSet, c *apiClient) action {
+			return func(ctx context.Context, o []string) error {
+				return c.get(ctx, http.MethodPost, "/extensions/"+url.PathEscape(o[0])+"/credentials", nil)
+			}
+		}},
+		{"contacts", "list what rings", []string{"NUMBER"}, func(_ *flag.FlagSet, c *apiClient) action {
+			return func(ctx context.Context, o []string) error {
+				return c.list(ctx, "/extensions/"+url.PathEscape(o[0])+"/contacts", "contacts", "uri", "received", "transport", "userAgent", "expiresAt", "phoneId")
 			}
 		}},
 		remove("delete", "delete an extension", "/extensions/", "NUMBER"),

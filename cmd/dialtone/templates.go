@@ -33,6 +33,15 @@ func templatesResource() resource {
 			canary := fs.Int("canary", 0, "begin with so many phones and go on when they are well; 0: all at once")
 			return func(ctx context.Context, o []string) error { return c.activate(ctx, o[0], o[1], *canary) }
 		}},
+		{"revisions", "list the revisions of a template", []string{"NAME"}, func(_ *flag.FlagSet, c *apiClient) action {
+			return func(ctx context.Context, o []string) error {
+				return c.list(ctx, "/templates/"+url.PathEscape(o[0])+"/revisions", "revisions", "revision", "active", "createdAt", "createdBy", "note")
+			}
+		}},
+		{"rollback", "give phones the revision before, or another", []string{"NAME"}, func(fs *flag.FlagSet, c *apiClient) action {
+			to := fs.Int("revision", -1, "which one; 0: the built-in template; -1: the one before")
+			return func(ctx context.Context, o []string) error { return c.rollback(ctx, o[0], *to) }
+		}},
 		remove("delete", "delete an uploaded template", "/templates/", "NAME"),
 	}}
 }
@@ -143,5 +152,23 @@ func (c *apiClient) activate(ctx context.Context, name, revision string, canary 
 		return c.started(ctx, answer, false)
 	}
 	fmt.Printf("%s revision %d is active\n", name, number)
+	return nil
+}
+
+// rollback gives phones another revision, without one the one before.
+func (c *apiClient) rollback(ctx context.Context, name string, revision int) error {
+	body := object{}
+	if revision >= 0 {
+		body["revision"] = revision
+	}
+	var answer object
+	if err := c.call(ctx, http.MethodPost, "/templates/"+url.PathEscape(name)+"/rollback", body, &answer); err != nil {
+		return err
+	}
+	if active, _ := answer["active"].(bool); active {
+		fmt.Printf("%s revision %v is active\n", name, answer["revision"])
+		return nil
+	}
+	fmt.Printf("%s: the built-in template is active\n", name)
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"pbx.dev/dialtone/api"
+	"pbx.dev/dialtone/internal/inventory"
 	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/provision"
 	"pbx.dev/dialtone/templates"
@@ -59,6 +60,7 @@ func (a *App) openAPI(context.Context) error {
 		Jobs:            a.inventory,
 		JobRunner:       a.jobs,
 		Feed:            a.feed,
+		Support:         a.support,
 		Auditor:         a.inventory,
 		Replacer:        a.inventory,
 		Replays:         a.inventory,
@@ -114,8 +116,19 @@ func (a *App) ready() []api.ReadyCheck {
 		check("listeners", serving, "starting or stopping"),
 		check("inventory", inventoryErr, "the database does not answer"),
 		check("registrations", a.location.Ping(ctx), cmp.Or(a.storeMode(), "the store of registrations cannot be written")),
+		schemaCheck(ctx, a.inventory),
 		check("list", mirrored, "the list of registrations is still being read"),
 	}
+}
+
+// schemaCheck fails when a newer program has changed the database so that this one does
+// not understand it any more.
+func schemaCheck(ctx context.Context, inv *inventory.Store) api.ReadyCheck {
+	c := api.ReadyCheck{Name: "schema", OK: true}
+	if err := inv.CheckSchema(ctx); errors.Is(err, inventory.ErrNewer) { // the check before says the rest
+		c.OK, c.Detail = false, err.Error()
+	}
+	return c
 }
 
 // previews gives the API the files of a phone with the secrets masked.

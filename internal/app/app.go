@@ -27,6 +27,7 @@ import (
 	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/internal/rollout"
 	"pbx.dev/dialtone/internal/roster"
+	"pbx.dev/dialtone/internal/support"
 	"pbx.dev/dialtone/internal/tlsca"
 	"pbx.dev/dialtone/internal/uploads"
 	"pbx.dev/dialtone/internal/webhook"
@@ -48,6 +49,7 @@ type Options struct {
 	Logger  *slog.Logger     // nil: discard
 	Reload  <-chan os.Signal // each value reads again what can be replaced under a running server; nil: never
 	Version string
+	LogTail *support.Log // the newest lines of Logger, for support bundles; nil: they have none
 }
 
 // App is one process. New makes it with every socket bound, Run serves.
@@ -57,6 +59,10 @@ type App struct {
 	log    *slog.Logger
 	reload <-chan os.Signal
 	id     identity
+
+	version string
+	started time.Time
+	logTail *support.Log
 
 	registry  *prometheus.Registry
 	master    []byte // the master key of data_dir
@@ -90,7 +96,6 @@ type App struct {
 	history   history.History
 	revoker   *revoker
 	hook      *webhook.Sender // nil: nobody is told
-	listed    atomic.Bool     // the list shows what was there before the start
 	rotated   chan string     // digest users that have proved their new secret
 	tftp      *tftpd.Server
 	dhcp      *dhcpd.Server
@@ -117,7 +122,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	a := &App{cfg: o.Config, out: o.Out, log: o.Logger, reload: o.Reload, registry: newRegistry(o.Version), relist: make(chan struct{}, 1), rotated: make(chan string, provedQueue)}
+	a := &App{cfg: o.Config, out: o.Out, log: o.Logger, reload: o.Reload, version: o.Version, started: time.Now().UTC(), logTail: o.LogTail, registry: newRegistry(o.Version), relist: make(chan struct{}, 1), rotated: make(chan string, provedQueue)}
 	for _, step := range []struct {
 		name string
 		do   func(context.Context) error

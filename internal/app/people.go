@@ -57,7 +57,7 @@ func (a *App) tell(r *roster.Roster, c inventory.Change) {
 		case a.relist <- struct{}{}:
 		default: // it will be read again anyway
 		}
-	case inventory.ChangeKey, inventory.ChangeEnrollment, inventory.ChangeTemplate, inventory.ChangeFirmware:
+	case inventory.ChangeKey, inventory.ChangeEnrollment, inventory.ChangeTemplate, inventory.ChangeFirmware, inventory.ChangeWebhook:
 	}
 	if err != nil {
 		a.log.ErrorContext(ctx, "list of phones not told of a change", slog.String("kind", string(c.Kind)), slog.Any("error", err))

@@ -32,7 +32,6 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	a.serving.Store(true)
 	a.awaitList(ctx, failed)
-	a.listed.Store(true)
 	var extra []row
 	if a.dhcp != nil {
 		for _, addr := range a.dhcp.Addrs() {

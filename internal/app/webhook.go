@@ -2,27 +2,13 @@ package app
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"time"
 
+	"pbx.dev/dialtone/internal/inventory"
 	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/internal/roster"
 	"pbx.dev/dialtone/internal/webhook"
 )
-
-// driftEvent is what the webhook is told. It holds no secrets.
-type driftEvent struct {
-	ID      string    `json:"id"` // the same from every node that saw the same
-	Type    string    `json:"type"`
-	At      time.Time `json:"at"`
-	Node    string    `json:"node"`
-	PhoneID string    `json:"phoneId"`
-	MAC     phone.MAC `json:"macAddress"`
-	Drift   []string  `json:"drift"` // empty: it does not differ any more
-	Was     []string  `json:"was"`
-}
 
 // openWebhook makes the sender, when there is somebody to tell.
 func (a *App) openWebhook(context.Context) (err error) {
@@ -30,26 +16,55 @@ func (a *App) openWebhook(context.Context) (err error) {
 		return nil
 	}
 	a.hook, err = webhook.New(webhook.Options{
-		URL: a.cfg.Webhook.URL.Reveal(), Secret: a.cfg.Webhook.Secret, Logger: a.log, Registerer: a.registry,
+		URL: a.cfg.Webhook.URL.Reveal(), Secret: a.cfg.Webhook.Secret, Outbox: a.inventory, Node: a.id.node,
+		Current: a.driftNow, Loaded: a.mirror.Loaded(), Lease: time.Duration(a.cfg.Database.Takeover),
+		Logger: a.log, Registerer: a.registry,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	a.inventory.OnChange(func(c inventory.Change) {
+		if c.Kind == inventory.ChangeWebhook || c.Kind == inventory.ChangeUnknown {
+			a.hook.Look()
+		}
+	})
+	return nil
 }
 
-// drifted tells the webhook of a phone's drift. What is found while the list is being
-// read after the start is not news.
+// drifted tells the webhook of a phone's drift.
 func (a *App) drifted(d roster.DriftChange) {
-	if a.hook == nil || !a.listed.Load() {
-		return
+	if a.hook != nil {
+		a.hook.Tell(a.driftEvent(d.PhoneID, d.MAC, d.Now))
 	}
-	e := driftEvent{
-		Type: "phone.drift", At: time.Now().UTC(), Node: a.id.node, PhoneID: d.PhoneID, MAC: d.MAC,
-		Drift: append([]string{}, d.Now...), Was: append([]string{}, d.Was...),
+}
+
+func (a *App) driftEvent(id string, mac phone.MAC, drift []string) phone.DriftEvent {
+	return phone.DriftEvent{Type: webhook.DriftType, At: time.Now().UTC(), Node: a.id.node, PhoneID: id, MAC: mac, Drift: drift}
+}
+
+// driftNow says how phones differ now: those that do, and those that were told of.
+func (a *App) driftNow(told []string) []phone.DriftEvent {
+	const page = 500
+	var out []phone.DriftEvent
+	differs, seen := true, map[string]bool{}
+	for cursor := ""; ; {
+		list, next, err := a.roster.List(roster.Filter{Drift: &differs}, cursor, page)
+		if err != nil { // of a cursor only, which is ours
+			break
+		}
+		for i := range list {
+			seen[list[i].ID] = true
+			out = append(out, a.driftEvent(list[i].ID, list[i].MAC, list[i].Drift))
+		}
+		if cursor = next; cursor == "" {
+			break
+		}
 	}
-	text, err := json.Marshal([]any{e.PhoneID, e.Drift, e.Was, e.At.Truncate(time.Hour)})
-	if err != nil {
-		return // it is made of texts
+	for _, id := range told {
+		if !seen[id] {
+			p, _ := a.roster.Phone(id) // or it is gone
+			out = append(out, a.driftEvent(id, p.MAC, nil))
+		}
 	}
-	sum := sha256.Sum256(text)
-	e.ID = "evt_" + hex.EncodeToString(sum[:10])
-	a.hook.Tell(e)
+	return out
 }

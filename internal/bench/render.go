@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -12,19 +13,24 @@ import (
 	"pbx.dev/dialtone/templates"
 )
 
+var paris = sync.OnceValues(func() (templates.TimeZone, error) {
+	zones, err := templates.NewZones()
+	if err != nil {
+		return templates.TimeZone{}, err
+	}
+	return zones.Lookup("Europe/Paris")
+})
+
 // T46S is a Yealink T46S with all that it can have: 16 accounts, 27 keys, six
 // expansion modules. Its file has 46 kB, as FusionPBX's has for two accounts.
 func T46S(i int) (templates.View, error) {
-	zones, err := templates.NewZones()
-	if err != nil {
-		return templates.View{}, err
-	}
 	v := templates.View{
 		Vendor: "yealink", Model: "T46S", MAC: templates.NewMAC(phone.MAC{0x00, 0x15, 0x65, byte(i >> 16), byte(i >> 8), byte(i)}),
 		NTP: "198.18.0.1", ProvisionURL: "http://198.18.0.1:8081/", AdminPassword: phone.NewSecret("adminpw"),
 		TimeFormat: "24", Language: "de", LLDP: "1", Raw: map[string]string{},
 	}
-	if v.TimeZone, err = zones.Lookup("Europe/Paris"); err != nil {
+	var err error
+	if v.TimeZone, err = paris(); err != nil {
 		return v, err
 	}
 	server := templates.Server{Host: "sip.bench.test", Port: 5060, Transport: "udp", Domain: "bench.test", Expires: 120}

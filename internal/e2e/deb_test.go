@@ -23,7 +23,7 @@ func TestDebianPackage(t *testing.T) {
 	dir := t.TempDir()
 	deb := filepath.Join(dir, "dialtone.deb")
 	build := exec.Command("../../scripts/deb.sh", deb)
-	build.Env = append(os.Environ(), "BIN="+binary)
+	build.Env = append(os.Environ(), "BIN="+binary, "COMPRESSION=none")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v %s", err, out)
 	}
@@ -62,6 +62,18 @@ func TestDebianPackage(t *testing.T) {
 		"; COMP_WORDS=(dialtone se); COMP_CWORD=1; _dialtone; echo ${COMPREPLY[@]}; COMP_WORDS=(dialtone serve --sip.ud); COMP_CWORD=2; _dialtone; echo ${COMPREPLY[@]}; COMP_WORDS=(dialtone templates pu); COMP_CWORD=2; _dialtone; echo ${COMPREPLY[@]}; COMP_WORDS=(dialtone phones import --dry); COMP_CWORD=3; _dialtone; echo ${COMPREPLY[@]}").CombinedOutput()
 	if err != nil || string(completed) != "serve\n--sip.udp\npush\n--dry-run\n" {
 		t.Errorf("completion: %v %q", err, completed)
+	}
+	for shell, script := range map[string]string{
+		// zsh completes only at a terminal: a compadd of ours says what it would offer.
+		"zsh":  `compadd() { shift ${@[(i)--]}; print -l -- "$@" }; words=(dialtone templates pu) CURRENT=3; source ` + filepath.Join(root, "usr/share/zsh/vendor-completions/_dialtone"),
+		"fish": `source ` + filepath.Join(root, "usr/share/fish/vendor_completions.d/dialtone.fish") + `; complete -C "dialtone templates pu"`,
+	} {
+		complete := exec.Command(testkit.Need(t, shell), "-c", script)
+		complete.Env = append(os.Environ(), "PATH="+filepath.Dir(installed)+":"+os.Getenv("PATH"), "HOME="+dir)
+		out, err := complete.CombinedOutput()
+		if err != nil || !strings.Contains("\n"+string(out), "\npush") {
+			t.Errorf("%s: %v %s", shell, err, out)
+		}
 	}
 	verifyUnit(t, filepath.Join(root, "lib/systemd/system/dialtone.service"), installed)
 }

@@ -16,9 +16,15 @@ import (
 	"pbx.dev/dialtone/internal/testkit"
 )
 
-// tell walks a story of browser/stories.mjs; ask answers what it needs from outside of
-// the page. The pictures are kept with -artifacts.
+// tell walks a story of browser/stories; ask answers what it needs from outside of the
+// page. The pictures are kept with -artifacts.
 func (d *daemon) tell(t *testing.T, story string, ask func(word string) string) {
+	t.Helper()
+	d.tellAt(t, story, "http://"+d.addr["admin"], ask)
+}
+
+// tellAt is tell for the page at another address than the daemon's own.
+func (d *daemon) tellAt(t *testing.T, story, origin string, ask func(word string) string) {
 	t.Helper()
 	node, chromium := testkit.Need(t, "node"), testkit.Need(t, "chromium")
 	if _, err := os.Stat("browser/node_modules/axe-core"); err != nil {
@@ -28,7 +34,11 @@ func (d *daemon) tell(t *testing.T, story string, ask func(word string) string) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(node, "browser/stories.mjs", story, "http://"+d.addr["admin"], chromium, dir)
+	args := []string{node, "browser/stories.mjs", story, origin, chromium, dir}
+	if d.netns != "" {
+		args = append([]string{"ip", "netns", "exec", d.netns}, args...)
+	}
+	cmd := exec.Command(args[0], args[1:]...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	faults := &syncBuffer{}
 	cmd.Stderr = faults

@@ -1,14 +1,19 @@
 package e2e
 
 import (
+	"archive/tar"
+	"archive/zip"
+	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -56,8 +61,11 @@ func secretsStayInside(t *testing.T, s planted, dump func() string, args ...stri
 	ask := func(args ...string) string {
 		return cli(append([]string{"--no-auth-warning", "-a", s["redis password"]}, args...)...)
 	}
+	h := newHook(t)
+	h.secret = "Pl4nted-webhook-secret"
+	s["webhook secret"], s["webhook token"] = h.secret, "Pl4nted-webhook-token"
 	args = append(args, "--redis.url", strings.Replace(socket, "unix://", "unix://:"+s["redis password"]+"@", 1),
-		"--log.level", "debug", "--provision.http_auth", "basic", "--provision.enroll", "pending", "--provision.claim_codes=true")
+		"--log.level", "debug", "--webhook.url", h.url+"/?token="+s["webhook token"], "--webhook.secret", s["webhook secret"], "--provision.http_auth", "basic", "--provision.enroll", "pending", "--provision.claim_codes=true")
 	d := serve(t, args...)
 	events := d.listen()
 	id := d.plant(s)
@@ -74,6 +82,10 @@ func secretsStayInside(t *testing.T, s planted, dump func() string, args ...stri
 	if dump != nil {
 		outside["pg_dump"] = dump()
 	}
+	eventually(t, 20*time.Second, "the webhook was told", func() bool { return h.bodies.String() != "" })
+	outside["webhook"] = h.bodies.String()
+	d.supported(outside, append([]string{"--admin.listen", d.addr["admin"]}, args...)...)
+	d.backedUp(outside, args...)
 	outside["check"] = command(t, d, "check", args...)
 	outside["doctor"] = command(t, d, "doctor", args...)
 	eventually(t, 10*time.Second, "events", func() bool { return strings.Contains(events.String(), "event:") })
@@ -82,7 +94,7 @@ func secretsStayInside(t *testing.T, s planted, dump func() string, args ...stri
 	}
 	outside["log"], outside["events"] = d.log.String(), events.String()
 	d.files(outside)
-	for _, where := range []string{"log", "events", "check", "/metrics", "/v1/pbx/phones"} {
+	for _, where := range []string{"log", "events", "check", "/metrics", "/v1/pbx/phones", "/", "webhook", "support config.txt", "support log.txt", "offline support config.txt", "backup tls/ca.pem"} {
 		if outside[where] == "" {
 			t.Errorf("nothing was collected of %s", where)
 		}
@@ -163,6 +175,11 @@ func (d *daemon) provoke(s planted) {
 			}
 		}
 	}
+	if found := authName.FindStringSubmatch(body); found == nil {
+		d.t.Errorf("no auth_name in\n%s", body)
+	} else if err := sippRegister(d.t, d.addr["sip.udp"], "udp", "101", found[1], s["minted password"], "Yealink SIP-T42S 66.86.0.15", 60); err != nil {
+		d.t.Error(err) // as another model than provisioned, which the webhook is told
+	}
 	if _, path, ok := strings.Cut(s["steady token"], "/p/"); ok {
 		s["steady token"] = strings.Trim(path, "/")
 	}
@@ -199,6 +216,8 @@ func (d *daemon) provoke(s planted) {
 		}
 	}
 }
+
+var authName = regexp.MustCompile(`(?m)^account\.1\.auth_name *= *(\S+)$`)
 
 // collect asks everything that a key which may only read can ask, what needs no
 // key, and the audit trail.
@@ -276,6 +295,85 @@ func (d *daemon) files(outside map[string]string) {
 	})
 	if err != nil {
 		d.t.Fatal(err)
+	}
+}
+
+// supported adds the files of a support bundle, of the server that runs and of one that
+// does not answer.
+func (d *daemon) supported(outside map[string]string, args ...string) {
+	d.t.Helper()
+	for what, more := range map[string][]string{"support ": nil, "offline support ": {"--server", "http://127.0.0.1:1"}} {
+		to := filepath.Join(d.t.TempDir(), "bundle.zip")
+		list := append(append([]string{"support", "--to", to, "--data_dir", d.dir}, args...), more...)
+		if out, err := exec.Command(binary, list...).CombinedOutput(); err != nil {
+			d.t.Fatalf("support: %v %s", err, out)
+		}
+		z, err := zip.OpenReader(to)
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		for _, f := range z.File {
+			r, err := f.Open()
+			if err != nil {
+				d.t.Fatal(err)
+			}
+			text, err := io.ReadAll(r)
+			if err != nil || strings.Contains(string(text), "not complete: ") {
+				d.t.Errorf("%s: %v %s", f.Name, err, text)
+			}
+			outside[what+f.Name] = string(text)
+		}
+		if err := z.Close(); err != nil {
+			d.t.Error(err)
+		}
+	}
+	for name, want := range map[string]string{
+		"config.txt": "redis.url = [redacted]   # not the default", "listeners.txt": "sip.udp", "metrics.txt": "dialtone_build_info",
+		"ready.json": `"name": "inventory"`, "stats.json": `"Registered": `, "schema.txt": "0011_webhook.sql", "version.txt": "github.com/",
+		"goroutines.txt": "goroutine profile", "log.txt": "msg=serving", "data_dir.txt": "admin.key", "README.txt": "support bundle",
+	} {
+		if text := outside["support "+name]; !strings.Contains(text, want) {
+			d.t.Errorf("%s of the support bundle has no %q:\n%s", name, want, text)
+		}
+	}
+}
+
+// backedUp adds what a backup holds without the keys, which are files of their own in it:
+// who gets hold of the rest learns no password.
+func (d *daemon) backedUp(outside map[string]string, args ...string) {
+	d.t.Helper()
+	to := filepath.Join(d.t.TempDir(), "backup.tar.gz")
+	if out, err := exec.Command(binary, append([]string{"backup", "--to", to, "--data_dir", d.dir}, args...)...).CombinedOutput(); err != nil {
+		d.t.Fatalf("backup: %v %s", err, out)
+	}
+	f, err := os.Open(to)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	keys := 0
+	for t := tar.NewReader(z); ; {
+		h, err := t.Next()
+		if err == io.EOF {
+			break
+		}
+		text, readErr := io.ReadAll(t)
+		if err := errors.Join(err, readErr); err != nil {
+			d.t.Fatal(err)
+		}
+		switch filepath.Base(h.Name) {
+		case "secret.key", "admin.key", "phone-admin.password":
+			keys++
+		default:
+			outside["backup "+h.Name] = string(text)
+		}
+	}
+	if keys != 3 {
+		d.t.Errorf("%d keys in the backup", keys)
 	}
 }
 

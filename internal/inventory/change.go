@@ -22,6 +22,7 @@ const (
 	ChangeFirmware   ChangeKind = "firmware" // an image or a target; with a MAC the state of one phone
 	ChangeTemplate   ChangeKind = "template"
 	ChangeSettings   ChangeKind = "settings" // a layer of settings; ID is scope/name
+	ChangeWebhook    ChangeKind = "webhook"  // an event waits for the webhook
 )
 
 // Change is one committed change of the inventory.
@@ -105,7 +106,7 @@ func (s *Store) apply(e effect) {
 	case ChangeFirmware: // nothing of it is in the caches
 	case ChangeEnrollment:
 		s.windows.clear()
-	case ChangeTemplate, ChangeSettings: // nothing of it is kept here
+	case ChangeTemplate, ChangeSettings, ChangeWebhook: // nothing of it is kept here
 	default:
 		s.credentials.clear()
 		s.extensions.clear()

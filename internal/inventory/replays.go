@@ -72,6 +72,16 @@ func (s *Store) KeepReplay(ctx context.Context, id string, answer []byte) error 
 	})
 }
 
+// TouchReplay says that a request is still under way.
+func (s *Store) TouchReplay(ctx context.Context, id string) error {
+	return s.write(ctx, func(u *unit) error {
+		if err := u.exec(`UPDATE replays SET created_at = $2 WHERE id = $1 AND length(answer) = 0`, id, toMillis(u.Now)); err != nil {
+			return fmt.Errorf("keep a request alive: %w", err)
+		}
+		return nil
+	})
+}
+
 // DropReplay forgets a request that has changed nothing: it may be sent again.
 func (s *Store) DropReplay(ctx context.Context, id string) error {
 	return s.write(ctx, func(u *unit) error {

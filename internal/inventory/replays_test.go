@@ -36,7 +36,13 @@ func TestReplays(t *testing.T) {
 			t.Fatal(err)
 		}
 		reserve("b", "", nil)
-		later.Store(int64(replayLapses + time.Second)) // who did it was killed
+		later.Store(int64(replayLapses - time.Second))
+		if err := s.TouchReplay(ctx, "id"); err != nil {
+			t.Fatal(err)
+		}
+		later.Add(int64(replayLapses - time.Second))
+		reserve("b", "", phone.ErrConflict) // it takes long
+		later.Add(int64(2 * time.Second))   // who did it was killed
 		reserve("a", "", nil)
 		if err := s.KeepReplay(ctx, "id", []byte("a password")); err != nil {
 			t.Fatal(err)

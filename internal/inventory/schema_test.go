@@ -1,6 +1,10 @@
 package inventory
 
 import (
+	"io/fs"
+	"path"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -46,6 +50,49 @@ func TestSchemasAgree(t *testing.T) {
 	if len(sqlite) < 50 {
 		t.Errorf("only %d columns were compared", len(sqlite))
 	}
+}
+
+// Every new migration says in its first line whether nodes of an earlier version may go
+// on beside it, and one that says so only adds: tables, indexes, and columns that have a
+// value when a statement does not name them.
+func TestMigrationsSayWhoMayGoOn(t *testing.T) {
+	t.Parallel()
+	const first = 11 // those before are released as they are
+	names := must[[]string](t)(fs.Glob(migrations, "migrations/*/*.sql"))
+	checked := 0
+	for _, name := range names {
+		if number, err := strconv.Atoi(path.Base(name)[:4]); err != nil || number < first {
+			continue
+		}
+		checked++
+		text := string(must[[]byte](t)(migrations.ReadFile(name)))
+		line, _, _ := strings.Cut(text, "\n")
+		if strings.HasPrefix(line, "-- stops earlier nodes: ") {
+			continue
+		}
+		if !regexp.MustCompile(`^-- compatible since \d+$`).MatchString(line) {
+			t.Errorf("%s begins with %q: want \"-- compatible since N\" or \"-- stops earlier nodes: why\"", name, line)
+		}
+		for statement := range strings.SplitSeq(regexp.MustCompile(`--[^\n]*`).ReplaceAllString(text, ""), ";") {
+			if statement = strings.Join(strings.Fields(statement), " "); statement != "" && !adds(statement) {
+				t.Errorf("%s changes what earlier nodes read or write: %s", name, statement)
+			}
+		}
+	}
+	if checked == 0 {
+		t.Error("nothing was checked")
+	}
+}
+
+// adds reports whether a statement leaves everything as it is for who does not know it.
+func adds(statement string) bool {
+	switch {
+	case strings.HasPrefix(statement, "CREATE TABLE "), strings.HasPrefix(statement, "CREATE INDEX "):
+		return true
+	case strings.HasPrefix(statement, "ALTER TABLE "):
+		return strings.Contains(statement, " ADD COLUMN ") && (strings.Contains(statement, " DEFAULT ") || !strings.Contains(statement, " NOT NULL"))
+	}
+	return false
 }
 
 // The statements that run per request or per page use an index. PostgreSQL reads small

@@ -91,7 +91,7 @@ func (u *unit) addRevision(t *phone.Template, d phone.TemplateDraft) (phone.Temp
 	id := hex.EncodeToString(sum[:])
 	if t.Latest > 0 {
 		last, err := engine.One(u, scanRevision, revisionColumns+`WHERE template = $1 AND number = $2`, t.Name, t.Latest)
-		if err != nil || last.ID == id {
+		if err != nil || last.ID == id && (!d.Merged || last.Base == d.Base) {
 			return last, err
 		}
 	}

@@ -58,6 +58,9 @@ func (s *Service) Update(ctx context.Context, name string, d phone.TemplateDraft
 	if err != nil {
 		return Entry{}, report, err
 	}
+	if d.Merged {
+		d.Base, _ = templates.Builtin().Source(fileOf(t))
+	}
 	if d.Base == "" {
 		last, err := s.opts.Reader.TemplateRevision(ctx, name, t.Latest)
 		if err != nil {

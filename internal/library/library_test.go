@@ -155,6 +155,20 @@ func TestMergeWithTheBuiltin(t *testing.T) {
 	if err != nil || m.Conflicts != 0 || m.Text != now+"mine.name = 1\n" {
 		t.Errorf("merged with %d conflicts, %v:\n%s", m.Conflicts, err, m.Text)
 	}
+	for _, text := range []string{d.Text, m.Text} { // nothing was taken over, and all of it
+		next := draft(text)
+		if e, _, err = s.Update(t.Context(), "yealink-phone", next); err != nil || !e.Behind {
+			t.Errorf("stored without a word about the merge: behind %v, %v", e.Behind, err)
+		}
+		next.Merged = true
+		if e, _, err = s.Update(t.Context(), "yealink-phone", next); err != nil || e.Behind {
+			t.Errorf("stored as merged: behind %v, %v", e.Behind, err)
+		}
+		next.Merged, next.Base, next.Text = false, old, text+"# once more\n"
+		if e, _, err = s.Update(t.Context(), "yealink-phone", next); err != nil || !e.Behind {
+			t.Errorf("made from the old one: behind %v, %v", e.Behind, err)
+		}
+	}
 }
 
 func TestDeclarations(t *testing.T) {

@@ -95,6 +95,7 @@ func (v TemplateVariable) Check(value string) string {
 type TemplateDraft struct {
 	TemplateContent
 	Base     string // text of the built-in template it was made from
+	Merged   bool   // it was merged with the built-in template of today, which is its base
 	Note     string
 	By       string // id of the API key
 	Activate bool   // phones get it, from the same transaction on

@@ -1,21 +1,16 @@
-// Package webhook tells an HTTP server of somebody else what happened: one POST of
-// JSON for each event, signed, tried again for a while when it is not taken. It keeps
-// nothing on disk, and never holds up who tells it.
+// Package webhook tells an HTTP server of somebody else how phones differ from what is
+// provisioned: one POST of JSON for each change, signed, tried again for a while when
+// it is not taken. What is to be told waits in a store, so that a restart loses nothing
+// of it, and of several nodes one delivers. It never holds up who tells it.
 package webhook
 
 import (
-	"bytes"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
-	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,61 +18,75 @@ import (
 	"pbx.dev/dialtone/internal/phone"
 )
 
-const (
-	queued   = 1024 // events that wait; more are dropped
-	attempts = 8
-	perTry   = 10 * time.Second
-	maxReply = 64 << 10 // bytes read of an answer, so that the connection is used again
-)
-
 // Signature is the header that proves who sent the body: "t=UNIX,v1=HEX", where HEX is
 // the HMAC-SHA256 of UNIX, a full stop and the body under the shared secret.
 const Signature = "Dialtone-Signature"
 
-// Options of New. URL is required.
+// Outbox keeps what waits to be told.
+type Outbox interface {
+	// TellDrift stores how phones differ, those of which something else was told
+	// before; dropped is how many that waited had to go for them.
+	TellDrift(ctx context.Context, events []phone.DriftEvent) (dropped int, err error)
+	// ToldDrift returns the phones of which was told last that they differ.
+	ToldDrift(ctx context.Context) (phoneIDs []string, err error)
+	// NextOutgoing returns the oldest event, and keeps other nodes from delivering for
+	// as long as lease. phone.ErrNotFound: none waits, or another node delivers. expired
+	// is how many have waited too long.
+	NextOutgoing(ctx context.Context, node string, lease time.Duration) (next phone.Outgoing, expired int, err error)
+	// TriedOutgoing counts a try in vain, EndOutgoing forgets an event, LeaveOutgoing
+	// lets another node deliver.
+	TriedOutgoing(ctx context.Context, id int64) error
+	EndOutgoing(ctx context.Context, id int64) error
+	LeaveOutgoing(ctx context.Context, node string) error
+}
+
+// Options of New. URL, Outbox, Current and Loaded are required.
 type Options struct {
 	URL    string
 	Secret phone.Secret // zero: not signed
-	// Wait is the time before the second try, which doubles; 0 is 1 s.
-	Wait time.Duration
+	Outbox Outbox
+	Node   string // this node, as no other
+	// Current returns how phones differ now: all that do, and those of told. It is
+	// called when Loaded is closed, and compared with what was told before the start.
+	Current func(told []string) []phone.DriftEvent
+	Loaded  <-chan struct{}
+	// Wait is the time before the second try, which doubles up to half of Lease; 0 is
+	// 1 s. Lease is how long a node that is silent keeps the others from delivering; 0
+	// is a minute.
+	Wait, Lease time.Duration
 
 	Now        func() time.Time      // nil: time.Now
 	Logger     *slog.Logger          // nil: discard
 	Registerer prometheus.Registerer // nil: none
 }
 
-// Sender sends events in the order they were told.
+// Sender stores what is told and sends it in that order.
 type Sender struct {
 	o      Options
 	client *http.Client
-	queue  chan []byte
 	count  *prometheus.CounterVec
+	told   chan struct{} // capacity 1: something is in news
+	waits  chan struct{} // capacity 1: something may wait in the outbox
+
+	mu   sync.Mutex
+	news map[string]phone.DriftEvent // by phone, the newest of each, not stored yet
 }
 
 // New returns a sender; Run lets it work.
 func New(o Options) (*Sender, error) {
-	if o.URL == "" {
-		return nil, errors.New("webhook: URL is required")
+	if o.URL == "" || o.Outbox == nil || o.Current == nil || o.Loaded == nil {
+		return nil, errors.New("webhook: URL, Outbox, Current and Loaded are required")
 	}
-	if o.Wait <= 0 {
-		o.Wait = time.Second
-	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	o.Logger = o.Logger.With("component", "webhook")
+	o.setDefaults()
 	s := &Sender{
-		o: o, queue: make(chan []byte, queued),
+		o: o, told: make(chan struct{}, 1), waits: make(chan struct{}, 1), news: map[string]phone.DriftEvent{},
 		client: &http.Client{
 			Timeout: perTry,
 			// A redirect would carry the body elsewhere.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		count: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "dialtone_webhook_events_total", Help: "Events for the webhook: sent, failed after all tries, dropped since too many waited.",
+			Name: "dialtone_webhook_events_total", Help: "Events for the webhook: sent, failed (refused, or after all tries), dropped since too many waited.",
 		}, []string{"outcome"}),
 	}
 	if o.Registerer != nil {
@@ -88,89 +97,51 @@ func New(o Options) (*Sender, error) {
 	return s, nil
 }
 
-// Tell queues an event, which is encoded as JSON. It does not wait: when too many do,
-// this one is dropped and counted.
-func (s *Sender) Tell(event any) {
-	body, err := json.Marshal(event)
-	if err != nil {
-		s.o.Logger.Error("an event cannot be sent", "error", err)
-		return
+func (o *Options) setDefaults() {
+	if o.Wait <= 0 {
+		o.Wait = time.Second
 	}
-	select {
-	case s.queue <- body:
-	default:
-		s.count.WithLabelValues("dropped").Inc()
+	if o.Lease <= 0 {
+		o.Lease = time.Minute
 	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	o.Logger = o.Logger.With("component", "webhook")
 }
 
-// Run sends until ctx ends. What waits then is lost.
+// Run stores and sends until ctx ends.
 func (s *Sender) Run(ctx context.Context) error {
 	defer s.client.CloseIdleConnections()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case body := <-s.queue:
-			s.deliver(ctx, body)
-		}
+	var work sync.WaitGroup
+	work.Go(func() { s.store(ctx) })
+	s.send(ctx)
+	work.Wait()
+	return nil
+}
+
+// Look makes the sender look whether an event waits. It does not wait.
+func (s *Sender) Look() { poke(s.waits) }
+
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
 	}
 }
 
-// deliver tries until the event is taken.
-func (s *Sender) deliver(ctx context.Context, body []byte) {
-	wait := s.o.Wait
-	for try := 1; ; try++ {
-		again, err := s.post(ctx, body)
-		switch {
-		case err == nil:
-			s.count.WithLabelValues("sent").Inc()
-			return
-		case ctx.Err() != nil:
-			return
-		case !again || try == attempts:
-			s.count.WithLabelValues("failed").Inc()
-			s.o.Logger.WarnContext(ctx, "the webhook did not take an event", "tries", try, "error", err)
-			return
-		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return
-		case <-timer.C:
-		}
-		wait *= 2
+// pause waits; false when ctx has ended. early ends it sooner.
+func pause(ctx context.Context, d time.Duration, early <-chan struct{}) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-early:
+	case <-timer.C:
 	}
-}
-
-// post tries once; again says whether another try may help.
-func (s *Sender) post(ctx context.Context, body []byte) (again bool, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.o.URL, bytes.NewReader(body))
-	if err != nil {
-		return false, errors.New("webhook.url cannot be asked") // the URL may hold a token
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("User-Agent", "dialtone")
-	if !s.o.Secret.IsZero() {
-		req.Header.Set(Signature, sign(s.o.Secret, s.o.Now(), body))
-	}
-	res, err := s.client.Do(req)
-	if err != nil {
-		return true, errors.Unwrap(err) // without the URL
-	}
-	defer func() { _ = res.Body.Close() }() // it was read
-	_, _ = io.CopyN(io.Discard, res.Body, maxReply)
-	if res.StatusCode/100 == 2 {
-		return false, nil
-	}
-	again = res.StatusCode >= 500 || res.StatusCode == http.StatusTooManyRequests || res.StatusCode == http.StatusRequestTimeout
-	return again, fmt.Errorf("answered %d", res.StatusCode)
-}
-
-func sign(secret phone.Secret, at time.Time, body []byte) string {
-	t := strconv.FormatInt(at.Unix(), 10)
-	mac := hmac.New(sha256.New, []byte(secret.Reveal()))
-	mac.Write([]byte(t + "."))
-	mac.Write(body)
-	return "t=" + t + ",v1=" + hex.EncodeToString(mac.Sum(nil))
+	return true
 }

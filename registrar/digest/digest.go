@@ -8,11 +8,9 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
-	"errors"
 	"time"
 
 	"pbx.dev/dialtone/internal/phone"
-	"pbx.dev/dialtone/registrar/wire"
 )
 
 // Options configure a Verifier.
@@ -110,6 +108,7 @@ func New(opts Options) (*Verifier, error) {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
+	opts.Now = steady(opts.Now)
 	// The realm is part of the key, so a nonce of one realm is nothing in another.
 	mac := hmac.New(sha256.New, opts.Key)
 	mac.Write([]byte("dialtone digest nonce\x00" + opts.Realm))
@@ -124,176 +123,4 @@ func New(opts Options) (*Verifier, error) {
 		v.dummy[alg] = algorithm(alg).ha1("", opts.Realm, string(opts.Key))
 	}
 	return v, nil
-}
-
-// Challenges returns the values of WWW-Authenticate (or Proxy-Authenticate), MD5
-// first since some clients read only the first, with one fresh nonce; fewer for
-// clients that cannot take them.
-func (v *Verifier) Challenges(stale bool, userAgent string) []string {
-	nonce := v.nonces.append(nil, v.opts.Now())
-	out := make([]string, 0, len(algorithms))
-	for alg := range offered(userAgent) {
-		out = append(out, string(v.appendChallenge(nil, algorithm(alg), nonce, stale)))
-	}
-	return out
-}
-
-// AppendChallenges appends the same challenges as whole header lines with the
-// header name given, each ended by CRLF, fewer for clients that cannot take them.
-func (v *Verifier) AppendChallenges(dst []byte, header string, stale bool, userAgent string) []byte {
-	var buf [nonceLen]byte
-	nonce := v.nonces.append(buf[:0], v.opts.Now())
-	for alg := range offered(userAgent) {
-		dst = append(dst, header...)
-		dst = append(dst, ": "...)
-		dst = v.appendChallenge(dst, algorithm(alg), nonce, stale)
-		dst = append(dst, '\r', '\n')
-	}
-	return dst
-}
-
-func (v *Verifier) appendChallenge(dst []byte, alg algorithm, nonce []byte, stale bool) []byte {
-	dst = append(dst, v.prefix...)
-	dst = append(dst, nonce...)
-	dst = append(dst, `", algorithm=`...)
-	dst = append(dst, algorithms[alg]...)
-	dst = append(dst, `, qop="auth"`...)
-	if stale {
-		dst = append(dst, `, stale=true`...)
-	}
-	return dst
-}
-
-// Verify checks the credentials of a request. An unknown user costs the same
-// work and has the same outcome as a wrong password.
-func (v *Verifier) Verify(ctx context.Context, r Request) Result {
-	lookup := func(user string) (cred phone.Credential, known bool, err error) {
-		cred, err = v.opts.Lookup(ctx, user)
-		return cred, true, err
-	}
-	res, _ := v.verify(&r, lookup, func(id nonceID) bool { return v.takeOver(ctx, id) })
-	return res
-}
-
-// VerifyCached is Verify that does not wait: false, and nothing is counted as used,
-// when the user has to be looked up or another node to be asked first.
-func (v *Verifier) VerifyCached(r Request) (Result, bool) {
-	if v.opts.Cached == nil {
-		return Result{}, false
-	}
-	return v.verify(&r, v.opts.Cached, nil)
-}
-
-func (v *Verifier) verify(r *Request, lookup func(user string) (cred phone.Credential, known bool, err error), ask func(nonceID) bool) (Result, bool) {
-	c, outcome := v.pick(r.Authorization)
-	if outcome != OK {
-		return Result{Outcome: outcome}, true
-	}
-	res := Result{User: c.user()}
-	if res.User == "" || !c.complete() || !v.meant(c.uri, r.URI) {
-		res.Outcome = Malformed
-		return res, true
-	}
-	cred, ok, err := lookup(res.User)
-	if !ok {
-		return Result{}, false
-	}
-	if err != nil && !errors.Is(err, phone.ErrNotFound) {
-		res.Outcome = Unavailable
-		return res, true
-	}
-	known := err == nil && !cred.Secret.IsZero()
-	if known {
-		res.DeviceID = cred.DeviceID
-	}
-	right := v.matches(c, cred, known, r.Method)
-	if !right && known && !cred.Old.IsZero() { // within a rotation only
-		res.Old = c.proves(c.alg.ha1(c.username, v.opts.Realm, cred.Old.Reveal()), r.Method)
-	}
-	if !known || !right && !res.Old {
-		res.Outcome = Denied
-		return res, true
-	}
-	// RFC 7616 section 3.3: stale only when the digest was right.
-	fresh, decided := v.fresh(c, r.RetryKey, ask)
-	if !decided {
-		return Result{}, false
-	}
-	if !fresh {
-		res.Outcome, res.Old = Stale, false
-		return res, true
-	}
-	res.Outcome, res.Credential = OK, cred
-	if !res.Old && !cred.Old.IsZero() && v.opts.Proved != nil {
-		v.opts.Proved(res.User)
-	}
-	return res, true
-}
-
-// meant reports whether the credentials are for the request (RFC 3261 section
-// 22.4 item 5: the two URIs need not be the same text).
-func (v *Verifier) meant(uri, requestURI string) bool {
-	if wire.SameResource(uri, requestURI) {
-		return true
-	}
-	a, okA := wire.ParseURI(uri)
-	b, okB := wire.ParseURI(requestURI)
-	if v.opts.Local == nil || !okA || !okB || a.User != "" && wire.Unescape(a.User) != wire.Unescape(b.User) {
-		return false
-	}
-	return v.opts.Local(a.Host) && v.opts.Local(b.Host)
-}
-
-// pick returns the credentials for our realm, in an algorithm that we offer.
-func (v *Verifier) pick(headers []string) (*credentials, Outcome) {
-	outcome := Missing
-	for _, h := range headers {
-		if !isDigest(h) {
-			continue // RFC 4475 regaut01: an unknown scheme is no credentials
-		}
-		c, ok := parseCredentials(h)
-		if !ok {
-			outcome = Malformed
-			continue
-		}
-		if c.realm == v.opts.Realm && c.known {
-			return c, OK
-		}
-	}
-	return nil, outcome
-}
-
-// matches compares the response with the one our secret gives, in constant time.
-func (v *Verifier) matches(c *credentials, cred phone.Credential, known bool, method string) bool {
-	secret := v.dummy[c.alg]
-	if known {
-		secret = v.hashes.get(c, v.opts.Realm, cred.Secret)
-	}
-	right := c.proves(secret, method)
-	if right && known {
-		v.hashes.put(c, cred.Secret, secret)
-	}
-	return right
-}
-
-// fresh reports whether the nonce is ours, young enough and not used before for
-// another request, and records the use. Without ask it is not decided about the
-// nonce of another node.
-func (v *Verifier) fresh(c *credentials, retryKey string, ask func(nonceID) bool) (fresh, decided bool) {
-	now := v.opts.Now()
-	id, issued, ok := v.nonces.parse(c.nonce)
-	if !ok || now.Sub(issued) > v.opts.Lifetime || issued.Sub(now) > maxSkew {
-		return false, true
-	}
-	if id.maker() != v.nonces.maker && !v.used.has(id) {
-		switch {
-		case v.opts.TakeOver == nil:
-			return false, true
-		case ask == nil:
-			return false, false
-		case !ask(id):
-			return false, true
-		}
-	}
-	return v.used.admit(use{nonce: id, issued: issued, count: c.count, retry: c.fingerprint(v.used.seed, retryKey)}, now), true
 }

@@ -59,7 +59,7 @@ func (w *world) node(t testing.TB, start time.Time) *digest.Verifier {
 
 func lookup(_ context.Context, user string) (phone.Credential, error) {
 	switch user {
-	case "101", `1"1`:
+	case "101", `1"1`, "bob@old.example", "bob@pbx.dev":
 		return phone.Credential{User: user, Extension: "101", DeviceID: "phone_1", Secret: phone.NewSecret("s3cret")}, nil
 	case "rotating":
 		return phone.Credential{User: user, Secret: phone.NewSecret("new"), Old: phone.NewSecret("old")}, nil
@@ -127,6 +127,11 @@ func TestVerify(t *testing.T) {
 		"sha-256":            {func(a *answer) { a.alg = "SHA-256" }, digest.OK},
 		"rfc 2069":           {func(a *answer) { a.qop = "" }, digest.OK},
 		"user@domain":        {func(a *answer) { a.user = "101@sip.pbx.dev" }, digest.OK},
+		"user with @":        {func(a *answer) { a.user = "bob@old.example" }, digest.OK},
+		"user with our name": {func(a *answer) { a.user = "bob@pbx.dev" }, digest.OK},
+		"user with both":     {func(a *answer) { a.user = "bob@old.example@pbx.dev" }, digest.OK},
+		"no user":            {func(a *answer) { a.user = "@pbx.dev" }, digest.Malformed},
+		"user before an @":   {func(a *answer) { a.user = "101@" }, digest.OK},
 		"escaped quote":      {func(a *answer) { a.user = `1"1` }, digest.OK},
 		"uri with transport": {func(a *answer) { a.uri = "sip:PBX.dev:5060;transport=tcp" }, digest.OK},
 		"server's address":   {func(a *answer) { a.uri = "sip:192.0.2.5:5060" }, digest.OK},

@@ -47,6 +47,14 @@ func (id nonceID) issued() time.Time {
 	return time.UnixMicro(int64(binary.BigEndian.Uint64(id[:])))
 }
 
+// steady is now by a clock that nobody sets. Were that of the host set back by an
+// hour, as a computer does that starts before it knows the time, every nonce would be
+// older than this process for an hour, hence stale, and no phone could register.
+func steady(now func() time.Time) func() time.Time {
+	start := now()
+	return func() time.Time { return start.Add(now().Sub(start)) } // by the monotonic clock
+}
+
 // nonces makes and recognises nonces of one key.
 type nonces struct {
 	maker  Maker

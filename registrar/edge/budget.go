@@ -99,8 +99,15 @@ func (b *Budgets) find(s *budgetShard, key uint64, now int64) *bucket {
 
 func (b *Budgets) fill(e *bucket, now int64) {
 	e.level = b.levelAt(e, now)
-	e.at = max(e.at, now)
+	// Several ask with clocks that they read a moment apart. When it is more than a
+	// moment the clock was set back, and the bucket must not wait until it is there again.
+	if now > e.at || now < e.at-clockSet {
+		e.at = now
+	}
 }
+
+// clockSet is by how many milliseconds a clock goes back only when it is set.
+const clockSet = 1000
 
 func (b *Budgets) levelAt(e *bucket, now int64) float64 {
 	return min(b.burst, e.level+b.rate*float64(max(0, now-e.at))/1000)

@@ -34,6 +34,14 @@ func TestBudgets(t *testing.T) {
 	if got := take(10); got != 4 {
 		t.Errorf("%d tokens after an hour, want 4", got)
 	}
+	now = now.Add(-time.Hour) // the clock is set
+	if got := take(10); got != 0 {
+		t.Errorf("%d tokens since the clock was set, want none", got)
+	}
+	now = now.Add(time.Second)
+	if got := take(10); got != 2 {
+		t.Errorf("%d tokens a second after the clock was set, want 2", got)
+	}
 }
 
 func TestBudgetsDoNotGrowAndKeepTheSpenders(t *testing.T) {

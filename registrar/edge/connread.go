@@ -10,15 +10,9 @@ import (
 // read is the loop of the connection's reader.
 func (c *conn) read() {
 	r := &Request{server: c.server, flow: c.flow, conn: c}
-	begun := c.since // when the message that is not complete began
+	c.begun = c.since
 	for c.messages(r) {
-		now := time.Now()
-		if !c.frames.partial() {
-			begun = time.Time{}
-		} else if begun.IsZero() {
-			begun = now
-		}
-		if !c.deadline(c.until(begun, now)) {
+		if !c.patient(c.frames.partial()) {
 			return
 		}
 		n, err := c.stream.Read(c.frames.space())
@@ -27,6 +21,19 @@ func (c *conn) read() {
 		}
 		c.frames.fill(n)
 	}
+}
+
+// patient sets how long to wait for more; partial says that a message has begun.
+// False: the connection is to end.
+func (c *conn) patient(partial bool) bool {
+	now := time.Now()
+	switch {
+	case !partial:
+		c.begun = time.Time{}
+	case c.begun.IsZero():
+		c.begun = now
+	}
+	return c.deadline(c.until(c.begun, now))
 }
 
 // until is how long to wait for more: a message has to be complete in time,
@@ -65,6 +72,7 @@ func (c *conn) messages(r *Request) bool {
 			return true
 		}
 		c.spoke.Store(true)
+		c.begun = time.Time{} // what follows it is another message, with its own time
 		if c.message(r) {
 			c.register(r)
 		}
@@ -96,5 +104,7 @@ func (c *conn) broken(r *Request, fault wire.Fault) {
 	c.server.metrics.dropped[dropGarbage].Inc()
 	if fault.Code != 0 && r.Msg.IsRequest() {
 		c.server.guard(func() { c.server.refuse(r, fault.Code, fault.Reason) })
+		c.farewell()
+		c.linger() // the peer may still be sending: it has to read the answer first
 	}
 }

@@ -15,15 +15,9 @@ import (
 // message (RFC 7118 section 5).
 func (c *conn) readWS() {
 	r := &Request{server: c.server, flow: c.flow, conn: c}
-	begun := c.since // when the message that is not complete began
+	c.begun = c.since
 	for c.eventsWS(r) {
-		now := time.Now()
-		if !c.ws.partial() {
-			begun = time.Time{}
-		} else if begun.IsZero() {
-			begun = now
-		}
-		if !c.deadline(c.until(begun, now)) {
+		if !c.patient(c.ws.partial()) {
 			c.leave(closeGoingAway)
 			return
 		}
@@ -71,6 +65,7 @@ func (c *conn) eventsWS(r *Request) bool {
 				return false
 			}
 		case opText, opBinary:
+			c.begun = time.Time{} // as in messages
 			if !c.messageWS(r, payload) {
 				return false
 			}
@@ -130,10 +125,13 @@ func (c *conn) frame(op byte, payload []byte) error {
 	return c.send(appendFrame(room[:0], op, payload))
 }
 
-// lingerTime is how long a peer has to take note that the connection ends. If we
-// closed with something unread in our buffers, the kernel would reset the
-// connection and drop what we said last.
-const lingerTime = time.Second
+// lingerTime is how long a peer has to take note that the connection ends, and
+// lingerBytes how much it may send until then. If we closed with something unread in
+// our buffers, the kernel would reset the connection and drop what we said last.
+const (
+	lingerTime  = time.Second
+	lingerBytes = 1 << 20
+)
 
 // leave tells a WebSocket that it ends, and waits a moment for it to agree.
 func (c *conn) leave(status int) {
@@ -145,6 +143,6 @@ func (c *conn) leave(status int) {
 // linger reads until the peer has closed, for lingerTime.
 func (c *conn) linger() {
 	if c.real.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
-		_, _ = io.CopyN(io.Discard, c.stream, maxMessage) // it ends either way
+		_, _ = io.CopyN(io.Discard, c.stream, lingerBytes) // it ends either way
 	}
 }

@@ -76,11 +76,21 @@ func (s *Server) busy(r *Request) {
 
 // forward gives the message to Rest.
 func (r *Request) forward() {
+	r.Msg.Tidy()
 	if r.conn != nil {
 		r.conn.forward(r.Msg.Bytes())
 		return
 	}
-	r.packet.forward(r.Msg.Bytes(), r.flow.Remote)
+	data := r.Msg.Bytes()
+	if len(data) > MaxPacket {
+		if r.Msg.IsRequest() {
+			r.server.refuse(r, 513, "Message Too Large")
+		} else {
+			r.server.metrics.dropped[dropResponse].Inc()
+		}
+		return
+	}
+	r.packet.forward(data, r.flow.Remote)
 }
 
 // noise logs what anybody on the network can cause, a few lines a second at most.

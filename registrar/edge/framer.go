@@ -93,7 +93,11 @@ func (f *framer) head(m *wire.Message) (ok bool, fault wire.Fault, err error) {
 	case head > maxHead || length > maxMessage-head:
 		return false, wire.Fault{Code: 513, Reason: "Message Too Large"}, errFraming
 	case !present:
-		return false, wire.Fault{Code: 400, Reason: "Missing Content-Length Header"}, errFraming
+		fault := m.Check() // what is wrong before that, such as too many headers, may have hidden it
+		if fault.Code == 0 {
+			fault = wire.Fault{Code: 400, Reason: "Missing Content-Length Header"}
+		}
+		return false, fault, errFraming
 	case length < 0 || m.Count(wire.ContentLength) > 1:
 		return false, wire.Fault{Code: 400, Reason: "Bad Content-Length Header"}, errFraming
 	}

@@ -159,6 +159,10 @@ func (s *Server) wait(r *Request) bool {
 	}
 }
 
+// MaxPacket is how long a datagram for Rest may be, in bytes: Rest reads no more. A
+// larger message has to come over a connection.
+const MaxPacket = 8 << 10
+
 // forward gives a message to Rest.
 func (p *packetSocket) forward(data []byte, from netip.AddrPort) {
 	if !p.virtual.deliver(data, from) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -215,11 +216,47 @@ func TestRestGetsTheOtherMessages(t *testing.T) {
 		t.Errorf("rest got %q", got)
 	}
 	expect(t, read(t, c), "SIP/2.0 486")
+	// What is behind us reads no Via with white space in it (RFC 4475 section 3.1.1.1).
+	send(t, c, strings.Replace(invite, "Via: SIP/2.0/UDP phone.invalid;", "Via: SIP / 2.0 /UDP\r\n phone.invalid ; ", 1))
+	if got := receive(t, r.packets); !strings.Contains(got, "Via: SIP/2.0/UDP phone.invalid;") {
+		t.Errorf("rest got %q", got)
+	}
+	expect(t, read(t, c), "SIP/2.0 486")
 	response := strings.Replace(invite, "INVITE sip:pbx.dev SIP/2.0", "SIP/2.0 180 Ringing", 1)
 	send(t, c, response)
 	if got := receive(t, r.packets); got != response {
 		t.Errorf("rest got %q", got)
 	}
+}
+
+// TestLargeDatagrams: what Rest could not read whole is refused and not lost, at any
+// size; a REGISTER may have the size of a datagram.
+func TestLargeDatagrams(t *testing.T) {
+	t.Parallel()
+	r := newRest()
+	w := start(t, Options{Handler: &echo{}, Rest: r})
+	c := dial(t, "udp", w.udp)
+	sized := func(method string, size int) string {
+		m := request(method, "101", 1)
+		body := strings.Repeat("x", size-len(m)-len(strconv.Itoa(size))+1)
+		return strings.Replace(m, "Length: 0", "Length: "+strconv.Itoa(len(body)), 1) + body
+	}
+	largest := sized("MESSAGE", MaxPacket-1)
+	send(t, c, largest)
+	if got := receive(t, r.packets); got != largest {
+		t.Errorf("rest got %d bytes of %d", len(got), len(largest))
+	}
+	expect(t, read(t, c), "SIP/2.0 486")
+	for _, size := range []int{MaxPacket + 1, 20_000, 65_000} {
+		send(t, c, sized("MESSAGE", size))
+		expect(t, read(t, c), "SIP/2.0 513 Message Too Large")
+		send(t, c, sized("REGISTER", size))
+		expect(t, read(t, c), "SIP/2.0 200")
+		send(t, c, strings.Replace(sized("MESSAGE", size+100), "MESSAGE sip:pbx.dev SIP/2.0", "SIP/2.0 200 OK", 1))
+		send(t, c, sized("ACK", size)) // neither is answered
+	}
+	send(t, c, request("INVITE", "101", 1))
+	expect(t, read(t, c), "SIP/2.0 486")
 }
 
 func TestServeReportsAListenerThatFails(t *testing.T) {

@@ -70,14 +70,16 @@ func TestTCPBrokenFraming(t *testing.T) {
 	w := start(t, Options{Handler: &echo{}, MaxPerIP: 100})
 	good := request("REGISTER", "101", 1)
 	for name, c := range map[string]struct{ in, want string }{
-		"no length":       {strings.Replace(good, "Content-Length: 0\r\n", "", 1), "SIP/2.0 400 Missing Content-Length Header"},
-		"two lengths":     {strings.Replace(good, "Content-Length: 0", "Content-Length: 0\r\nl: 5", 1), "SIP/2.0 400 Bad Content-Length Header"},
-		"negative length": {strings.Replace(good, "Length: 0", "Length: -1", 1), "SIP/2.0 400 Bad Content-Length Header"},
-		"length of 4 GB":  {strings.Replace(good, "Length: 0", "Length: 4294967295", 1), "SIP/2.0 400 Bad Content-Length Header"},
-		"length of 65 kB": {strings.Replace(good, "Length: 0", "Length: 65536", 1), "SIP/2.0 513 Message Too Large"},
-		"http":            {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", ""},
-		"tls":             {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", ""},
-		"endless line":    {"REGISTER sip:pbx.dev SIP/2.0\r\nX: " + strings.Repeat("a", 40<<10), ""},
+		"no length":         {strings.Replace(good, "Content-Length: 0\r\n", "", 1), "SIP/2.0 400 Missing Content-Length Header"},
+		"two lengths":       {strings.Replace(good, "Content-Length: 0", "Content-Length: 0\r\nl: 5", 1), "SIP/2.0 400 Bad Content-Length Header"},
+		"negative length":   {strings.Replace(good, "Length: 0", "Length: -1", 1), "SIP/2.0 400 Bad Content-Length Header"},
+		"length of 4 GB":    {strings.Replace(good, "Length: 0", "Length: 4294967295", 1), "SIP/2.0 400 Bad Content-Length Header"},
+		"length of 65 kB":   {strings.Replace(good, "Length: 0", "Length: 65536", 1), "SIP/2.0 513 Message Too Large"},
+		"many headers":      {strings.Replace(good, "Content-Length", strings.Repeat("X: y\r\n", 300)+"Content-Length", 1), "SIP/2.0 400 Bad Header Line"},
+		"256 kB on its way": {strings.Replace(good, "Length: 0", "Length: 262144", 1) + strings.Repeat("x", 256<<10), "SIP/2.0 513 Message Too Large"},
+		"http":              {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", ""},
+		"tls":               {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", ""},
+		"endless line":      {"REGISTER sip:pbx.dev SIP/2.0\r\nX: " + strings.Repeat("a", 40<<10), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -113,6 +115,29 @@ func TestSlowSendersAndSilentOnesAreClosed(t *testing.T) {
 	closed(t, slow)
 	send(t, good, request("REGISTER", "101", 2))
 	expect(t, read(t, good), "SIP/2.0 200")
+}
+
+// TestBusyConnectionStays: on a connection that carries many phones a message has
+// nearly always begun. Each has its own time, not all of them together.
+func TestBusyConnectionStays(t *testing.T) {
+	t.Parallel()
+	w := startSecure(t, Options{Handler: &echo{}, MessageTimeout: 2 * time.Second})
+	for name, c := range map[string]net.Conn{"tcp": w.connect(t, "tcp"), "ws": w.websocket(t, "ws")} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			message := []byte(request("REGISTER", "trusted", 1))
+			if name == "ws" {
+				message = masked(0x81, string(message))
+			}
+			send(t, c, string(message[:10]))
+			for begun := time.Now(); time.Since(begun) < 3*time.Second; {
+				send(t, c, string(message[10:])+string(message[:10]))
+				if got := read(t, c); !strings.Contains(got, "SIP/2.0 200 OK") {
+					t.Fatalf("got %q", got)
+				}
+			}
+		})
+	}
 }
 
 func TestIdleConnectionsAreClosedUnlessHeld(t *testing.T) {

@@ -88,20 +88,22 @@ func (c *Context) challenges(best *branch) []any {
 }
 
 // rank orders final responses: 6xx, then the lowest class; within 4xx first what
-// the caller can mend, last what only says that a phone was not there. Equal
-// ranks: the branch started first.
+// the caller can mend, then that somebody is there but busy, last what only says that
+// a phone was not there. Equal ranks: the branch started first.
 func rank(code int) int {
 	switch class := code / 100; {
 	case class == 6:
 		return 0
 	case code == 401 || code == 407:
 		return 40
-	case code == 415 || code == 420 || code == 484:
+	case code == 415 || code == 420 || code == 484 || code == 488:
 		return 41
-	case code == 408 || code == 430 || code == 481 || code == 487:
-		return 43
-	case class == 4:
+	case code == 486:
 		return 42
+	case code == 408 || code == 430 || code == 481 || code == 487:
+		return 44
+	case class == 4:
+		return 43
 	case code == 503:
 		return 51
 	default:

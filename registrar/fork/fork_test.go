@@ -167,6 +167,12 @@ func TestContext(t *testing.T) {
 			"invite a; invite b; up 486 from b; done",
 		},
 		{
+			"486 before 404 and 480",
+			Options{},
+			[]string{"+0s start a b c", "+1s a 404", "+2s b 486", "+3s c 480"},
+			"invite a; invite b; invite c; up 486 from b; done",
+		},
+		{
 			"484 before 404",
 			Options{},
 			[]string{"+0s start a b", "+1s a 404", "+2s b 484"},

@@ -3,7 +3,6 @@ package location
 import (
 	"context"
 	"log/slog"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -58,11 +57,6 @@ type Mirror struct {
 	delay    time.Duration
 }
 
-type subscriber struct {
-	fn      func(Change)
-	started bool // has been told what was there; Run's
-}
-
 const (
 	mirrorTick    = 100 * time.Millisecond
 	mirrorPage    = 5000
@@ -90,27 +84,6 @@ func NewMirror(store Store, opts MirrorOptions) *Mirror {
 		m.missing = func([]Binding, bool) []Binding { return nil }
 	}
 	return m
-}
-
-// learn takes over a change that is not in the store yet. When the mirror is
-// behind it is left out: the store will say it again.
-func (m *Mirror) learn(c Change) {
-	select {
-	case m.changes <- c:
-	default:
-	}
-}
-
-// learnGrants takes over bindings as this node has just granted them; those that are
-// not known yet come with the store's own report. They may be parts of messages.
-func (m *Mirror) learnGrants(bs []Binding) {
-	if len(bs) == 0 {
-		return
-	}
-	select {
-	case m.grants <- bs:
-	default: // it learns of them when their old end has come
-	}
 }
 
 // Ready reports whether the mirror has been filled once.
@@ -151,21 +124,6 @@ func (m *Mirror) Len() int {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	return m.count
-}
-
-// Subscribe calls fn for every change of the mirror from now on, in order and
-// from the goroutine of Run; what is there already comes first, as Added. After
-// the store was lost sight of, the changes that lead to its present state are
-// reported: Added and Changed for what is there, Removed or Expired for what is
-// not. fn must not block.
-func (m *Mirror) Subscribe(fn func(Change)) {
-	m.mu.Lock()
-	m.subscribers = append(m.subscribers, &subscriber{fn: fn})
-	m.mu.Unlock()
-	select {
-	case m.wake <- struct{}{}:
-	default:
-	}
 }
 
 // Run follows the store until ctx ends.
@@ -224,46 +182,4 @@ func (m *Mirror) follow(ctx context.Context) {
 			}
 		}
 	}
-}
-
-// welcome tells new subscribers what is there.
-func (m *Mirror) welcome() {
-	var fresh []*subscriber
-	m.mu.RLock()
-	for _, s := range m.subscribers {
-		if !s.started {
-			fresh = append(fresh, s)
-		}
-	}
-	m.mu.RUnlock()
-	for _, s := range fresh {
-		s.started = true
-		for _, e := range m.aors {
-			for i := range e.bindings {
-				m.call(s, Change{Added, e.bindings[i]})
-			}
-		}
-	}
-}
-
-// report tells the subscribers who know the rest.
-func (m *Mirror) report(kind ChangeKind, b Binding) {
-	m.mu.RLock()
-	subscribers := m.subscribers
-	m.mu.RUnlock()
-	for _, s := range subscribers {
-		if s.started {
-			m.call(s, Change{kind, b})
-		}
-	}
-}
-
-func (m *Mirror) call(s *subscriber, c Change) {
-	defer func() {
-		if p := recover(); p != nil {
-			m.metrics.panics.Inc()
-			m.log.Error("panic in subscriber", slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
-		}
-	}()
-	s.fn(c)
 }

@@ -1,12 +1,8 @@
 package location
 
 import (
-	"context"
-	"log/slog"
 	"slices"
 	"strings"
-	"sync"
-	"time"
 )
 
 // apply takes over one change of the store. After a load the store repeats what
@@ -154,159 +150,23 @@ func (m *Mirror) publish(e *entry, next []Binding) {
 	m.expiries.put(e, e.firstExpiry())
 }
 
-// rechecked is the answer to a question whether bindings were refreshed.
-type rechecked struct {
-	aor      AOR
-	bindings []Binding
-	err      error
-}
-
-// recheck looks up what is about to count as expired.
-func (m *Mirror) recheck(ctx context.Context, work *sync.WaitGroup) {
-	now := toMillis(m.now())
-	for m.asking < mirrorAsks {
-		e := m.expiries.first(now)
-		if e == nil {
-			return
-		}
-		if first := e.firstExpiry(); first > now {
-			m.expiries.delay(e, first)
-			continue
-		}
-		// Whatever comes of it, not again at once.
-		m.expiries.delay(e, now+mirrorTimeout.Milliseconds()+1000)
-		m.asking++
-		aor := e.aor
-		work.Go(func() { m.ask(ctx, aor) })
+// learn takes over a change that is not in the store yet. When the mirror is
+// behind it is left out: the store will say it again.
+func (m *Mirror) learn(c Change) {
+	select {
+	case m.changes <- c:
+	default:
 	}
 }
 
-func (m *Mirror) ask(ctx context.Context, aor AOR) {
-	r := rechecked{aor: aor, err: ErrUnavailable}
-	defer func() {
-		if p := recover(); p != nil {
-			m.metrics.panics.Inc()
-			m.log.ErrorContext(ctx, "panic in lookup", slog.Any("panic", p))
-		}
-		m.results <- r // has room for all that are asked
-	}()
-	ctx, cancel := context.WithTimeout(ctx, mirrorTimeout)
-	defer cancel()
-	r.bindings, r.err = m.store.Lookup(ctx, aor)
-}
-
-// settle takes over what a lookup found. Only what was due is judged by it: the
-// rest may be newer than the answer.
-func (m *Mirror) settle(r rechecked) {
-	e := m.aors[r.aor]
-	if e == nil {
+// learnGrants takes over bindings as this node has just granted them; those that are
+// not known yet come with the store's own report. They may be parts of messages.
+func (m *Mirror) learnGrants(bs []Binding) {
+	if len(bs) == 0 {
 		return
 	}
-	now := toMillis(m.now())
-	if r.err == nil {
-		for _, b := range slices.Clone(e.bindings) {
-			i := slices.IndexFunc(r.bindings, func(o Binding) bool { return o.ID == b.ID })
-			switch {
-			case i >= 0:
-				m.put(&b, r.bindings[i])
-			case !b.live(now):
-				m.part(Expired, b)
-			}
-		}
+	select {
+	case m.grants <- bs:
+	default: // it learns of them when their old end has come
 	}
-	if e.pos >= 0 {
-		// The store's clock may be behind ours, or the store out of reach.
-		m.expiries.delay(e, max(e.firstExpiry(), now+time.Second.Milliseconds()))
-	}
-}
-
-// reloadIfDue reads the whole store when the thread of changes was lost, or in
-// the beginning.
-func (m *Mirror) reloadIfDue(ctx context.Context) {
-	if m.reloadAt.IsZero() || m.now().Before(m.reloadAt) {
-		return
-	}
-	if err := m.reload(ctx); err != nil {
-		if ctx.Err() == nil && m.delay == retryFirst {
-			m.log.ErrorContext(ctx, "cannot read the location store", slog.Any("error", err))
-		}
-		m.delay = min(2*m.delay, retryMost)
-		m.reloadAt = m.now().Add(m.delay)
-		return
-	}
-	m.reloadAt = time.Time{}
-	if m.filled {
-		m.metrics.gaps.Inc()
-	}
-	m.filled = true
-}
-
-func (m *Mirror) reload(ctx context.Context) error {
-	// With nothing here to compare with, a page is taken over as it comes: all of them
-	// together are as large as everything else.
-	first := len(m.aors) == 0
-	var listed []Binding
-	for cursor := ""; ; {
-		call, cancel := context.WithTimeout(ctx, mirrorTimeout)
-		page, next, err := m.store.List(call, cursor, mirrorPage)
-		cancel()
-		if err != nil {
-			return err
-		}
-		if first {
-			m.take(page)
-		} else {
-			listed = append(listed, page...)
-		}
-		if next == "" {
-			break
-		}
-		cursor = next
-	}
-	if !first {
-		m.compare(listed)
-	}
-	return nil
-}
-
-// take puts what the store has in place.
-func (m *Mirror) take(listed []Binding) {
-	for i := range listed {
-		m.put(m.get(listed[i].AOR, listed[i].ID), listed[i])
-	}
-}
-
-// compare brings the mirror to the state of a list.
-func (m *Mirror) compare(listed []Binding) {
-	type name struct {
-		aor AOR
-		id  string
-	}
-	there := make(map[name]bool, len(listed))
-	for i := range listed {
-		there[name{listed[i].AOR, listed[i].ID}] = true
-	}
-	var gone []Binding
-	for _, e := range m.aors {
-		for _, b := range e.bindings {
-			if !there[name{b.AOR, b.ID}] {
-				gone = append(gone, b)
-			}
-		}
-	}
-	for _, b := range m.missing(gone, true) {
-		there[name{b.AOR, b.ID}] = true
-		m.put(m.get(b.AOR, b.ID), b)
-	}
-	now := toMillis(m.now())
-	for _, b := range gone {
-		switch {
-		case there[name{b.AOR, b.ID}]:
-		case b.live(now):
-			m.remove(Removed, b)
-		default:
-			m.remove(Expired, b)
-		}
-	}
-	m.take(listed)
 }

@@ -156,7 +156,9 @@ func TestRefused(t *testing.T) {
 		{"forged flow token", "INVITE sip:102@pbx.test", auth("101") + "Route: <sip:AQBBBB@127.0.0.1;lr>\r\n", 403},
 		{"no hops left", "INVITE sip:102@pbx.test", auth("101") + "Max-Forwards: 0\r\n", 483},
 		{"unknown extension required", "INVITE sip:102@pbx.test", "Proxy-Require: teleport\r\n", 420},
-		{"telephone number", "INVITE tel:102", auth("101"), 416},
+		{"mail address", "INVITE mailto:102@pbx.test", auth("101"), 416},
+		{"telephone number of nobody", "INVITE tel:+4930102", auth("101"), 404},
+		{"no telephone number", "INVITE tel:;phone-context=pbx.test", auth("101"), 404},
 		{"breadth used up", "INVITE sip:102@pbx.test", auth("101") + "Max-Breadth: 0\r\n", 440},
 		{"unknown method", "DANCE sip:102@pbx.test", "", 405},
 		{"BYE outside a dialog", "BYE sip:102@pbx.test", "", 481},
@@ -167,6 +169,7 @@ func TestRefused(t *testing.T) {
 		{"malformed header", "INVITE sip:102@pbx.test", auth("101") + "Max-Forwards: many\r\n", 400},
 		{"two of one kind", "INVITE sip:102@pbx.test", "Call-ID: second\r\n", 400},
 		{"REGISTER is not for us", "REGISTER sip:pbx.test", "", 405},
+		{"extension required of the server", "OPTIONS sip:pbx.test", "Require: Path, teleport\r\n", 420},
 		{"OPTIONS to the server", "OPTIONS sip:pbx.test", "", 200},
 		{"OPTIONS to the server's address", "OPTIONS sip:127.0.0.1:5060", "", 200},
 	}
@@ -209,6 +212,76 @@ func TestNamesThatReachAnExtension(t *testing.T) {
 			callee.respond(callee.request(sip.INVITE), 486)
 			caller.response(486)
 		})
+	}
+}
+
+// TestTelephoneNumbers: what some phones make of the digits that were dialled.
+func TestTelephoneNumbers(t *testing.T) {
+	t.Parallel()
+	for _, uri := range []string{
+		"tel:102", "TEL:1-0-2;phone-context=pbx.test", "sip:102;phone-context=pbx.test@pbx.test;user=phone", "sip:1(0).2@pbx.test;user=phone",
+	} {
+		t.Run(uri, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, nil)
+			caller, callee := newUDP(t, s), newUDP(t, s)
+			s.bind("102", callee, nil)
+			c := &call{u: caller, from: "101", to: "102", id: "tel", seq: 1}
+			caller.send("INVITE %s SIP/2.0\r\n%s%sContact: <%s>\r\n\r\n", uri, c.headers("INVITE"), auth("101"), caller.contact("101"))
+			callee.respond(callee.request(sip.INVITE), 486)
+			caller.response(486)
+		})
+	}
+}
+
+// TestAnonymousCaller: who calls without a name (RFC 3323) has proved who he is to us,
+// and the callee does not learn it.
+func TestAnonymousCaller(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	caller, callee := newUDP(t, s), newUDP(t, s)
+	s.bind("102", callee, nil)
+	c := &call{u: caller, from: "101", to: "102", id: "anonymous", seq: 1}
+	headers := strings.Replace(c.headers("INVITE"), "<sip:101@pbx.test>", "<sip:anonymous@anonymous.invalid>", 1)
+	caller.send("INVITE sip:102@pbx.test SIP/2.0\r\n%sContact: <%s>\r\n\r\n", headers, caller.contact("101"))
+	caller.response(407)
+	caller.send("INVITE sip:102@pbx.test SIP/2.0\r\n%s%sContact: <%s>\r\n\r\n", headers, auth("101"), caller.contact("101"))
+	req := callee.request(sip.INVITE)
+	if from := req.From().Address.String(); from != "sip:anonymous@anonymous.invalid" || req.GetHeader("P-Asserted-Identity") != nil {
+		t.Errorf("From %s, asserted %v", from, req.GetHeader("P-Asserted-Identity"))
+	}
+	callee.respond(req, 486)
+	caller.response(486)
+}
+
+// TestPhoneThatChangedItsName: a phone that began to say which instance it is has two
+// bindings for a while, and is rung once.
+func TestPhoneThatChangedItsName(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	caller, callee := newUDP(t, s), newUDP(t, s)
+	s.bind("102", callee, nil)
+	s.bind("102", callee, func(b *location.Binding) { b.ID, b.Instance = "second", "urn:uuid:1" })
+	caller.invite("101", "102", "")
+	req := callee.request(sip.INVITE)
+	callee.respond(req, 486)
+	caller.response(486) // does not wait for another
+	callee.request(sip.ACK)
+	callee.silent()
+}
+
+// TestNoRoomOverAConnection: over a connection nothing is repeated, so nothing may be
+// dropped without a word.
+func TestNoRoomOverAConnection(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(o *Options) { o.MaxCalls = 1 })
+	caller := newTCP(t, s.tcp, "tcp")
+	for s.proxy.work.enter() {
+		defer s.proxy.work.leave()
+	}
+	caller.send("MESSAGE sip:102@pbx.test SIP/2.0\r\n%s%s\r\n", (&call{u: caller, from: "101", to: "102", id: "full", seq: 1}).headers("MESSAGE"), auth("101"))
+	if v := values(caller.response(503), "Retry-After"); len(v) != 1 {
+		t.Errorf("Retry-After %q", v)
 	}
 }
 

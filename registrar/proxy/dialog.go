@@ -84,7 +84,7 @@ func sameContact(a, b *sip.Uri) bool {
 // checkHeaders is RFC 3261 section 16.3 steps 2 to 5 without the digest.
 func (p *Proxy) checkHeaders(in *inbound) error {
 	req := in.req
-	if scheme := req.Recipient.Scheme; scheme != "sip" && scheme != "sips" {
+	if !is(req.Recipient.Scheme, "sip", "sips", "tel") {
 		return refuse(416)
 	}
 	if mf := req.MaxForwards(); mf != nil && mf.Val() == 0 {

@@ -1,16 +1,13 @@
 package proxy
 
 import (
-	"errors"
 	"log/slog"
 	"net"
 	"runtime/debug"
-	"strconv"
+	"strings"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
-	"pbx.dev/dialtone/internal/phone"
-	"pbx.dev/dialtone/registrar/location"
 )
 
 // allow are the methods that are forwarded, as Allow lists them.
@@ -19,25 +16,11 @@ const allow = "REGISTER, INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, PRACK, INFO,
 // lookupTimeout bounds what a request asks the directory and the store.
 const lookupTimeout = 5 * time.Second
 
-// retryAfter is the number of seconds after which a 503 may be tried again.
-const retryAfter = "5"
-
-// refusal is an answer that is not 2xx, as an error.
-type refusal struct {
-	code    int
-	headers []sip.Header
-}
-
-// Error implements error.
-func (r *refusal) Error() string { return strconv.Itoa(r.code) + " " + reasonPhrase(r.code) }
-
-func refuse(code int, headers ...sip.Header) error { return &refusal{code: code, headers: headers} }
-
 // handle is sipgo's handler of all requests; it runs in a goroutine of its own.
 func (p *Proxy) handle(s *stack, req *sip.Request, tx *sip.ServerTx) {
 	if !p.work.enter() {
 		p.metrics.dropped.Inc()
-		tx.Terminate() // the client repeats it
+		p.turnAway(s, req, tx)
 		return
 	}
 	defer p.work.leave()
@@ -66,6 +49,21 @@ func (p *Proxy) handle(s *stack, req *sip.Request, tx *sip.ServerTx) {
 	p.dispatch(in)
 }
 
+// turnAway ends a request that there is no room for. Over UDP the client repeats it,
+// and silence is cheapest; over a connection it would wait for half a minute.
+func (p *Proxy) turnAway(s *stack, req *sip.Request, tx *sip.ServerTx) {
+	if !s.reliable() || req.Method == sip.ACK || validate(req) != nil {
+		tx.Terminate()
+		return
+	}
+	in, err := p.newInbound(s, req, tx)
+	if err != nil {
+		tx.Terminate()
+		return
+	}
+	in.replyOnce(sip.StatusServiceUnavailable, sip.NewHeader("Retry-After", retryAfter))
+}
+
 func (p *Proxy) dispatch(in *inbound) {
 	switch in.req.Method {
 	case sip.INVITE:
@@ -91,9 +89,27 @@ func (p *Proxy) options(in *inbound) {
 		p.request(in)
 		return
 	}
+	if tags := unsupported(in.req); tags != "" { // here we are the end of its way (RFC 3261 section 8.2.2.3)
+		p.answer(in, refuse(sip.StatusBadExtension, sip.NewHeader("Unsupported", tags)))
+		return
+	}
 	in.reply(sip.StatusOK, sip.NewHeader("Allow", allow), sip.NewHeader("Accept", "application/sdp"),
 		sip.NewHeader("Supported", "path, outbound"))
 	p.metrics.request(in.req.Method, sip.StatusOK)
+}
+
+// unsupported are the extensions that a request to the server requires and that it
+// does not have.
+func unsupported(req *sip.Request) string {
+	var unknown []string
+	for _, v := range values(req, "Require") {
+		for _, tag := range splitList(v) {
+			if !is(tag, "path", "outbound") {
+				unknown = append(unknown, tag)
+			}
+		}
+	}
+	return strings.Join(unknown, ", ")
 }
 
 // request forwards what is neither INVITE nor ACK nor CANCEL.
@@ -113,61 +129,6 @@ func (p *Proxy) request(in *inbound) {
 		in.reply(sip.StatusTrying) // the node that waits knows that we are there
 	}
 	newRelay(p, in, plan, nil).run()
-}
-
-// answer turns an error into the response of this edge; nil is no response.
-func (p *Proxy) answer(in *inbound, err error) {
-	var r *refusal
-	code, headers := sip.StatusInternalServerError, []sip.Header(nil)
-	switch {
-	case errors.As(err, &r):
-		code, headers = r.code, r.headers
-	case errors.Is(err, phone.ErrNotFound):
-		code = sip.StatusNotFound
-	case errors.Is(err, phone.ErrInvalid):
-		code = sip.StatusBadRequest
-	case errors.Is(err, location.ErrUnavailable):
-		code, headers = sip.StatusServiceUnavailable, []sip.Header{sip.NewHeader("Retry-After", retryAfter)}
-	default:
-		p.log.Error("request failed", "error", err, "method", string(in.req.Method), "call_id", callID(in.req))
-	}
-	if in.req.Method == sip.ACK {
-		return // is never answered
-	}
-	p.metrics.request(in.req.Method, code)
-	if in.known {
-		in.reply(code, headers...)
-	} else {
-		in.replyOnce(code, headers...)
-	}
-}
-
-// validate checks what sipgo's parser lets through (RFC 3261 section 16.3 step 1).
-func validate(req *sip.Request) error {
-	if req.Via() == nil || req.From() == nil || req.To() == nil || req.CallID() == nil || req.CSeq() == nil {
-		return refuse(sip.StatusBadRequest)
-	}
-	if req.SipVersion != "SIP/2.0" {
-		return refuse(sip.StatusVersionNotSupported)
-	}
-	method := req.Method
-	if method == methodCancel {
-		method = sip.CANCEL
-	}
-	if req.CSeq().MethodName != method {
-		return refuse(sip.StatusBadRequest)
-	}
-	for _, name := range []string{"From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Length"} {
-		if len(req.GetHeaders(name)) > 1 {
-			return refuse(sip.StatusBadRequest)
-		}
-	}
-	for _, h := range req.Headers() {
-		if len(h.Name()) > len(badHeader) && is(h.Name()[:len(badHeader)], badHeader) {
-			return refuse(sip.StatusBadRequest)
-		}
-	}
-	return nil
 }
 
 // isLocal reports whether a host of a URI means this server.

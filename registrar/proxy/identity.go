@@ -49,6 +49,9 @@ func (p *Proxy) identify(ctx context.Context, in *inbound) (phone.Credential, er
 // and the user it proved to be.
 func (p *Proxy) checkFrom(ctx context.Context, in *inbound, cred phone.Credential) error {
 	from := in.req.From().Address
+	if anonymous(&from) {
+		return nil
+	}
 	if !p.isLocal(from.Host) {
 		return refuse(sip.StatusForbidden)
 	}
@@ -68,9 +71,18 @@ func (p *Proxy) checkFrom(ctx context.Context, in *inbound, cred phone.Credentia
 	return nil
 }
 
+// anonymous reports whether a From is that of a caller who does not want to be known
+// (RFC 3323 section 4.1.1.3). It names nobody, so nobody else's name is used.
+func anonymous(from *sip.Uri) bool {
+	return is(from.User, "anonymous") && is(from.Host, "anonymous.invalid")
+}
+
 // asserted is the P-Asserted-Identity of a caller, "" when it asked for privacy
-// (RFC 3325 section 9.3).
+// (RFC 3325 section 9.3) or calls without a name.
 func (p *Proxy) asserted(in *inbound, cred phone.Credential) string {
+	if anonymous(&in.req.From().Address) {
+		return ""
+	}
 	for _, v := range values(in.req, "Privacy") {
 		for _, priv := range strings.Split(v, ";") {
 			if is(strings.TrimSpace(priv), "id") {

@@ -21,7 +21,7 @@ type routed struct {
 // at a phone; a route elsewhere is followed only inside a dialog, so that nobody
 // can use us as a relay.
 func (p *Proxy) readRoute(in *inbound) (routed, error) {
-	r := routed{recipient: in.req.Recipient.Clone()}
+	r := routed{recipient: p.dialled(&in.req.Recipient)}
 	for _, h := range in.req.GetHeaders("Route") {
 		route, ok := h.(*sip.RouteHeader)
 		if !ok {

@@ -2,8 +2,8 @@ package proxy
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/emiago/sipgo/sip"
@@ -96,25 +96,6 @@ func (p *Proxy) planNew(ctx context.Context, in *inbound, r routed) (plan, error
 	return pl, pl.share(in)
 }
 
-// resolve turns a dialled user into the number of an extension.
-func (p *Proxy) resolve(ctx context.Context, user string) (string, error) {
-	if user == "" {
-		return "", refuse(sip.StatusNotFound)
-	}
-	ext, err := p.opt.Directory.Extension(ctx, user)
-	if err == nil {
-		return ext.Number, nil
-	}
-	if !errors.Is(err, phone.ErrNotFound) && !errors.Is(err, phone.ErrInvalid) {
-		return "", fmt.Errorf("look up extension: %w", err)
-	}
-	cred, err := p.opt.Directory.Credential(ctx, user)
-	if err != nil {
-		return "", fmt.Errorf("look up digest user: %w", err)
-	}
-	return cred.Extension, nil
-}
-
 func (p *Proxy) aor(extension string) location.AOR {
 	return location.AOR(extension + "@" + strings.ToLower(p.opt.Domain))
 }
@@ -133,7 +114,7 @@ func (p *Proxy) contacts(ctx context.Context, in *inbound, caller phone.Credenti
 			p.logFor(in).WarnContext(ctx, "contact cannot be used", "error", err, "aor", string(b.AOR))
 			continue
 		}
-		if caller.Extension == callee && sameFlow(t.flow, in.from) {
+		if caller.Extension == callee && sameFlow(t.flow, in.from) || rung(ts, &t) {
 			continue
 		}
 		if ts = append(ts, t); len(ts) == maxTargets {
@@ -144,6 +125,14 @@ func (p *Proxy) contacts(ctx context.Context, in *inbound, caller phone.Credenti
 		return nil, refuse(sip.StatusTemporarilyUnavailable)
 	}
 	return ts, nil
+}
+
+// rung reports whether a phone is among the targets under another name already, as one
+// is that began to say which instance it is: to it, a second INVITE is a second call.
+func rung(ts []target, t *target) bool {
+	return slices.ContainsFunc(ts, func(have target) bool {
+		return have.flow == t.flow && have.end == t.end && have.uri.String() == t.uri.String()
+	})
 }
 
 // contact makes a target of a binding. The phone is reached over the flow it

@@ -133,8 +133,10 @@ func (m *Message) ContentLength() (n int, ok bool) {
 func wellFormed(params string) bool {
 	for params != "" {
 		var name string
-		name, _, params = CutParam(params)
-		if name == "" || strings.IndexByte(name, '"') >= 0 {
+		var value string
+		name, value, params = CutParam(params)
+		quote := strings.IndexByte(value, '"')
+		if name == "" || strings.IndexByte(name, '"') >= 0 || quote >= 0 && quotedEnd(value[quote:]) < 0 {
 			return false
 		}
 	}

@@ -148,6 +148,7 @@ func TestCheck(t *testing.T) {
 		"huge length":          {register("Content-Length: 4294967296"), Fault{400, "Bad Content-Length Header"}},
 		"Max-Forwards 300":     {register("Max-Forwards: 300"), Fault{400, "Bad Max-Forwards Header"}},
 		"open quote in To":     {register(`To: "Mr. J. User <sip:j.user@example.com>`), Fault{400, "Bad To Header"}},
+		"open quote in a tag":  {register(`From: <sip:101@pbx.dev>;tag="a`), Fault{400, "Bad From Header"}},
 		"open bracket in From": {register(`From: <sip:101@pbx.dev;tag=a`), Fault{400, "Bad From Header"}},
 		"comma in display":     {register(`From: Bell, Alexander <sip:a@b>;tag=43`), Fault{400, "Bad From Header"}},
 		"space in Call-ID":     {register("Call-ID: a b"), Fault{400, "Bad Call-ID Header"}},
@@ -211,6 +212,31 @@ func TestReply(t *testing.T) {
 	m := parse(t, register("To: <sip:101@pbx.dev>;tag=mine"))
 	if got := string(m.AppendReply(nil, 200, "OK", "xyz", src)); !strings.Contains(got, "To: <sip:101@pbx.dev>;tag=mine\r\n") {
 		t.Errorf("tag of the request changed in %q", got)
+	}
+}
+
+func TestTidy(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1;rport":          "SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1;rport",
+		"SIP  /   2.0\r\n /UDP\r\n\t    192.0.2.2;branch=390skdjuw": "SIP/2.0/UDP 192.0.2.2;branch=390skdjuw",
+		"SIP / 2.0 / TCP     spindle.example.com   ;\r\n  branch  =   z9hG4bK9ikj8  ,\r\n SIP  /    2.0   / UDP  192.168.255.111   ; branch=\r\n z9hG4bK30239": "SIP/2.0/TCP spindle.example.com;branch=z9hG4bK9ikj8,SIP/2.0/UDP 192.168.255.111;branch=z9hG4bK30239",
+		`SIP/2.0/UDP a : 5060 ; x = " ; \" , " ;branch=1`: `SIP/2.0/UDP a:5060;x=" ; \" , ";branch=1`,
+		`SIP/2.0/UDP a;x="open \`:                         `SIP/2.0/UDP a;x="open \`,
+		"":                                                "",
+	} {
+		m := parse(t, register("Via: "+in, "Subject: a  b", "CSeq: 7 \t  REGISTER",
+			"From: A /  B \"c  ; d\"  <sip:x@y> ;  tag =  a"))
+		m.Tidy()
+		if got := m.Get(CSeq) + m.Get(From); got != `7 REGISTERA / B "c  ; d" <sip:x@y>;tag=a` {
+			t.Errorf("CSeq and From became %q", got)
+		}
+		if got := m.Get(Via); got != want {
+			t.Errorf("%q became %q, want %q", in, got, want)
+		}
+		if again := parse(t, m.Bytes()); again.Get(Via) != want || again.Get(CallID) != m.Get(CallID) {
+			t.Errorf("%q: the message is read as %q afterwards", in, m.Bytes())
+		}
 	}
 }
 

@@ -62,7 +62,7 @@ export function wrong(form, error) {
   const errors = error instanceof Problem ? error.errors : [];
   for (const { field: name, detail, row, line } of errors) {
     const place = form.querySelector(`.wrong[data-for="${CSS.escape(name)}"]`);
-    const where = row ? `Row ${row}: ` : line ? `Line ${line}: ` : '';
+    const where = row ? text.problem.row(row) : line ? text.problem.line(line) : '';
     if (!place || row) { rest.push(`${where}${name}: ${detail}`); continue; }
     place.textContent = where + detail;
     const input = form.querySelector(`[name="${CSS.escape(name)}"]`);
@@ -74,29 +74,52 @@ export function wrong(form, error) {
   summary.replaceChildren(...rest.slice(0, 20).map((line) => h('p', {}, line)));
 }
 
-/** toast says something for a while, to screen readers too. */
+/** toast says something for a while, to screen readers too; what went wrong stays until
+ * it is closed. */
 export function toast(message, kind = 'good') {
-  const e = h('p', { class: `toast ${kind}` }, message);
-  document.getElementById('toasts').append(e);
-  setTimeout(() => e.remove(), 6000);
+  const place = document.getElementById('toasts');
+  const end = () => { e.remove(); if (place.children.length === 0) place.hidePopover(); };
+  const e = h('div', { class: `toast ${kind}` }, h('p', {}, message),
+    h('button', { type: 'button', class: 'small plain', 'aria-label': text.common.dismiss, onclick: end }, '×'));
+  place.append(e);
+  while (place.children.length > 5) place.firstChild.remove();
+  place.hidePopover();
+  place.showPopover(); // above a dialog that was opened since
+  if (kind !== 'bad') setTimeout(end, 6000);
 }
 
 /** fail says what did not work. */
 export function fail(error) {
   if (error.name === 'AbortError') return;
+  if (error instanceof Problem && error.status === 401) return; // the login says it
   toast(error instanceof Problem ? error.message : `${text.common.failed}: ${error.message}`, 'bad');
+}
+
+/** copy puts a text on the clipboard; pages without HTTPS may not, so they select it. */
+export async function copy(value, shown) {
+  try {
+    await navigator.clipboard.writeText(value);
+    toast(text.common.copied);
+  } catch {
+    getSelection().selectAllChildren(shown);
+    toast(text.common.selectedText);
+  }
 }
 
 /** action is a button that does something and says what went wrong. */
 export function action(label, fn, props = {}) {
+  let busy = false; // a button that is disabled would lose the focus
   const b = h('button', { type: 'button', ...props, onclick: async () => {
-    b.disabled = true;
-    try { await fn(b); } catch (error) { fail(error); } finally { b.disabled = false; }
+    if (busy) return;
+    busy = true;
+    b.setAttribute('aria-busy', 'true');
+    try { await fn(b); } catch (error) { fail(error); } finally { busy = false; b.removeAttribute('aria-busy'); }
   } }, label);
   return b;
 }
 
-/** dialog opens a form in a dialog; submit gets its values and may throw a Problem. */
+/** dialog opens a form in a dialog; submit gets its values and may throw a Problem, or
+ * answer false to stay open. */
 export function dialog(title, content, submit, label = text.common.save, kind = '') {
   const form = h('form', { method: 'dialog', novalidate: false },
     h('h2', {}, title), content,
@@ -104,19 +127,33 @@ export function dialog(title, content, submit, label = text.common.save, kind = 
       h('button', { type: 'button', onclick: () => box.close() }, submit ? text.common.cancel : text.common.close),
       submit && h('button', { type: 'submit', class: `main ${kind}` }, label)));
   const box = h('dialog', { 'aria-label': title }, form);
+  const opener = document.activeElement;
   form.addEventListener('submit', async (e) => {
     e.preventDefault();
     const button = form.querySelector('button.main');
     if (button) button.disabled = true;
     try {
-      await submit(values(form), form);
-      box.close();
+      if (await submit(values(form), form) !== false) box.close();
     } catch (error) { wrong(form, error); } finally { if (button) button.disabled = false; }
   });
-  box.addEventListener('close', () => box.remove());
+  box.addEventListener('close', () => { box.remove(); giveBack(opener); });
   document.body.append(box);
   box.showModal();
   return box;
+}
+
+/** nameOf is what a screen reader calls a control. */
+const nameOf = (e) => e?.dataset?.key || e?.getAttribute?.('aria-label') || e?.textContent || '';
+
+/** giveBack returns the focus to what opened a dialog, or to the control of its name that
+ * has taken its place, or to the page. */
+function giveBack(opener) {
+  if (document.querySelector('dialog[open]')) return; // it has opened another one
+  const main = document.getElementById('main');
+  if (document.activeElement !== document.body && document.activeElement?.isConnected) return;
+  const name = nameOf(opener);
+  const again = opener?.isConnected ? opener : [...main.querySelectorAll('button, a, input, select')].find((e) => nameOf(e) === name);
+  (again || main).focus({ preventScroll: true });
 }
 
 /** confirm asks before something is lost. */
@@ -124,14 +161,16 @@ export function confirm(title, question, fn, label = text.common.remove) {
   return dialog(title, h('p', {}, question), fn, label, 'danger');
 }
 
+const classOf = (column) => column.class || (column.title ? undefined : 'acts');
+
 /** table makes a table; a column is { title, cell(row), class }. */
 export function table(caption, columns, rows, empty = text.common.none) {
   return h('div', { class: 'wide', tabindex: '0', role: 'group', 'aria-label': caption },
-    h('table', {}, h('caption', {}, caption),
-      h('thead', {}, h('tr', {}, columns.map((c) => h('th', { scope: 'col', class: c.class }, c.head || c.title || h('span', { class: 'unseen' }, text.common.actions))))),
+    h('table', {}, h('caption', { class: 'unseen' }, caption),
+      h('thead', {}, h('tr', {}, columns.map((c) => h('th', { scope: 'col', class: classOf(c) }, c.head || c.title || h('span', { class: 'unseen' }, text.common.actions))))),
       h('tbody', {}, rows.length === 0
         ? h('tr', {}, h('td', { colspan: columns.length, class: 'none' }, empty))
-        : rows.map((row) => h('tr', {}, columns.map((c) => h('td', { class: c.class, 'data-title': c.title }, c.cell(row))))))));
+        : rows.map((row) => h('tr', {}, columns.map((c) => h('td', { class: classOf(c), 'data-title': c.title }, c.cell(row))))))));
 }
 
 /** page is the head of a page with its buttons. */
@@ -142,14 +181,14 @@ export function page(title, ...buttons) {
 
 /** facts is a list of names and values; those without a value are left out. */
 export function facts(pairs) {
-  return h('dl', { class: 'facts' }, pairs.filter(([, v]) => v !== undefined && v !== '' && v !== null)
+  return h('dl', { class: 'facts' }, pairs.filter(([, v]) => v !== undefined && v !== '' && v !== null && v !== false)
     .map(([k, v]) => h('div', {}, h('dt', {}, k), h('dd', {}, v))));
 }
 
 /** secret shows a text that is not shown again, with a button that copies it. */
 export function secret(label, value) {
-  return h('div', { class: 'secret' }, h('span', {}, label), h('code', {}, value),
-    action(text.common.copy, async () => { await navigator.clipboard.writeText(value); toast(text.common.copied); }));
+  const shown = h('code', {}, value);
+  return h('div', { class: 'secret' }, h('span', {}, label), shown, action(text.common.copy, () => copy(value, shown), { class: 'small' }));
 }
 
 export const time = (t) => (t ? h('time', { datetime: t, title: t }, new Date(t).toLocaleString()) : text.common.never);

@@ -31,6 +31,7 @@ type dialect struct {
 	forUpdate string // ends a SELECT that locks the rows it returns
 	lock      string // takes a lock until the transaction ends; "" where transactions exclude each other
 	hasTable  string // counts tables named $1
+	hasColumn string // counts columns named $2 of table $1
 	listens   bool   // others' writes are heard by LISTEN, not by polling
 }
 
@@ -43,8 +44,9 @@ func dialectOf(rawURL string) (*dialect, error) {
 	case "":
 		return &dialect{
 			name: "sqlite", open: openSQLite, code: sqliteKind,
-			begin:    "BEGIN IMMEDIATE", // at once, not at the first write, when it may be too late
-			hasTable: `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = $1`,
+			begin:     "BEGIN IMMEDIATE", // at once, not at the first write, when it may be too late
+			hasTable:  `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = $1`,
+			hasColumn: `SELECT count(*) FROM pragma_table_info($1) WHERE name = $2`,
 		}, nil
 	case "postgres", "postgresql":
 		return &dialect{
@@ -54,6 +56,8 @@ func dialectOf(rawURL string) (*dialect, error) {
 			lock:      `SELECT pg_advisory_xact_lock($1)`,
 			hasTable: `SELECT count(*) FROM information_schema.tables
 				WHERE table_schema = current_schema() AND table_name = $1`,
+			hasColumn: `SELECT count(*) FROM information_schema.columns
+				WHERE table_schema = current_schema() AND table_name = $1 AND column_name = $2`,
 		}, nil
 	}
 	return nil, errors.New(`database url must be empty or begin with "postgres://"`)

@@ -50,6 +50,7 @@ type DB struct {
 	metrics *metrics
 	log     *slog.Logger
 	node    string // tells our own notifications from those of others
+	head    int64  // the newest version of the schema that this program knows
 
 	jobs    chan *job
 	closing chan struct{}

@@ -67,6 +67,45 @@ func TestMigrateRefuses(t *testing.T) {
 	})
 }
 
+// A program goes on beside a schema that is newer than it knows when that says so, also
+// after a restart, and neither of them disturbs the other. When it does not say so a
+// program that runs finds out, and none starts.
+func TestMigrateBesideOlder(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, func(t *testing.T, o Options) {
+		older, newer, newest := o, o, o
+		newer.Migrations = scripts(schema, "-- compatible since 1\n"+second)
+		newest.Migrations = scripts(schema, "-- compatible since 1\n"+second, "-- compatible since 2\nCREATE TABLE third (a BIGINT);")
+		a := open(t, older)
+		b := open(t, newer)
+		for i, db := range []*DB{a, b, open(t, older)} {
+			if err := db.Write(t.Context(), put("of "+string(rune('a'+i)))); err != nil {
+				t.Error(err)
+			}
+			if err := db.CheckSchema(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+		if got := names(t, a); len(got) != 3 {
+			t.Errorf("stored %v", got)
+		}
+		c := open(t, newest)
+		if err := b.CheckSchema(t.Context()); err != nil {
+			t.Errorf("one version behind: %v", err)
+		}
+		if err := a.CheckSchema(t.Context()); err == nil || !strings.Contains(err.Error(), "schema version 3 (0003_step.sql)") {
+			t.Errorf("two versions behind: %v", err)
+		}
+		if db, err := Open(t.Context(), older); err == nil || !strings.Contains(err.Error(), "newer dialtone") {
+			t.Errorf("started two versions behind: %v", err)
+			_ = db.Close()
+		}
+		if _, list, err := c.Schema(t.Context()); err != nil || strings.Join(list, " ") != "0001_step.sql 0002_step.sql 0003_step.sql" {
+			t.Errorf("%v, %v", list, err)
+		}
+	})
+}
+
 // Nodes that start at once migrate once.
 func TestMigrateAtOnce(t *testing.T) {
 	t.Parallel()

@@ -27,7 +27,7 @@ export async function show(view, { can, stop }) {
       ...(write ? [{ title: '', cell: (f) => h('button', { type: 'button', class: 'small', 'aria-label': `${text.common.remove} ${f.name}`, onclick: () => confirm(text.common.remove, `${f.name}: ${t.drop} ${text.common.sure}`, async () => { await del(`/firmware/${f.id}`); toast(text.common.deleted); await load(); }) }, text.common.remove) }] : [])], list, t.none));
     targets.replaceChildren(table(t.targets, [
       { title: t.vendor, cell: (x) => vendorName(x.vendor) }, { title: t.model, cell: (x) => x.model }, { title: t.hardware, cell: (x) => x.hardware || t.any }, { title: t.image, class: 'mono', cell: (x) => name(x.firmwareId) }, { title: t.version, cell: (x) => x.version || '' },
-      { title: t.job, cell: (x) => (x.jobId ? rollout(x.jobId) : '') }, { title: t.uploaded, cell: (x) => [time(x.updatedAt), x.updatedBy ? ` ${x.updatedBy}` : ''] },
+      { title: t.job, cell: (x) => (x.jobId ? rollout(x.jobId) : '') }, { title: t.setAt, cell: (x) => [time(x.updatedAt), x.updatedBy ? ` ${x.updatedBy}` : ''] },
       ...(write ? [{ title: '', cell: (x) => action(t.removeTarget, async () => { await del(`/firmware/targets/${encodeURIComponent(x.vendor)}/${encodeURIComponent(x.model)}${x.hardware ? `?hardware=${encodeURIComponent(x.hardware)}` : ''}`); await load(); }, { class: 'small', 'aria-label': `${t.removeTarget} ${x.model}` }) }] : [])], aims, t.noTargets));
   }
 

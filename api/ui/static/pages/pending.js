@@ -1,7 +1,7 @@
 // Phones that nobody provisioned: the window that lets them in, their adoption, and
 // who asks for too much.
 import { del, get, listen, post } from '../api.js';
-import { action, badge, dialog, facts, fail, field, fill, h, page, table, time, toast } from '../dom.js';
+import { action, badge, confirm, dialog, facts, fail, field, fill, h, page, table, time, toast } from '../dom.js';
 import { text } from '../text.js';
 
 const t = text.pending;
@@ -49,8 +49,16 @@ export async function show(view, { can, stop }) {
       h('p', {}, badge(now.open ? 'active' : 'stored', { active: t.openUntil(new Date(now.closesAt).toLocaleString()), stored: t.closed })),
       now.open && facts([[t.phones, t.taken(now.taken, now.phones)], [t.subnet, now.subnet], [t.mode, t.modes[now.mode]]]),
       write && (now.open ? action(t.close, async () => { await del('/enrollment'); await drawRest(); }) : h('button', { type: 'button', onclick: open }, t.open)));
-    bans.replaceChildren(h('h2', { id: 'bans' }, t.bans), h('p', { class: 'hint' }, t.bansHint, ' ', h('code', {}, 'curl -H "Accept: text/plain" …/v1/pbx/bans')),
-      table(t.bans, [{ title: t.source, class: 'mono', cell: (b) => b.source }, { title: t.reason, cell: (b) => t.reasons[b.reason] || b.reason }, { title: t.since, cell: (b) => time(b.since) }, { title: t.until, cell: (b) => time(b.until) }], rows, t.noBans));
+    bans.replaceChildren(h('h2', { id: 'bans' }, t.bans), h('p', { class: 'hint' }, t.bansHint, ' ', h('code', {}, t.bansCall)),
+      table(t.bans, [{ title: t.source, class: 'mono', cell: (b) => b.source }, { title: t.reason, cell: (b) => t.reasons[b.reason] || b.reason }, { title: t.since, cell: (b) => time(b.since) }, { title: t.until, cell: (b) => time(b.until) },
+        ...(write ? [{ title: '', cell: (b) => h('button', { type: 'button', class: 'small', 'aria-label': `${t.lift} ${b.source}`, onclick: () => lift(b) }, t.lift) }] : [])], rows, t.noBans));
+  }
+  function lift(b) {
+    confirm(t.liftTitle, t.liftHint(b.source), async () => {
+      await del(`/bans?source=${encodeURIComponent(b.source)}`);
+      toast(t.lifted(b.source));
+      await drawRest();
+    }, t.lift);
   }
   function open() {
     dialog(t.open, [field('phones', t.phones, { type: 'number', min: 1, max: 10000, value: 10 }), field('minutes', t.minutes, { type: 'number', min: 1, max: 10080, value: 60 }), field('subnet', t.subnet, { spellcheck: 'false' }, t.subnetHint), field('mode', t.mode, { options: Object.entries(t.modes) })], async (v) => {
@@ -64,5 +72,5 @@ export async function show(view, { can, stop }) {
   const refresh = () => Promise.all([drawPhones(), drawRest()]).catch(fail);
   const timer = setInterval(() => refresh(), refreshEvery);
   stop(() => { clearInterval(timer); clearTimeout(due); });
-  stop(listen(() => { due ||= setTimeout(() => { due = 0; refresh(); }, 500); }));
+  stop(listen((e) => { if (e.kind === 'register') return; due ||= setTimeout(() => { due = 0; refresh(); }, 500); }));
 }

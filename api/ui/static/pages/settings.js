@@ -1,5 +1,6 @@
 // Settings that phones share, by layer, as a form made of the schema.
-import { del, get, put } from '../api.js';
+import { del, get, tagged } from '../api.js';
+import { conflict, differing, isConflict } from '../conflict.js';
 import { confirm, field, h, page, table, time, toast, wrong } from '../dom.js';
 import { text } from '../text.js';
 
@@ -34,7 +35,8 @@ export async function show(view, { args, can }) {
   const write = can('pbx:phones:write');
   const path = scope === 'global' ? '/settings/global' : `/settings/${scope}/${encodeURIComponent(name)}`;
   const [schema, { layers }] = await Promise.all([get('/settings/schema'), get('/settings')]);
-  const layer = await get(path).catch((e) => { if (e.status !== 404) throw e; return { scope, name, settings: {}, revision: 0 }; });
+  const read404 = (e) => { if (e.status !== 404) throw e; return { value: { scope, name, settings: {}, revision: 0 } }; };
+  let { value: layer, tag } = await tagged(path).catch(read404);
   const single = schema.settings.filter((s) => !s.key.includes('#') && s.key !== 'group');
   const known = new Set(single.map((s) => s.key));
   const other = Object.entries(layer.settings).filter(([k]) => !known.has(k)).sort(([a], [b]) => a.localeCompare(b));
@@ -51,20 +53,33 @@ export async function show(view, { args, can }) {
     write && layer.revision > 0 && h('button', { type: 'button', onclick: () => confirm(t.remove, `${t.scopes[scope]} ${name}: ${text.common.sure}`, async () => { await del(path); toast(t.removed); await show(view, { args, can }); }) }, t.remove)),
   h('div', { class: 'grid' }, pick(scope, name), others(layers)), h('section', {}, finder(form), form));
 
+  async function save() {
+    const settings = read(form, single, layer);
+    try {
+      ({ value: layer, tag } = await tagged(path, 'PUT', { settings }, { tag }));
+    } catch (error) {
+      if (!isConflict(error)) throw error;
+      const now = await tagged(path).catch(read404);
+      conflict(form, differing(hidden(now.value.settings), hidden(settings)), { reload: () => show(view, { args, can }), overwrite: async () => { ({ tag } = now); await save(); } });
+      return;
+    }
+    wrong(form, { message: '' });
+    form.querySelector('.summary')?.remove();
+    warnings.replaceChildren(...(layer.warnings || []).map((w) => h('p', { class: 'warned' }, w)));
+    toast(t.saved(layer.revision));
+  }
   form.addEventListener('submit', async (e) => {
     e.preventDefault();
     const button = form.querySelector('button.main');
     button.disabled = true;
     try {
-      const made = await put(path, { settings: read(form, single, layer) });
-      wrong(form, { message: '' });
-      form.querySelector('.summary')?.remove();
-      warnings.replaceChildren(...(made.warnings || []).map((w) => h('p', { class: 'warned' }, w)));
-      toast(t.saved(made.revision));
-      Object.assign(layer, made);
+      await save();
     } catch (error) { (error.errors || []).forEach((x) => { x.field = x.field.replace(/^settings\./, ''); }); wrong(form, error); } finally { button.disabled = false; }
   });
 }
+
+/** hidden masks what must not be shown in a comparison. */
+const hidden = (settings) => Object.fromEntries(Object.entries(settings).map(([k, v]) => [k, v && secretName.test(k) ? mask : v]));
 
 /** read makes the layer of the form; a secret that was not typed stays as it is. */
 function read(form, single, layer) {

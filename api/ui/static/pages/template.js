@@ -1,5 +1,6 @@
 // The editor of one template: marks while typing, preview, difference, what it would do.
-import { all, del, get, post, put } from '../api.js';
+import { all, del, get, post, put, tagged } from '../api.js';
+import { conflict, isConflict } from '../conflict.js';
 import { action, badge, confirm, dialog, facts, fail, field, fill, h, page, table, time, toast, wrong } from '../dom.js';
 import { text } from '../text.js';
 import { makeEditor } from '../vendor/codemirror.js';
@@ -29,7 +30,10 @@ export async function show(view, { args, query, can, stop }) {
   const path = `/templates/${encodeURIComponent(name)}`;
   const write = can('pbx:templates:write');
   const uploaded = draft.get(name);
-  let stored = await get(path).catch((e) => { if (e.status === 404 && uploaded) return null; throw e; });
+  let tag; // of what is stored
+  let merged = false; // the text is merged with the built-in one of today
+  const read = async () => { const now = await tagged(path); ({ tag } = now); return now.value; };
+  let stored = await read().catch((e) => { if (e.status === 404 && uploaded) return null; throw e; });
   const base = stored || { name, vendor: uploaded.vendor, file: 'phone', models: uploaded.models, variables: [] };
   const start = uploaded?.content ?? base.content;
   draft.delete(name);
@@ -43,7 +47,11 @@ export async function show(view, { args, query, can, stop }) {
   const history = h('section', { 'aria-labelledby': 'revisions' });
   view.replaceChildren(head, h('div', { class: 'beside' }, h('section', {}, h('h2', {}, t.text), host, verdict), preview), h('section', {}, form), history);
   const editor = makeEditor(host, { text: start, label: `${t.text} ${name}`, readOnly: !write, changed: () => typed() });
-  stop(() => editor.destroy());
+  // What was typed is there again when the page is opened again.
+  stop(() => {
+    if (write && changed()) draft.set(name, { content: editor.text(), vendor: base.vendor, models: split(form.elements.models.value) });
+    editor.destroy();
+  });
   form.addEventListener('submit', (e) => e.preventDefault());
   form.addEventListener('input', () => typed());
 
@@ -75,7 +83,7 @@ export async function show(view, { args, query, can, stop }) {
     await drawPreview(!problem);
   }
 
-  const { phones } = can('pbx:phones:read') ? await get(`/phones?manufacturer=${vendorName(base.vendor)}&limit=200`) : { phones: [] };
+  const { phones } = can('pbx:phones:read') ? await get(`/phones?manufacturer=${base.vendor}&limit=200`) : { phones: [] };
   const mine = phones.filter((p) => p.macAddress && p.lines?.length > 0);
   const choose = h('select', { 'aria-label': t.phone, onchange: () => drawPreview(true).catch(fail) }, mine.map((p) => h('option', { value: p.id, selected: p.id === query.get('phone') }, [p.extensionNumber, p.extensionName, p.model, p.macAddress].filter(Boolean).join(' '))));
   const file = h('pre', { tabindex: '0', id: 'rendered', role: 'group', 'aria-label': t.previewFile });
@@ -103,18 +111,33 @@ export async function show(view, { args, query, can, stop }) {
       effect.examples.slice(0, 5).map((x) => h('details', {}, h('summary', {}, `${x.macAddress} ${x.model || ''}`), x.error ? h('p', { class: 'bad' }, x.error) : diffText(x.diff))),
       h('details', {}, h('summary', {}, t.difference), against), note,
       h('button', { type: 'button', onclick: (e) => store(e, false, note) }, t.store)],
-    async (v) => { await save(true, v.note); }, t.activate).classList.add('large');
+    (v, place) => save(true, v.note, place), t.activate).classList.add('large');
   }
   async function store(event, active, note) {
     const box = event.target.closest('dialog');
-    try { await save(active, note.querySelector('input').value); box.close(); } catch (error) { wrong(box.querySelector('form'), error); }
+    const place = box.querySelector('form');
+    try { if (await save(active, note.querySelector('input').value, place)) box.close(); } catch (error) { wrong(place, error); }
   }
-  async function save(active, note) {
-    const b = { ...body(), activate: active, ...(note && { note }) };
-    const made = stored ? await put(path, b) : await post('/templates', b);
-    stored = await get(path);
+  async function save(active, note, place) {
+    const b = { ...body(), activate: active, ...(note && { note }), ...(merged && { merged }) };
+    let made;
+    try {
+      made = stored ? await put(path, b, { tag }) : await post('/templates', b);
+    } catch (error) {
+      if (!isConflict(error)) throw error;
+      const now = await tagged(path);
+      const { difference } = await import('../diff.js');
+      const end = () => place.closest('dialog').close();
+      conflict(place, diffText(difference(now.value.content, editor.text())), {
+        reload: () => { ({ tag } = now); stored = now.value; editor.setText(stored.content); end(); return drawRest(); },
+        overwrite: async () => { ({ tag } = now); if (await save(active, note, place)) end(); } });
+      return false;
+    }
+    stored = await read();
+    merged = false;
     toast(active ? t.activated(made.revision) : t.kept(made.latestRevision || made.revision));
     await drawRest();
+    return true;
   }
 
   /** textDiff compares the text here with the one that is stored, line by line. */
@@ -125,7 +148,7 @@ export async function show(view, { args, query, can, stop }) {
 
   async function rollback(revision, content) {
     await post(`${path}/rollback`, { revision });
-    stored = await get(path);
+    stored = await read();
     if (content !== undefined) editor.setText(content);
     toast(revision === 0 ? t.builtinActive : t.restored(revision));
     await drawRest();
@@ -136,7 +159,8 @@ export async function show(view, { args, query, can, stop }) {
     head.replaceChildren(page(name,
       write && action(t.activate, activate, { class: 'main', id: 'activate' }),
       action(t.difference, async () => { dialog(t.difference, [h('p', { class: 'hint' }, `${t.against} ${stored?.builtin ? t.builtinText : t.revisions} → ${t.edited}`), await textDiff()]).classList.add('large'); }),
-      write && stored?.behind && action(t.merge, async () => { const m = await get(`${path}/merge`); editor.setText(m.content); toast(t.merged(m.conflicts)); }),
+      write && stored && uploaded && changed() && action(t.discard, () => { editor.setText(stored.content); drawHead(); }),
+      write && stored?.behind && action(t.merge, async () => { const m = await get(`${path}/merge`); editor.setText(m.content); merged = true; toast(t.merged(m.conflicts)); }),
       write && own && stored.active && action(t.builtinAgain, () => rollback(0)),
       write && own && action(t.remove, async () => confirm(t.remove, `${name}: ${t.removeHint}`, async () => { await del(path); location.hash = '#/templates'; }, t.remove))),
     h('p', {}, vendorName(base.vendor), ' · ', base.file, ' · ', stored ? badges(stored) : badge('stored', { stored: t.unsaved }), stored?.behind && h('span', { class: 'hint' }, ` ${text.templates.behindHint}`)));

@@ -4,8 +4,8 @@ import { badge, dialog, field, h, page, table, time } from '../dom.js';
 import { text } from '../text.js';
 
 const t = text.templates;
-export const vendors = [['polycom', 'Polycom'], ['yealink', 'Yealink'], ['grandstream', 'Grandstream']];
-export const vendorName = (v) => Object.fromEntries(vendors)[v] || v;
+export const vendors = Object.entries(text.makers);
+export const vendorName = (v) => text.makers[v] || v;
 const at = (name) => `#/templates/${encodeURIComponent(name)}`;
 
 /** badges say how a template stands. */

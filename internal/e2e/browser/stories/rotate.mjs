@@ -1,0 +1,27 @@
+// New passwords: of an extension, shown once; of a phone's lines, which it fetches.
+import { check, dialogOf, entered, picture, shown, toastOf, want } from '../kit.mjs'
+
+export default async function rotate() {
+  const page = await entered()
+  await shown(page, '/extensions')
+  await page.getByRole('button', { name: 'New password 102' }).click()
+  await dialogOf(page).getByRole('button', { name: 'New password' }).click()
+  await page.getByText('SIP password, shown this once').waitFor()
+  const password = await page.locator('.secret code').innerText()
+  await page.getByRole('button', { name: 'Copy' }).click()
+  await page.locator('.toast').first().waitFor()
+  await check(page, 'password', false)
+  await page.keyboard.press('Escape')
+  await page.waitForFunction(() => !document.querySelector('dialog'))
+  want((await page.content()).includes(password), false, 'the password is still on the page')
+
+  await shown(page, '/phones')
+  await page.getByRole('link', { name: '101 Front Desk' }).click()
+  await page.getByRole('button', { name: 'New passwords' }).click()
+  await dialogOf(page).getByRole('button', { name: 'New passwords' }).click()
+  await toastOf(page, 'The lines have new passwords').waitFor()
+  await page.getByRole('button', { name: 'Resync' }).click()
+  await page.locator('.badge.applied').waitFor({ timeout: 60000 })
+  await page.locator('.key.set .lamp.on').waitFor()
+  await picture(page, 'registered-with-the-new-one')
+}
