@@ -87,6 +87,7 @@ func (s *server) adopt(w http.ResponseWriter, r *http.Request, p roster.Phone, e
 	}
 	s.Claims.Adopted(d, p.IPAddress)
 	now, _ := s.Roster.Phone(d.ID)
+	w.Header().Set("ETag", deviceTag(d))
 	return writeJSON(w, http.StatusOK, deviceAnswer(withDevice(now, d), d, infoOf(r).key))
 }
 

@@ -45,6 +45,10 @@ type Options struct {
 	Imports  Imports
 	// Auditor keeps what administrators did; nil: nobody does.
 	Auditor Auditor
+	// Sessions knows which sessions of the page were logged out; nil: a cookie that was
+	// copied is good until it is over.
+	Sessions Sessions
+
 	// Replays keeps answers for who sends a request again; nil: Idempotency-Key has no
 	// effect.
 	Replays Replays

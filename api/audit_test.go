@@ -28,6 +28,9 @@ func TestAuditForReal(t *testing.T) {
 	call := "/v1/pbx/phones/" + desk["id"].(string)
 	c.do(200, "PATCH "+call, `{"name":"Desk","settings":{"device.auth.localAdminPassword":"hush-2"}}`)
 	c.do(200, "GET "+call, "")
+	if p := c.do(200, "GET "+call+"?settings=false", ""); p["settings"] != nil { // shows no secret
+		t.Errorf("with settings: %v", p)
+	}
 	c.do(200, "GET /v1/pbx/phones", "") // shows no secret
 	c.do(422, "PATCH "+call, `{"macAddress":"x"}`)
 	key := c.do(201, "POST /v1/pbx/keys", `{"name":"reader","scopes":["pbx:phones:read"]}`)

@@ -40,7 +40,11 @@ func (s *server) authorize(w http.ResponseWriter, r *http.Request, scope string)
 func (s *server) authenticate(w http.ResponseWriter, r *http.Request) (phone.APIKey, error) {
 	text, ok := bearer(r)
 	if !ok && r.Header.Get("Authorization") == "" {
-		text, ok = s.sessionText(r)
+		is, live, err := s.sessionOf(r)
+		if err != nil {
+			return phone.APIKey{}, err
+		}
+		text, ok = is.text, live
 	}
 	if !ok {
 		s.metrics.authFailed("missing")

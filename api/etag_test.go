@@ -51,6 +51,35 @@ func TestIfMatch(t *testing.T) {
 	}
 }
 
+// Whatever answers with the thing as it is now says its ETag, which a read gives as well.
+func TestAnswersHaveETags(t *testing.T) {
+	t.Parallel()
+	c := newClient(t)
+	tag := func(call, body string) string {
+		w := send(t, c.handler, request{call: call, body: body, key: c.key})
+		if w.Code >= 300 {
+			t.Fatalf("%s: %d %s", call, w.Code, w.Body)
+		}
+		return w.Header().Get("ETag")
+	}
+	const extension, create = "/v1/pbx/extensions/101", "POST /v1/pbx/phones"
+	made := c.do(201, create, `{"macAddress":"0004f2000001"}`)
+	phone := "/v1/pbx/phones/" + made["id"].(string)
+	for _, step := range []struct{ call, body, read string }{
+		{"POST /v1/pbx/extensions", `{"number":"101"}`, extension},
+		{"PATCH " + extension, `{"name":"a"}`, extension},
+		{"POST " + extension + "/credentials", "", extension},
+		{"POST " + phone + "/adopt", `{"extensionNumber":"101"}`, phone},
+		{"PATCH " + phone, `{"name":"a"}`, phone},
+		{"POST " + phone + "/credentials", "", phone},
+		{"POST " + phone + "/replace", `{"macAddress":"0004f2000002"}`, phone},
+	} {
+		if got, want := tag(step.call, step.body), tag("GET "+step.read, ""); got != want || got == "" {
+			t.Errorf("%s: ETag %q, a read says %q", step.call, got, want)
+		}
+	}
+}
+
 // TestIfMatchOfWhatIsShared: of two administrators who have read the same, the second
 // is told, and overwrites nothing.
 func TestIfMatchOfWhatIsShared(t *testing.T) {

@@ -145,7 +145,7 @@ func lostText(position int64) string {
 // topicOf sorts the kinds of events by what a listener is interested in.
 func topicOf(k phone.EventKind) string {
 	switch k {
-	case phone.EventRegister, phone.EventUnregister, phone.EventExpired, phone.EventFlowLost, phone.EventAuthFailed, phone.EventConnect:
+	case phone.EventRegister, phone.EventUnregister, phone.EventExpired, phone.EventFlowLost, phone.EventAuthFailed, phone.EventConnect, phone.EventSIP:
 		return "registration"
 	case phone.EventCall:
 		return "call"

@@ -112,6 +112,7 @@ func (s *server) createExtension(w http.ResponseWriter, r *http.Request) error {
 	}
 	noteSubject(r, e.Number)
 	noteSecret(r, "sipPassword")
+	w.Header().Set("ETag", extensionTag(e))
 	return created(w, base+"/extensions/"+url.PathEscape(e.Number), withPassword(e))
 }
 
@@ -185,6 +186,7 @@ func (s *server) rotateCredentials(w http.ResponseWriter, r *http.Request) error
 		return absent("extension", err)
 	}
 	noteSecret(r, "sipPassword")
+	w.Header().Set("ETag", extensionTag(e))
 	return writeJSON(w, http.StatusOK, withPassword(e))
 }
 
@@ -201,6 +203,7 @@ func (s *server) rotateLines(w http.ResponseWriter, r *http.Request) error {
 		return absent("provisioned phone", err)
 	}
 	p, _ := s.Roster.Phone(id)
+	w.Header().Set("ETag", deviceTag(d))
 	return writeJSON(w, http.StatusOK, deviceAnswer(withDevice(p, d), d, infoOf(r).key))
 }
 

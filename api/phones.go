@@ -11,6 +11,7 @@ import (
 	"pbx.dev/dialtone/internal/catalog"
 	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/internal/roster"
+	"pbx.dev/dialtone/internal/settings"
 )
 
 // phoneAnswer is a phone as CONTRACT.md "REST" names its fields; what is not
@@ -90,18 +91,23 @@ func answerOf(p roster.Phone) phoneAnswer {
 
 // getPhone answers GET /v1/pbx/phones/{id}.
 func (s *server) getPhone(w http.ResponseWriter, r *http.Request) error {
-	if err := noQuery(r); err != nil {
+	q, err := newQuery(r)
+	if err != nil {
 		return err
 	}
-	a, err := s.onePhone(w, r, mux.Vars(r)["id"])
+	shown := q.truth("settings")
+	if err := q.err(); err != nil {
+		return err
+	}
+	a, err := s.onePhone(w, r, mux.Vars(r)["id"], shown == nil || *shown)
 	if err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, a)
 }
 
-// onePhone is the answer with all there is about one phone.
-func (s *server) onePhone(w http.ResponseWriter, r *http.Request, id string) (phoneAnswer, error) {
+// onePhone is the answer with all there is about one phone, or all but its settings.
+func (s *server) onePhone(w http.ResponseWriter, r *http.Request, id string, shown bool) (phoneAnswer, error) {
 	p, d, err := s.find(r.Context(), id)
 	if err != nil {
 		return phoneAnswer{}, err
@@ -113,8 +119,13 @@ func (s *server) onePhone(w http.ResponseWriter, r *http.Request, id string) (ph
 	}
 	w.Header().Set("ETag", deviceTag(*d))
 	a := deviceAnswer(p, *d, infoOf(r).key)
-	if len(a.Settings) > 0 {
-		noteSecret(r, "settings")
+	if !shown {
+		a.Settings = nil
+	}
+	for name, text := range a.Settings {
+		if settings.IsSecret(name) && text != "" {
+			noteSecret(r, "settings")
+		}
 	}
 	return a, nil
 }

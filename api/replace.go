@@ -51,6 +51,7 @@ func (s *server) replacePhone(w http.ResponseWriter, r *http.Request) error {
 	}
 	note(r, "macAddress", d.MAC.String())
 	p, _ := s.Roster.Phone(id)
+	w.Header().Set("ETag", deviceTag(d))
 	return writeJSON(w, http.StatusOK, s.changedPhone(r, withDevice(p, d), d))
 }
 

@@ -1,12 +1,14 @@
 package api
 
 import (
+	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"net/http"
 	"strings"
@@ -23,8 +25,14 @@ const (
 	sessionLife   = 12 * time.Hour
 )
 
-// sessions seals keys into cookies. Nothing is stored; nodes with the same key take
-// each other's.
+// Sessions are those that were logged out before they were over.
+type Sessions interface {
+	EndSession(ctx context.Context, id string, over time.Time) error
+	SessionEnded(ctx context.Context, id string) (bool, error)
+}
+
+// sessions seals keys into cookies. Of one that goes on nothing is stored; nodes with
+// the same key take each other's.
 type sessions struct {
 	aead   cipher.AEAD
 	origin *http.CrossOriginProtection
@@ -52,28 +60,45 @@ func (s *sessions) seal(text string, until time.Time) string {
 	return base64.RawURLEncoding.EncodeToString(s.aead.Seal(nonce, nonce, append(plain, text...), []byte(sessionCookie)))
 }
 
-// open returns the key's text of a cookie that is ours and not over.
-func (s *sessions) open(value string, now time.Time) (string, bool) {
-	sealed, err := base64.RawURLEncoding.DecodeString(value)
-	if err != nil || len(sealed) < s.aead.NonceSize() {
-		return "", false
-	}
-	plain, err := s.aead.Open(nil, sealed[:s.aead.NonceSize()], sealed[s.aead.NonceSize():], []byte(sessionCookie))
-	if err != nil || len(plain) < 8 || now.Unix() >= int64(binary.BigEndian.Uint64(plain)) { //nolint:gosec // what seal wrote
-		return "", false
-	}
-	return string(plain[8:]), true
+// session is a cookie that is ours and not over.
+type session struct {
+	id   string // says nothing of the key
+	text string // of the key
+	over time.Time
 }
 
-// sessionText is the key of the request's session. A request that another site made
-// the browser send has none: the cookie is SameSite=Strict, and browsers say where a
-// request comes from.
-func (s *server) sessionText(r *http.Request) (string, bool) {
+// open reads a cookie's value.
+func (s *sessions) open(value string, now time.Time) (session, bool) {
+	sealed, err := base64.RawURLEncoding.DecodeString(value)
+	if err != nil || len(sealed) < s.aead.NonceSize() {
+		return session{}, false
+	}
+	plain, err := s.aead.Open(nil, sealed[:s.aead.NonceSize()], sealed[s.aead.NonceSize():], []byte(sessionCookie))
+	if err != nil || len(plain) < 8 {
+		return session{}, false
+	}
+	over := time.Unix(int64(binary.BigEndian.Uint64(plain)), 0) //nolint:gosec // what seal wrote
+	if !now.Before(over) {
+		return session{}, false
+	}
+	id := sha256.Sum256(sealed) // not of the text, which may be spelled in several ways
+	return session{hex.EncodeToString(id[:]), string(plain[8:]), over}, true
+}
+
+// sessionOf is the request's session. A request that another site made the browser
+// send has none: the cookie is SameSite=Strict, and browsers say where a request comes
+// from. Nor has one whose session was logged out.
+func (s *server) sessionOf(r *http.Request) (session, bool, error) {
 	c, err := r.Cookie(sessionCookie)
 	if err != nil || s.sessions.origin.Check(r) != nil {
-		return "", false
+		return session{}, false, nil
 	}
-	return s.sessions.open(c.Value, s.Now())
+	is, ok := s.sessions.open(c.Value, s.Now())
+	if !ok || s.Sessions == nil {
+		return is, ok, nil
+	}
+	ended, err := s.Sessions.SessionEnded(r.Context(), is.id)
+	return is, !ended, err
 }
 
 func (s *server) sessionRoutes() []route {
@@ -138,6 +163,13 @@ func (s *server) logOut(w http.ResponseWriter, r *http.Request) error {
 	}
 	if err := s.sessions.origin.Check(r); err != nil {
 		return refuse(http.StatusForbidden, "A page of another site sent this request.")
+	}
+	is, ok, err := s.sessionOf(r)
+	if err == nil && ok && s.Sessions != nil {
+		err = s.Sessions.EndSession(r.Context(), is.id, is.over)
+	}
+	if err != nil {
+		return err
 	}
 	s.setSession(w, r, "", -1)
 	return noContent(w)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -72,6 +73,58 @@ func TestSessionOfARevokedKey(t *testing.T) {
 	w := send(t, handler, request{call: "GET /v1/pbx/phones", key: "none", header: map[string]string{"Cookie": cookie.Name + "=" + cookie.Value}})
 	if w.Code != http.StatusUnauthorized {
 		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+// endedSessions is Sessions in memory.
+type endedSessions struct{ over map[string]time.Time }
+
+func (e endedSessions) EndSession(_ context.Context, id string, over time.Time) error {
+	e.over[id] = over
+	return nil
+}
+
+func (e endedSessions) SessionEnded(_ context.Context, id string) (bool, error) {
+	_, ended := e.over[id]
+	return ended, nil
+}
+
+// A cookie that somebody has copied is worth nothing after the log out, and other
+// sessions of the key go on.
+func TestLogOutEndsTheSession(t *testing.T) {
+	t.Parallel()
+	o := fixed().options()
+	ended := endedSessions{map[string]time.Time{}}
+	o.Sessions = ended
+	handler, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cookies []map[string]string
+	for range 2 {
+		c := login(t, handler, `{"key":"`+adminKey+`"}`, nil).Result().Cookies()[0]
+		cookies = append(cookies, map[string]string{"Cookie": c.Name + "=" + c.Value, "Sec-Fetch-Site": "same-origin"})
+	}
+	list := func(cookie map[string]string) int {
+		return send(t, handler, request{call: "GET /v1/pbx/phones", key: "none", header: cookie}).Code
+	}
+	stranger := map[string]string{"Cookie": cookies[0]["Cookie"], "Sec-Fetch-Site": "cross-site"}
+	if w := send(t, handler, request{call: "DELETE /v1/pbx/session", key: "none", header: stranger}); w.Code != http.StatusForbidden || list(cookies[0]) != http.StatusOK {
+		t.Errorf("another site: %d", w.Code)
+	}
+	if w := send(t, handler, request{call: "DELETE /v1/pbx/session", key: "none", header: cookies[0]}); w.Code != http.StatusNoContent {
+		t.Fatalf("log out: %d %s", w.Code, w.Body)
+	}
+	if got := []int{list(cookies[0]), list(cookies[1])}; got[0] != http.StatusUnauthorized || got[1] != http.StatusOK {
+		t.Errorf("the session that ended, the other: %v", got)
+	}
+	for _, over := range ended.over {
+		if !over.Equal(noon.Add(sessionLife)) {
+			t.Errorf("kept until %v", over)
+		}
+	}
+	if w := send(t, handler, request{call: "DELETE /v1/pbx/session", key: "none", header: cookies[0]}); w.Code != http.StatusNoContent || len(ended.over) != 1 {
+		t.Errorf("again: %d, %d kept", w.Code, len(ended.over))
 	}
 }
 

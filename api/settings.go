@@ -45,12 +45,16 @@ type layerAnswer struct {
 	Warnings  []string          `json:"warnings,omitempty"`
 }
 
-// layerOf shows the secrets of a layer only to a key that may write them.
-func layerOf(l phone.Layer, key phone.APIKey) layerAnswer {
+// layerOf shows the secrets of a layer only to a key that may write them, and only if
+// they are wanted; the audit trail says so then.
+func layerOf(r *http.Request, l phone.Layer, wanted bool) layerAnswer {
 	a := layerAnswer{Scope: l.Scope, Name: l.Name, Revision: l.Revision, UpdatedAt: stamp(l.UpdatedAt), Settings: map[string]string{}}
-	shown := slices.Contains(key.Scopes, phonesWrite)
+	shown := wanted && slices.Contains(infoOf(r).key.Scopes, phonesWrite)
 	for name, text := range l.Settings {
-		if !shown && settings.IsSecret(name) && text != "" {
+		switch secret := settings.IsSecret(name) && text != ""; {
+		case secret && shown:
+			noteSecret(r, "settings")
+		case secret:
 			text = secretMask
 		}
 		a.Settings[name] = text
@@ -81,9 +85,21 @@ func scopeOf(r *http.Request) (scope, name string, err error) {
 	return scope, strings.TrimSpace(name), nil
 }
 
+// secretsWanted reads the one parameter of a call that reads layers: false masks what
+// the key may see.
+func secretsWanted(r *http.Request) (bool, error) {
+	q, err := newQuery(r)
+	if err != nil {
+		return false, err
+	}
+	v := q.truth("secrets")
+	return v == nil || *v, q.err()
+}
+
 // listLayers answers GET /v1/pbx/settings.
 func (s *server) listLayers(w http.ResponseWriter, r *http.Request) error {
-	if err := noQuery(r); err != nil {
+	wanted, err := secretsWanted(r)
+	if err != nil {
 		return err
 	}
 	list, _, err := s.Layers.Layers(r.Context())
@@ -92,7 +108,7 @@ func (s *server) listLayers(w http.ResponseWriter, r *http.Request) error {
 	}
 	out := make([]layerAnswer, 0, len(list))
 	for _, l := range list {
-		out = append(out, layerOf(l, infoOf(r).key))
+		out = append(out, layerOf(r, l, wanted))
 	}
 	return writeJSON(w, http.StatusOK, map[string]any{"layers": out})
 }
@@ -123,9 +139,10 @@ func (s *server) settingsSchema(w http.ResponseWriter, r *http.Request) error {
 // getLayer answers GET of one layer. Of global there is always one, if empty.
 func (s *server) getLayer(w http.ResponseWriter, r *http.Request) error {
 	scope, name, err := scopeOf(r)
-	if err == nil {
-		err = noQuery(r)
+	if err != nil {
+		return err
 	}
+	wanted, err := secretsWanted(r)
 	if err != nil {
 		return err
 	}
@@ -135,7 +152,7 @@ func (s *server) getLayer(w http.ResponseWriter, r *http.Request) error {
 	}
 	l.Scope, l.Name = scope, name
 	w.Header().Set("ETag", layerTag(l))
-	return writeJSON(w, http.StatusOK, layerOf(l, infoOf(r).key))
+	return writeJSON(w, http.StatusOK, layerOf(r, l, wanted))
 }
 
 // putLayer answers PUT of one layer: {"settings": {...}} is all that it has then.
@@ -174,7 +191,7 @@ func (s *server) putLayer(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	a := layerOf(l, infoOf(r).key)
+	a := layerOf(r, l, true)
 	a.Warnings = warnings
 	w.Header().Set("ETag", layerTag(l))
 	return writeJSON(w, http.StatusOK, a)

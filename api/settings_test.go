@@ -51,6 +51,13 @@ func TestLayersForReal(t *testing.T) {
 		t.Errorf("revision %d after %d", after.Revision, before.Revision)
 	}
 	c.do(http.StatusOK, "PUT /v1/pbx/settings/vendor/Poly", `{"settings":{"ntp":"x"}}`)
+	for query, want := range map[string]string{"": "s3cret", "?secrets=true": "s3cret", "?secrets=false": secretMask} {
+		one := c.do(http.StatusOK, "GET /v1/pbx/settings/model/T46S"+query, "")
+		if got := one["settings"].(map[string]any)["adminPassword"]; got != want {
+			t.Errorf("%q: %v", query, got)
+		}
+	}
+	c.do(http.StatusUnprocessableEntity, "GET /v1/pbx/settings/model/T46S?secrets=no", "")
 	list := c.do(http.StatusOK, "GET /v1/pbx/settings", "")
 	if layers, _ := list["layers"].([]any); len(layers) != 2 {
 		t.Errorf("layers are %v", list)

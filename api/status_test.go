@@ -1,6 +1,7 @@
 package api
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,8 +59,27 @@ func TestStuckAt(t *testing.T) {
 		{"wrong password of a softphone", soft, []phone.Event{kind(phone.EventAuthFailed)}, "wrong password. Enter"},
 		{"ran out", yealink, []phone.Event{kind(phone.EventExpired), kind(phone.EventRegister)}, "ran out"},
 		{"left", soft, []phone.Event{kind(phone.EventUnregister)}, "removed its registration"},
-		{"DHCP does not answer", yealink, []phone.Event{{At: noon, Kind: phone.EventDHCP, Outcome: "ignored"}}, "was not given what it asked for (ignored)"},
+		{"DHCP does not answer", yealink, []phone.Event{{At: noon, Kind: phone.EventDHCP, Outcome: "ignored"}}, "was not given what it asked for (ignored: "},
 		{"DHCP answered before", yealink, []phone.Event{{At: noon, Kind: phone.EventDHCP, Outcome: "ignored"}, kind(phone.EventDHCP)}, "never fetched a file"},
+		{"did not ask DHCP for its configuration", yealink, []phone.Event{{At: noon, Kind: phone.EventDHCP, Path: "REQUEST", Outcome: "ok", Detail: "gave an address 10.9.0.5; asked for options 1 3; known as yealink by OUI"}}, "not where its configuration is"},
+		{"gave its address back", yealink, []phone.Event{{At: noon, Kind: phone.EventDHCP, Path: "RELEASE", Outcome: "ok", Detail: "gave its address back; asked for no options"}}, "never contacted"},
+		{"another DHCP server", yealink, []phone.Event{{At: noon, Kind: phone.EventDHCP, Path: "REQUEST", Outcome: "ignored", Detail: "the phone chose another DHCP server, 10.9.0.3; asked for options 1"}, kind(phone.EventDHCP)}, "another DHCP server at 2026-09-01 12:00:00 UTC (the phone chose another DHCP server, 10.9.0.3)"},
+		{"PnP only", yealink, []phone.Event{kind(phone.EventPnP)}, "told by PnP"},
+		{"stored a log", yealink, []phone.Event{{At: noon, Kind: phone.EventUpload, Path: "805ec0010203.log", Outcome: "ok"}}, "stored 805ec0010203.log here"},
+		{"could not store a log", yealink, []phone.Event{{At: noon, Kind: phone.EventUpload, Path: "805ec0010203.log", Outcome: "denied", Detail: "too long"}}, "was not taken (too long)"},
+		{"a refused REGISTER", yealink, []phone.Event{{At: noon, Kind: phone.EventSIP, Outcome: phone.SIPRefused, Status: 403, Detail: "why"}, file(config, "ok")}, "refused with 403 at 2026-09-01 12:00:00 UTC: why."},
+		{"banned", yealink, []phone.Event{{At: noon, Kind: phone.EventAuthFailed, Outcome: "banned"}}, "so often that nothing"},
+		{"an unknown user", yealink, []phone.Event{{At: noon, Kind: phone.EventAuthFailed, Detail: phone.DetailUnknownUser + ` "x"`}}, `nobody has the user "x"`},
+		{"three ends are none too many", yealink, slices.Repeat([]phone.Event{kind(phone.EventExpired)}, 3), "ran out at"},
+		{"flaps", yealink, slices.Repeat([]phone.Event{kind(phone.EventExpired)}, 4), "comes and goes: it ended 4 times"},
+		{"starts over and over", yealink, slices.Repeat([]phone.Event{file(config, "ok")}, 5), "5 times within an hour"},
+		{"was registered in between", yealink, append(slices.Repeat([]phone.Event{file(config, "ok")}, 4), kind(phone.EventRegister), file(config, "ok")), "has not registered since: check"},
+		{"its template fails", yealink, []phone.Event{{At: noon, Kind: phone.EventFile, Path: config, Outcome: "ok", Detail: phone.DetailStaleTemplate}}, "since its template fails"},
+		{"the database fails", yealink, []phone.Event{{At: noon, Kind: phone.EventFile, Path: config, Outcome: "ok", Detail: phone.DetailStaleStore}}, "since the database did not answer"},
+		{"registered and silent", live, []phone.Event{{At: noon, Kind: phone.EventSIP, Outcome: phone.SIPSilent, Source: "10.9.0.5:5060"}, kind(phone.EventRegister)}, "nothing through to 10.9.0.5:5060"},
+		{"silent before it registered", live, []phone.Event{kind(phone.EventRegister), {At: noon, Kind: phone.EventSIP, Outcome: phone.SIPSilent}}, ""},
+		{"answers again", live, []phone.Event{{At: noon, Kind: phone.EventSIP, Outcome: phone.SIPAnswers}, {At: noon, Kind: phone.EventSIP, Outcome: phone.SIPSilent}}, ""},
+		{"in a loop of its firmware", yealink, []phone.Event{{At: noon, Kind: phone.EventFirmware, Outcome: "stopped", Detail: "fetched x"}, file(config, "ok")}, "loop of its firmware: at 2026-09-01 12:00:00 UTC it had fetched x"},
 		{"an old password", behind, []phone.Event{kind(phone.EventAuthFailed), file(config, "ok")}, "last fetched revision 3 of its configuration, the current one is 5"},
 		{"configured by something else", foreign, []phone.Event{kind(phone.EventAuthFailed)}, "something else has configured it"},
 		{"an old configuration", behind, []phone.Event{{At: noon, Kind: phone.EventFile, Path: config, Outcome: "ok", Revision: 3}}, "fetched revision 3 of its configuration"},

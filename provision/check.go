@@ -1,11 +1,14 @@
 package provision
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"pbx.dev/dialtone/internal/catalog"
 	"pbx.dev/dialtone/internal/phone"
@@ -33,6 +36,9 @@ func (s *Service) CheckPhone(d phone.Device) (warnings []string, err error) {
 				all = append(all, settings.Field(name, err))
 			}
 		}
+		if kind, ok := keyTypeOf(d.Settings, name, ref); inSchema && ok && !templates.HasKey(d.Vendor, d.Model, ref.Module, ref.Key, kind) {
+			warnings = append(warnings, fmt.Sprintf("settings.%s: no parameter is known that makes this key of the %s a %s; it is left out", name, cmp.Or(m.Name, "phone"), kind))
+		}
 		if inSchema && d.Settings[name] != "" && !s.HasEffect(d.Vendor, ref.Spec.Key) {
 			warnings = append(warnings, fmt.Sprintf("settings.%s: phones of %s have no parameter for it", name, d.Vendor.DisplayName()))
 		}
@@ -42,7 +48,8 @@ func (s *Service) CheckPhone(d phone.Device) (warnings []string, err error) {
 	}
 	more, err := s.checkRaw(d.Settings, raw, []phone.Vendor{d.Vendor})
 	lines, lineErr := checkLines(d, m, known)
-	return append(append(warnings, more...), lines...), errors.Join(append(all, err, lineErr, s.checkZone(d.Settings))...)
+	zone, zoneErr := s.checkZone(d.Settings, []phone.Vendor{d.Vendor})
+	return slices.Concat(warnings, more, lines, zone), errors.Join(append(all, err, lineErr, zoneErr)...)
 }
 
 // CheckLayer is CheckPhone for the settings of a layer. name is the vendor of a
@@ -50,7 +57,7 @@ func (s *Service) CheckPhone(d phone.Device) (warnings []string, err error) {
 func (s *Service) CheckLayer(scope, name string, layer map[string]string) (warnings []string, err error) {
 	raw, err := settings.Check(layer)
 	vendors := phone.Vendors()
-	all := []error{err, settings.CheckScope(layer), s.checkZone(layer)}
+	all := []error{err, settings.CheckScope(layer)}
 	switch scope {
 	case "vendor":
 		vendors = []phone.Vendor{phone.Vendor(name)}
@@ -76,18 +83,36 @@ func (s *Service) CheckLayer(scope, name string, layer map[string]string) (warni
 		}
 	}
 	more, err := s.checkRaw(layer, raw, vendors)
-	return append(warnings, more...), errors.Join(append(all, err)...)
+	zone, zoneErr := s.checkZone(layer, vendors)
+	return slices.Concat(warnings, more, zone), errors.Join(append(all, err, zoneErr)...)
 }
 
-func (s *Service) checkZone(set map[string]string) error {
-	zone, ok := set["timezone"]
+// checkZone refuses what is no time zone and warns of one that the files of the
+// vendors cannot say, or that follows no yearly rule.
+func (s *Service) checkZone(set map[string]string, vendors []phone.Vendor) (warnings []string, err error) {
+	name, ok := set["timezone"]
 	if !ok {
-		return nil
+		return nil, nil
 	}
-	if _, err := s.zones.Lookup(zone); err != nil {
-		return phone.Invalid("settings.timezone", "not an IANA time zone")
+	zone, err := s.zones.Lookup(name)
+	if err != nil {
+		return nil, phone.Invalid("settings.timezone", "not an IANA time zone")
 	}
-	return nil
+	for _, v := range vendors {
+		if wrong := zone.Wrong(v, s.now()); wrong > 0 && slices.Contains(phone.Vendors(), v) {
+			warnings = append(warnings, fmt.Sprintf("settings.timezone: the file of phones of %s cannot say all of %s: in the next %d years their clock is wrong for %s",
+				v.DisplayName(), name, templates.Ahead, about(wrong)))
+		}
+	}
+	return warnings, nil
+}
+
+// about is a time in hours, or from three days on in days.
+func about(d time.Duration) string {
+	if d >= 72*time.Hour {
+		return count(int(d.Hours()/24+0.5), "day")
+	}
+	return strconv.FormatFloat(d.Hours(), 'f', -1, 64) + " hours"
 }
 
 // checkRaw checks names that are not of the schema: at least one of the vendors has
@@ -119,14 +144,16 @@ func (s *Service) checkRaw(set map[string]string, names []string, vendors []phon
 	return warnings, errors.Join(all...)
 }
 
-// checkLines warns of lines beyond what the table of models says, some of whose
-// counts are limits of a template and not of the phone.
+// checkLines refuses lines that the model has not, and warns of them where the count
+// of the table may be the limit of a template and not of the phone.
 func checkLines(d phone.Device, m catalog.Model, known bool) (warnings []string, err error) {
 	for i, l := range d.Lines {
 		switch {
 		case d.Vendor == phone.Grandstream && l.Number > templates.MaxGrandstreamAccounts:
 			return warnings, phone.Invalid(fmt.Sprintf("lines[%d].line", i), fmt.Sprintf(
 				"the parameters of accounts above %d of Grandstream phones are not known", templates.MaxGrandstreamAccounts))
+		case known && m.SureLines() && l.Number > m.Lines:
+			return warnings, phone.Invalid(fmt.Sprintf("lines[%d].line", i), fmt.Sprintf("the %s has %s", m.Name, count(m.Lines, "line")))
 		case known && m.Lines >= 0 && l.Number > m.Lines:
 			warnings = append(warnings, fmt.Sprintf("lines[%d].line: the catalogue knows %s of the %s", i, count(m.Lines, "line"), m.Name))
 		}

@@ -15,7 +15,11 @@ import (
 
 // keyRows collects the keys of a phone; the place of a row is module and number.
 type keyRows struct {
-	most int // keys that the model has; -1: not known
+	most      int  // keys that the model has; -1: not known
+	modules   int  // expansion modules that it takes; 0: not known
+	perModule int  // keys of one; 0: not known
+	noModules bool // it takes none
+	zeroBased bool // the phone counts its lines from 0
 	rowsByPlace
 }
 
@@ -26,12 +30,23 @@ type rowsByPlace map[[2]int]*templates.Key
 func (k *keyRows) limit(d phone.Device) {
 	k.most = -1
 	if m, ok := catalog.Lookup(string(d.Vendor), d.Model); ok {
-		k.most = m.Keys()
+		k.most, k.noModules = m.Keys(), m.NoModules()
+		k.modules, k.perModule = m.ModuleLimits()
+		// phone-facts/README.md 2.2 [V WZ].
+		k.zeroBased = m.Code == "T32G" || m.Code == "T38G"
 	}
 }
 
+// has reports whether the model has the key of ref, as far as the catalogue knows.
+func (k *keyRows) has(ref settings.Ref) bool {
+	if ref.Module == 0 {
+		return k.most < 0 || ref.Key <= k.most
+	}
+	return !k.noModules && (k.modules == 0 || ref.Module <= k.modules) && (k.perModule == 0 || ref.Key <= k.perModule)
+}
+
 func (k *keyRows) set(ref settings.Ref, text string) {
-	if ref.Module == 0 && k.most >= 0 && ref.Key > k.most {
+	if !k.has(ref) {
 		return
 	}
 	if k.rowsByPlace == nil {
@@ -75,6 +90,9 @@ func (k *keyRows) rows(pickup string) (own, modules []templates.Key) {
 				row.Line = row.Number
 			}
 		}
+		if k.zeroBased {
+			row.Line--
+		}
 		if row.Type == "blf" && pickup != "" {
 			row.Pickup = pickup + row.Value
 		}
@@ -97,12 +115,30 @@ func checkKey(m catalog.Model, ref settings.Ref) error {
 	}
 	modules, keys := m.ModuleLimits()
 	switch {
+	case ref.Module > 0 && m.NoModules():
+		return fmt.Errorf("the %s takes no expansion modules", m.Name)
 	case modules > 0 && ref.Module > modules:
 		return fmt.Errorf("the %s takes %s", m.Name, count(modules, "expansion module"))
 	case keys > 0 && ref.Module > 0 && ref.Key > keys:
 		return fmt.Errorf("an expansion module of the %s has %s", m.Name, count(keys, "key"))
 	}
 	return nil
+}
+
+// keyTypeOf is the type of the key that ref is part of, as rows would have it, when
+// set says what it does; false for other settings and for all but one part of a key.
+func keyTypeOf(set map[string]string, name string, ref settings.Ref) (string, bool) {
+	place, part := name[:strings.LastIndexByte(name, '.')+1], name[strings.LastIndexByte(name, '.')+1:]
+	switch {
+	case ref.Key == 0:
+		return "", false
+	case part == "type":
+		return strings.ToLower(set[name]), true
+	case part == "value":
+		_, typed := set[place+"type"]
+		return "speeddial", !typed
+	}
+	return "", false
 }
 
 func count(n int, what string) string {

@@ -102,7 +102,7 @@ func (s *Service) renderedBefore(f *fetch, k cacheKey, r role, d phone.Device, c
 	if s.refused.AllowN(s.now(), 1) {
 		s.log.Error("a file could not be rendered, the phone gets the one it had", "path", f.event.Path, "error", cause)
 	}
-	return s.givenBefore(f, r, e, staleTemplate, "the file could not be rendered: the phone got the one it had")
+	return s.givenBefore(f, r, e, staleTemplate, phone.DetailStaleTemplate)
 }
 
 // lastGood answers while the inventory cannot be asked: with what the phone was
@@ -119,7 +119,7 @@ func (s *Service) lastGood(f *fetch, t Target, cause error) (File, error) {
 			continue
 		}
 		f.vendor = v
-		return s.givenBefore(f, r, e, staleStore, "the inventory did not answer: the file is the last one known")
+		return s.givenBefore(f, r, e, staleStore, phone.DetailStaleStore)
 	}
 	return f.fail(cause, "the inventory did not answer")
 }

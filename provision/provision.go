@@ -326,6 +326,9 @@ func (s *Service) device(ctx context.Context, f *fetch, t Target) (phone.Device,
 func (s *Service) given(f *fetch, r Request, d phone.Device, t Target, level Assurance) (File, error) {
 	role, ok := roleOf(d.Vendor, t)
 	if f.usual = !ok || role.isBook() && !s.hasBook(d); f.usual {
+		if t.Vendor != "" && t.Vendor != d.Vendor {
+			return f.fail(phone.ErrNotFound, "it is a file of "+t.Vendor.DisplayName()+" phones, and the phone is provisioned as "+d.Vendor.DisplayName())
+		}
 		return s.ownUpload(f, r, d, t)
 	}
 	if level.rank() > AssureLAN.rank() {

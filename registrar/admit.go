@@ -31,6 +31,9 @@ func (s *Server) Admit(a Attempt) bool {
 	}
 	if a.Result.Outcome != digest.Denied {
 		s.bans.right(addr, user, now)
+		if a.Result.Outcome == digest.Stale {
+			s.staleAgain(a, now)
+		}
 		return true
 	}
 	s.failedAuth(a, now)
@@ -44,7 +47,10 @@ func (s *Server) failedAuth(a Attempt, now time.Time) {
 	e := phone.Event{
 		At: now, Kind: phone.EventAuthFailed, DeviceID: a.Result.DeviceID, Proto: a.Transport,
 		Outcome: "denied", Status: 401, UserAgent: a.UserAgent, Source: a.Remote.String(),
-		Detail: "wrong password or unknown user " + strconv.Quote(user),
+		Detail: "wrong password of the user " + strconv.Quote(user),
+	}
+	if !a.Result.Known {
+		e.Detail = phone.DetailUnknownUser + " " + strconv.Quote(user)
 	}
 	if s.logs.Allow() {
 		// The form is promised in docs/OPERATIONS.md: programs like fail2ban read it.

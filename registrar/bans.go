@@ -22,6 +22,9 @@ const (
 	// For one user from anywhere: somebody with many addresses.
 	userBurst = 200
 	userRate  = 0.5
+	// A phone that knows what stale means comes once and is right the next time.
+	staleBurst = 5
+	staleRate  = 1. / 120
 	// A user who has had the right password at an address is not affected by what
 	// others do there, or for him elsewhere, for a day.
 	goodFor = 24 * time.Hour
@@ -31,7 +34,9 @@ const (
 type bans struct {
 	pairs, sources, users *edge.Budgets
 	// good holds who was right where: less than a whole token is left.
-	good    *edge.Budgets
+	good *edge.Budgets
+	// stale are nonces that were no longer good, by address and user.
+	stale   *edge.Budgets
 	started [3]prometheus.Counter // by scope
 }
 
@@ -52,6 +57,7 @@ func newBans(reg prometheus.Registerer) *bans {
 		sources: edge.NewBudgets(1<<14, sourceRate, sourceBurst),
 		users:   edge.NewBudgets(1<<14, userRate, userBurst),
 		good:    edge.NewBudgets(1<<16, 1/goodFor.Seconds(), 1),
+		stale:   edge.NewBudgets(1<<12, staleRate, staleBurst),
 	}
 	counter := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "dialtone_sip_bans_total", Help: "Times that wrong passwords used up what is looked at, by what they had in common.",

@@ -11,6 +11,8 @@ var connectReasons = map[string]string{
 	edge.FailedNotTLS:      "it speaks something else than TLS on the TLS port; set its transport to TLS, or its port to that of TCP",
 	edge.FailedVersion:     "it has no TLS version that is allowed here; see sip.tls_min_version",
 	edge.FailedCipher:      "it has no TLS cipher in common with this server; see sip.tls_min_version",
+	edge.FailedAuthority:   "it does not accept the certificate of this server, since it does not trust its CA; give it the CA certificate",
+	edge.FailedClock:       "it does not accept the certificate of this server, which has ended by its clock; give it the right time",
 	edge.FailedCertificate: "it does not accept the certificate of this server; give it the CA certificate, and the right time",
 	edge.FailedTLS:         "the TLS handshake failed",
 	edge.FailedTimeout:     "it did not complete the handshake in time",

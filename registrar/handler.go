@@ -106,6 +106,9 @@ func (s *Server) unavailable(r *edge.Request, err error) {
 func (s *Server) note(r *edge.Request, why outcome, status int, reason string) {
 	flow := r.Flow()
 	s.metrics.count(why, flow.Transport)
+	if why == refused {
+		s.tellRefused(r, status, reason)
+	}
 	if !s.logs.Allow() {
 		return
 	}

@@ -46,6 +46,7 @@ type Options struct {
 	// StrictUnregister: "Contact: *" of any user removes all contacts of the AOR (RFC
 	// 3261 section 10.2.2), not only those of the line's device.
 	StrictUnregister bool
+	ForceRport       bool // as of edge.Options
 	// Unreachable reports whether a phone is known not to answer; its contact may
 	// then make room for another. nil knows of closed connections only.
 	Unreachable func(location.Binding) bool

@@ -12,6 +12,9 @@ import (
 	"pbx.dev/dialtone/registrar/wire"
 )
 
+// reasonTooMany goes with 403.
+const reasonTooMany = "Too Many Contacts"
+
 var errDirectory = errors.New("directory of extensions unavailable")
 
 // Register implements edge.Handler: RFC 3261 section 10.3 from step 3 on, or from
@@ -155,7 +158,7 @@ func (s *Server) failed(r *edge.Request, err error) {
 		// section 12.2.2 answers a CSeq out of order with 500.
 		s.refuse(r, wire.Fault{Code: 500, Reason: "CSeq Out Of Order"})
 	case errors.Is(err, location.ErrTooMany):
-		s.refuse(r, wire.Fault{Code: 403, Reason: "Too Many Contacts"})
+		s.refuse(r, wire.Fault{Code: 403, Reason: reasonTooMany})
 	case errors.Is(err, location.ErrUnavailable):
 		s.unavailable(r, err)
 	default:

@@ -427,7 +427,7 @@ func TestEvents(t *testing.T) {
 	added, removed, failed := event, event, event
 	added.Kind, added.Path, added.Detail = phone.EventRegister, "sip:1@h", "registered as 101@pbx.dev"
 	removed.Kind, removed.Path = phone.EventUnregister, "sip:1@h"
-	failed.Kind, failed.Outcome, failed.Status, failed.Detail = phone.EventAuthFailed, "denied", 401, `wrong password or unknown user "101_line1"`
+	failed.Kind, failed.Outcome, failed.Status, failed.Detail = phone.EventAuthFailed, "denied", 401, `wrong password of the user "101_line1"`
 	if d := cmp.Diff([]phone.Event{added, removed, failed}, w.events(), cmpopts.EquateEmpty()); d != "" {
 		t.Error(d)
 	}

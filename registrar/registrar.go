@@ -31,6 +31,7 @@ type Server struct {
 	bans     *bans
 	logs     *rate.Limiter // lines about refused requests
 	connects *rate.Limiter // events of failed connections
+	amiss    *rate.Limiter // events of refused requests
 }
 
 // New returns a Server that serves nothing yet. Unusable options are
@@ -43,7 +44,7 @@ func New(opts Options) (*Server, error) {
 		opts: opts, log: opts.Logger, metrics: newMetrics(opts.Registerer),
 		hosts: newHosts(append([]string{opts.Domain}, opts.Aliases...), opts.Now),
 		bans:  newBans(opts.Registerer),
-		logs:  rate.NewLimiter(20, 100), connects: rate.NewLimiter(20, 100),
+		logs:  rate.NewLimiter(20, 100), connects: rate.NewLimiter(20, 100), amiss: rate.NewLimiter(20, 100),
 	}
 	s.flows = newFlowKeeper(s)
 	var err error
@@ -63,7 +64,7 @@ func New(opts Options) (*Server, error) {
 		s.store, grouper = store, handler{s}
 	}
 	s.edge, err = edge.New(edge.Options{
-		Handler: handler{s}, Grouper: grouper, Rest: opts.Rest, Closed: s.closed, Failed: s.connectFailed, Origins: opts.Origins,
+		Handler: handler{s}, Grouper: grouper, Rest: opts.Rest, Closed: s.closed, Failed: s.connectFailed, Origins: opts.Origins, ForceRport: opts.ForceRport,
 		Logger: opts.Logger, Registerer: opts.Registerer,
 	})
 	if err != nil {

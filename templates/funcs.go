@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"unsafe"
+
+	"pbx.dev/dialtone/internal/phone"
 )
 
 // vendorFunctions know the numbers of Grandstream's parameters and what a list of
@@ -64,6 +66,7 @@ type Account struct {
 	Transport, Register, Expires, Unregister                    string
 	Instance, SRTP, Voicemail, MWI, Ring, NoAnswer              string
 	Inband, RFC2833, Info                                       string // DTMF
+	DTMF                                                        string // instead of those three: the method that is preferred
 	Codecs                                                      [7]string
 }
 
@@ -95,6 +98,37 @@ var accounts = func() (out [6]Account) {
 	return out
 }()
 
+// ataAccounts are those of analogue adapters with one or two ports (HT502 to HT802),
+// which have numbers of their own for the second: P7xx, labelled "FXS PORT 2" and
+// "Profile 2" in the sources of grandstream_pvalues_all.csv. They have no labels and
+// no ring tone of an account.
+var ataAccounts = func() [2]Account {
+	one, two := accounts[0], accounts[1]
+	for _, a := range []*Account{&one, &two} {
+		a.Label, a.Ring, a.Inband, a.RFC2833, a.Info, a.Voicemail = "", "", "", "", "", ""
+	}
+	one.DTMF, two.DTMF = "P850", "P860"
+	two.Server, two.Proxy, two.User, two.Auth, two.Password, two.Display = "P747", "P748", "P735", "P736", "P734", "P703"
+	two.Transport, two.Register, two.Expires, two.Unregister, two.MWI = "P830", "P731", "P732", "P752", "P709"
+	two.Codecs = [7]string{"P757", "P758", "P759", "P760", "P761", "P762"}
+	return [2]Account{one, two}
+}()
+
+// twoPorts are the adapters whose two ports are ataAccounts.
+var twoPorts = map[string]bool{"HT502": true, "HT503": true, "HT702": true, "HT801": true, "HT801V2": true, "HT802": true, "HT802V2": true}
+
+// accountOfModel returns the P-values of account n of a model as the inventory
+// spells it, or nil.
+func accountOfModel(model string, n int) *Account {
+	switch {
+	case n < 1 || n > len(accounts):
+		return nil
+	case n <= len(ataAccounts) && len(model) > 2 && model[0]|0x20 == 'h' && twoPorts[strings.ToUpper(strings.ReplaceAll(model, "-", ""))]:
+		return &ataAccounts[n-1]
+	}
+	return &accounts[n-1]
+}
+
 // MaxGrandstreamAccounts is how many accounts of a Grandstream phone can be written.
 const MaxGrandstreamAccounts = len(accounts)
 
@@ -105,11 +139,7 @@ func accountOf(at position, args []expr) (expr, error) {
 	}
 	num := args[0].num
 	return expr{t: reflect.TypeFor[*Account](), ptr: func(f *frame) unsafe.Pointer {
-		n := num(f)
-		if n < 1 || n > len(accounts) {
-			return nil
-		}
-		return unsafe.Pointer(&accounts[n-1])
+		return unsafe.Pointer(accountOfModel(f.view.Model, num(f)))
 	}}, nil
 }
 
@@ -124,7 +154,8 @@ const paramSize = int(unsafe.Sizeof(Param{}))
 
 // paramOf pairs a parameter with its value for the template "P", which leaves it out
 // when the phone has a raw setting of that name: what a Grandstream phone does with
-// a P-value that stands twice in a file is not verified.
+// a P-value that stands twice in a file is not verified. One without a name is
+// nothing the model has.
 func paramOf(at position, args []expr) (expr, error) {
 	if len(args) != 2 || args[0].t != stringType {
 		return expr{}, at.errorf("p wants a name and a value")
@@ -137,6 +168,7 @@ func paramOf(at position, args []expr) (expr, error) {
 	return expr{t: reflect.TypeFor[Param](), ptr: func(f *frame) unsafe.Pointer {
 		p := Param{Name: name(f), Value: text(f)}
 		_, p.Skip = f.view.Raw[p.Name]
+		p.Skip = p.Skip || p.Name == ""
 		f.grow(paramSize)
 		return unsafe.Pointer(&p)
 	}}, nil
@@ -157,8 +189,7 @@ func keysOf(fn func(*View) []Param) builder {
 }
 
 // codecsOf gives the choices of a Grandstream account: the codecs of a line by their
-// numbers, the first one again where there are fewer than choices. Opus has no
-// number in the facts.
+// numbers, the first one again where there are fewer than choices.
 func codecsOf(at position, args []expr) (expr, error) {
 	if len(args) != 2 || elem(args[0].t) != reflect.TypeFor[Account]() || args[1].t != reflect.TypeFor[[]Codec]() {
 		return expr{}, at.errorf("codecs wants an account and codecs")
@@ -171,7 +202,7 @@ func codecsOf(at position, args []expr) (expr, error) {
 	}}, nil
 }
 
-var codecNumbers = map[string]string{"pcmu": "0", "pcma": "8", "g722": "9", "g729": "18", "ilbc": "98", "g726": "2", "g723": "4"}
+var codecNumbers = map[string]string{"pcmu": "0", "pcma": "8", "g722": "9", "g729": "18", "ilbc": "98", "g726": "2", "g723": "4", "opus": "123"}
 
 func grandstreamCodecs(v *View, a *Account, all []Codec) []Param {
 	var chosen []string
@@ -190,6 +221,7 @@ func grandstreamCodecs(v *View, a *Account, all []Codec) []Param {
 			out[i].Value = chosen[i]
 		}
 		_, out[i].Skip = v.Raw[name]
+		out[i].Skip = out[i].Skip || name == ""
 	}
 	return out
 }
@@ -216,12 +248,40 @@ func grandstreamKeys(v *View) []Param {
 		}
 	}
 	for _, k := range v.ModuleKeys {
-		if i := (k.Module-1)*40 + k.Number; k.Number <= 40 && i <= 160 {
+		if i, ok := moduleKey(k.Module, k.Number); ok {
 			name := func(base int) string { return "P" + strconv.Itoa(base+i) }
 			write(name(6000), name(6200), name(6400), name(6600), k, mpkModes)
 		}
 	}
 	return out
+}
+
+// moduleKey is the number of a key among those of all expansion modules.
+func moduleKey(module, n int) (int, bool) {
+	i := (module-1)*40 + n
+	return i, n <= 40 && i <= 160
+}
+
+// HasKey reports whether the files of a model can say that key n, of an expansion
+// module or (module 0) of the phone itself, is of type kind.
+func HasKey(v phone.Vendor, model string, module, n int, kind string) bool {
+	if v != phone.Grandstream {
+		return true
+	}
+	modes := mpkModes
+	if module > 0 {
+		if _, ok := moduleKey(module, n); !ok {
+			return false
+		}
+	} else {
+		names, ok := grandstreamKey(model, n)
+		if !ok {
+			return false
+		}
+		modes = names.modes
+	}
+	_, ok := modes[kind]
+	return ok
 }
 
 // The modes of keys: multi-purpose keys and line keys have numbers of their own.

@@ -95,9 +95,7 @@ func changes(loc *time.Location, year int) (forward, back time.Time, n int) {
 		if before == after {
 			continue
 		}
-		// Time.ZoneBounds would do, but ends leap years a day early by rule strings.
-		sec := sort.Search(86400, func(i int) bool { return offset(t.Add(time.Duration(i)*time.Second), loc) != before })
-		at := t.Add(time.Duration(sec) * time.Second).In(time.FixedZone("", before))
+		at := changeOn(t, before, loc).In(time.FixedZone("", before))
 		if after > before {
 			forward = at
 		} else {
@@ -106,6 +104,13 @@ func changes(loc *time.Location, year int) (forward, back time.Time, n int) {
 		n++
 	}
 	return forward, back, n
+}
+
+// changeOn is the instant in the day after t at which the offset is no more before.
+// Time.ZoneBounds would do, but ends leap years a day early by rule strings.
+func changeOn(t time.Time, before int, loc *time.Location) time.Time {
+	sec := sort.Search(86400, func(i int) bool { return offset(t.Add(time.Duration(i)*time.Second), loc) != before })
+	return t.Add(time.Duration(sec) * time.Second)
 }
 
 func offset(t time.Time, loc *time.Location) int {

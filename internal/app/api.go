@@ -12,6 +12,7 @@ import (
 	"pbx.dev/dialtone/api"
 	"pbx.dev/dialtone/internal/inventory"
 	"pbx.dev/dialtone/internal/phone"
+	"pbx.dev/dialtone/internal/tlsalert"
 	"pbx.dev/dialtone/provision"
 	"pbx.dev/dialtone/templates"
 )
@@ -64,6 +65,7 @@ func (a *App) openAPI(context.Context) error {
 		Auditor:         a.inventory,
 		Replacer:        a.inventory,
 		Replays:         a.inventory,
+		Sessions:        a.inventory,
 		Imports:         a.inventory,
 		Settle:          a.settle,
 		Logger:          a.log,
@@ -148,7 +150,7 @@ func (p previews) Explain(ctx context.Context, d phone.Device, file string) ([]p
 // serveHTTP serves until Shutdown.
 func serveHTTP(s *http.Server, l net.Listener, secure bool) error {
 	if secure {
-		l = tls.NewListener(l, s.TLSConfig)
+		l = tls.NewListener(tlsalert.Listener{Listener: l}, s.TLSConfig)
 	}
 	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err

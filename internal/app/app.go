@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
 
 	"pbx.dev/dialtone/firmware"
 	"pbx.dev/dialtone/internal/config"
@@ -71,6 +72,7 @@ type App struct {
 	location  location.Store
 	mirror    *location.Mirror
 	cluster   *cluster                    // nil: there is this node only
+	linkHost  string                      // where others reach sip.node_listen when it is auto
 	follow    func(context.Context) error // keeps the mirror, and the store when it is Redis
 	storeMode func() string               // "" or how the store of registrations works now
 	roster    *roster.Roster
@@ -97,6 +99,7 @@ type App struct {
 	revoker   *revoker
 	hook      *webhook.Sender // nil: nobody is told
 	rotated   chan string     // digest users that have proved their new secret
+	guesses   *rate.Limiter   // of whose phone an event is
 	tftp      *tftpd.Server
 	dhcp      *dhcpd.Server
 	pnp       *pnp.Server
@@ -122,15 +125,17 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	a := &App{cfg: o.Config, out: o.Out, log: o.Logger, reload: o.Reload, version: o.Version, started: time.Now().UTC(), logTail: o.LogTail, registry: newRegistry(o.Version), relist: make(chan struct{}, 1), rotated: make(chan string, provedQueue)}
+	a := &App{cfg: o.Config, out: o.Out, log: o.Logger, reload: o.Reload, version: o.Version, started: time.Now().UTC(), logTail: o.LogTail, registry: newRegistry(o.Version), relist: make(chan struct{}, 1), rotated: make(chan string, provedQueue), guesses: rate.NewLimiter(20, 100)}
 	for _, step := range []struct {
 		name string
 		do   func(context.Context) error
 	}{
+		{"data_dir", a.openDataDir},
 		{"identity", a.openIdentity},
 		{"inventory", a.openStores},
 		{"registrations", a.openLocation},
 		{"events", a.openFeed},
+		{"history", a.openHistory},
 		{"webhook", a.openWebhook},
 		{"revoked users", a.openRevoker},
 		{"list of phones", a.openRoster},
@@ -173,11 +178,6 @@ func (a *App) cleanup() error {
 	return errors.Join(errs...)
 }
 
-func (a *App) openIdentity(context.Context) (err error) {
-	a.id, err = newIdentity(a.cfg)
-	return err
-}
-
 func (a *App) openStores(ctx context.Context) (err error) {
 	a.inventory, a.master, err = openInventory(ctx, a.cfg, inventory.Options{Logger: a.log, Registerer: a.registry})
 	if err != nil {
@@ -218,7 +218,11 @@ func (a *App) openCertificates(context.Context) (err error) {
 }
 
 func (a *App) openSockets(ctx context.Context) (err error) {
-	if a.sockets, err = bindSockets(ctx, a.cfg); err != nil {
+	cfg, err := a.withLink()
+	if err != nil {
+		return err
+	}
+	if a.sockets, err = bindSockets(ctx, cfg); err != nil {
 		return err
 	}
 	a.onStop("sockets", a.sockets.close)

@@ -124,6 +124,9 @@ func (a *App) tellOne(ctx context.Context, ad adoption) {
 func (a *App) admit(ctx context.Context, u provision.UnknownPhone) (provision.Admission, error) {
 	d := phone.Device{MAC: u.MAC, Vendor: u.Vendor, Model: useragent.Parse(u.UserAgent, useragent.HTTP).Model}
 	d, code, err := a.desk.Admit(ctx, d, u.Source.Addr())
+	if code != "" {
+		a.publish(told{Event: phone.Event{At: u.At, MAC: u.MAC}, Claim: true})
+	}
 	return provision.Admission{Device: d, Claim: code}, err
 }
 

@@ -25,7 +25,11 @@ const (
 type told struct {
 	Event   phone.Event `json:"e"`
 	Waiting bool        `json:"w,omitempty"` // of a phone that nobody provisioned, to be listed
+	Claim   bool        `json:"c,omitempty"` // of a phone that shows a claim code
 }
+
+// public reports whether it is an event for the event stream.
+func (t told) public() bool { return !t.Waiting && !t.Claim }
 
 // openFeed makes the feed of the event stream. With Redis it is filled from the log of
 // all nodes, so that a client finds the same events at any of them.
@@ -49,7 +53,7 @@ func (a *App) openFeed(ctx context.Context) error {
 	}
 	items := make([]feed.Item, 0, len(past))
 	for _, entry := range past {
-		if t, ok := readTold(entry); ok && !t.Waiting {
+		if t, ok := readTold(entry); ok && t.public() {
 			items = append(items, feed.Item{Position: entry.Position, Event: t.Event, Lost: entry.Lost})
 		}
 	}
@@ -62,7 +66,7 @@ func (a *App) openFeed(ctx context.Context) error {
 // publish passes an event on to the clients of the event stream and to the other nodes.
 func (a *App) publish(t told) {
 	if a.events == nil {
-		if !t.Waiting {
+		if t.public() {
 			a.feed.Publish(t.Event)
 		}
 		return
@@ -87,15 +91,23 @@ func (a *App) heardEvent(entry location.LogEntry) {
 		return // of a later version
 	}
 	if !entry.Own && !entry.Lost {
-		if t.Waiting {
-			a.roster.Waiting(t.Event)
-		} else {
-			a.roster.Observe(t.Event)
-			a.jobs.Observe(t.Event.DeviceID)
-			a.history.Observe(t.Event)
-		}
+		a.observeElsewhere(t)
 	}
-	if !t.Waiting {
+	if t.public() {
 		a.feed.Put(feed.Item{Position: entry.Position, Event: t.Event, Lost: entry.Lost})
+	}
+}
+
+// observeElsewhere takes what another node tells.
+func (a *App) observeElsewhere(t told) {
+	switch {
+	case t.Waiting:
+		a.roster.Waiting(t.Event)
+	case t.Claim:
+		a.desk.Shown(t.Event.MAC)
+	default:
+		a.roster.Observe(t.Event)
+		a.jobs.Observe(t.Event.DeviceID)
+		a.history.Observe(t.Event)
 	}
 }

@@ -79,9 +79,9 @@ func (a *App) facts(password phone.Secret) provision.Facts {
 		NTP: a.cfg.Provision.NTP, TimeZone: a.cfg.Provision.TimeZone, BaseURL: a.baseURL(), AdminPassword: password,
 	}
 	switch {
-	case s.OutboundProxy != "auto" && s.OutboundProxy != config.Off:
+	case s.OutboundProxy != config.Auto && s.OutboundProxy != config.Off:
 		f.OutboundProxy = s.OutboundProxy
-	case s.OutboundProxy == "auto" && port != 0:
+	case s.OutboundProxy == config.Auto && port != 0:
 		f.OutboundProxy = net.JoinHostPort(a.id.advertise, strconv.Itoa(port))
 	}
 	f.SIPOtherPort = a.sockets.port("sip.tls")

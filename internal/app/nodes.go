@@ -15,6 +15,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"pbx.dev/dialtone/internal/config"
 	"pbx.dev/dialtone/registrar"
 	"pbx.dev/dialtone/registrar/digest"
 	"pbx.dev/dialtone/registrar/location"
@@ -91,6 +92,23 @@ func (c *cluster) share(w registrar.Wrong) {
 	}
 }
 
+// withLink is the configuration with what "auto" is for sip.node_listen. advertise is not
+// taken for its address: several nodes may have the same one, which moves.
+func (a *App) withLink() (config.Config, error) {
+	cfg := a.cfg
+	if cfg.SIP.NodeListen != config.Auto {
+		return cfg, nil
+	}
+	cfg.SIP.NodeListen = config.Off
+	if cfg.Database.URL.IsZero() || cfg.Redis.URL.IsZero() {
+		return cfg, nil
+	}
+	cfg.SIP.NodeListen = ":0"
+	addr, err := firstAddress()
+	a.linkHost = addr.String()
+	return cfg, err
+}
+
 // nodeAddress is where other nodes reach this one, "" when they do not. It is known
 // when the sockets are bound.
 func (a *App) nodeAddress() string {
@@ -101,7 +119,7 @@ func (a *App) nodeAddress() string {
 	if _, err := netip.ParseAddrPort(want); err == nil {
 		return want
 	}
-	return net.JoinHostPort(cmp.Or(want, a.id.advertise), strconv.Itoa(a.sockets.port("sip.node")))
+	return net.JoinHostPort(cmp.Or(want, a.linkHost, a.id.advertise), strconv.Itoa(a.sockets.port("sip.node")))
 }
 
 // advertised is the host and port of a transport for Via and Record-Route.

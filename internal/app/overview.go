@@ -2,10 +2,16 @@ package app
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 
 	"pbx.dev/dialtone/api"
+	"pbx.dev/dialtone/internal/durable"
 	"pbx.dev/dialtone/internal/history"
 )
 
@@ -13,16 +19,47 @@ import (
 // points are minutes.
 const sampleEvery = 20 * time.Second
 
+// writeEvery is how much of the history a crash may cost.
+const writeEvery = 5 * time.Minute
+
+// openHistory takes over the history of the run before. It is no reason not to start.
+func (a *App) openHistory(ctx context.Context) error {
+	text, err := os.ReadFile(a.historyFile())
+	if err == nil {
+		err = json.Unmarshal(text, &a.history)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		a.log.WarnContext(ctx, "the history of the overview begins anew", "error", err)
+	}
+	a.onStop("history", a.writeHistory)
+	return nil
+}
+
+func (a *App) historyFile() string { return filepath.Join(a.cfg.DataDir, "overview.json") }
+
+func (a *App) writeHistory() error {
+	text, err := json.Marshal(&a.history)
+	if err != nil {
+		return err
+	}
+	return durable.WriteFile(a.historyFile(), text, 0o600)
+}
+
 // sample keeps the history of the overview.
 func (a *App) sample(ctx context.Context) error {
-	tick := time.NewTicker(sampleEvery)
+	tick, write := time.NewTicker(sampleEvery), time.NewTicker(writeEvery)
 	defer tick.Stop()
+	defer write.Stop()
 	for {
 		a.sampleNow()
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+		case <-write.C:
+			if err := a.writeHistory(); err != nil {
+				a.log.WarnContext(ctx, "the history of the overview is not written", "error", err)
+			}
 		}
 	}
 }

@@ -3,11 +3,9 @@ package app
 import (
 	"context"
 	"crypto/tls"
-	"net"
 	"net/netip"
 	"time"
 
-	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/registrar"
 	"pbx.dev/dialtone/registrar/digest"
 	"pbx.dev/dialtone/registrar/fork"
@@ -38,7 +36,7 @@ func (a *App) openSIP(context.Context) error {
 		Domain: s.Domain, Aliases: append([]string{s.Server, a.id.advertise}, s.Aliases...),
 		Directory: a.inventory, Store: a.location, Recorder: a.recordSIP,
 		MinExpires: seconds(s.MinExpires), MaxExpires: seconds(s.MaxExpires), DefaultExpires: seconds(s.DefaultExpires),
-		MaxContacts: s.MaxContacts, StrictUnregister: s.StrictUnregister, NonceKey: nonceKey, Node: a.id.node, Boot: a.id.boot,
+		MaxContacts: s.MaxContacts, StrictUnregister: s.StrictUnregister, ForceRport: s.ForceRport, NonceKey: nonceKey, Node: a.id.node, Boot: a.id.boot,
 		Origins: s.WSOrigins, Unreachable: a.unreachable, Proved: a.proved, Share: share, Logger: a.log, Registerer: a.registry,
 	})
 	if err != nil {
@@ -54,14 +52,14 @@ func (a *App) openSIP(context.Context) error {
 		Admit: func(transport string, remote netip.AddrPort, method string, res digest.Result) bool {
 			return a.sip.Admit(registrar.Attempt{Method: method, Transport: transport, Remote: remote, Result: res})
 		},
-		FlowKey: flowKey, Fork: fork.Options{IgnoreDecline: !s.DeclineEndsCall}, Recorder: a.record, Logger: a.log, Registerer: a.registry,
+		ForceRport: s.ForceRport, FlowKey: flowKey, Fork: fork.Options{IgnoreDecline: !s.DeclineEndsCall}, Recorder: a.record, Logger: a.log, Registerer: a.registry,
 	})
 	if err != nil {
 		return err
 	}
 	a.sip.SetRest(a.proxy)
 	if s.Qualify > 0 {
-		a.pinger = a.proxy.NewPinger(proxy.QualifyOptions{Every: seconds(s.Qualify), Node: a.id.node, Registerer: a.registry})
+		a.pinger = a.proxy.NewPinger(proxy.QualifyOptions{Every: seconds(s.Qualify), Node: a.id.node, Changed: a.answers, Registerer: a.registry})
 	}
 	return nil
 }
@@ -95,17 +93,6 @@ func phoneTLS(c *tls.Config, least string) *tls.Config {
 	c.CipherSuites = append(c.CipherSuites, tls.TLS_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_RSA_WITH_AES_256_GCM_SHA384,
 		tls.TLS_RSA_WITH_AES_128_CBC_SHA, tls.TLS_RSA_WITH_AES_256_CBC_SHA)
 	return c
-}
-
-// recordSIP takes an event of the registrar. A connection that failed carries no
-// name: it is put down to the phone at its address, if there is only one.
-func (a *App) recordSIP(e phone.Event) {
-	if e.Kind == phone.EventConnect && e.DeviceID == "" {
-		if host, _, err := net.SplitHostPort(e.Source); err == nil {
-			e.DeviceID, _ = a.roster.OnlyAt(host)
-		}
-	}
-	a.record(e)
 }
 
 // unreachable and latency are what the pinger knows of a contact.

@@ -135,9 +135,9 @@ func TestModelFields(t *testing.T) {
 	want := Model{
 		Vendor: phone.Polycom, Maker: "Polycom", Name: "VVX 450", Code: "VVX450", Family: "VVX", Lines: 12, LineKeys: 12,
 		ConfigFiles: vvx.ConfigFiles, PartNumbers: []string{"3111-48840-001"}, LDFiles: []string{"3111-48840-001.sip.ld"},
-		FirmwareVersion: vvx.FirmwareVersion, Unverified: vvx.Unverified, Source: vvx.Source, Expansion: vvx.Expansion,
+		FirmwareVersion: vvx.FirmwareVersion, Unverified: vvx.Unverified, Source: vvx.Source, Expansion: vvx.Expansion, linesSure: true,
 	}
-	if diff := cmp.Diff(want, vvx); diff != "" {
+	if diff := cmp.Diff(want, vvx, cmp.AllowUnexported(Model{})); diff != "" {
 		t.Errorf("VVX 450 (-want +got):\n%s", diff)
 	}
 	t46, _ := Lookup("yealink", "T46S")
@@ -155,6 +155,19 @@ func TestModelFields(t *testing.T) {
 
 // Every row is found by its own name, by its display name and by the name with
 // the maker in front, and no two rows of a vendor share a key.
+func TestWhatIsSure(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string][2]bool{ // lines are sure, takes no modules
+		"T46S": {true, false}, "T21P_E2": {true, true}, "VVX 450": {true, false}, "VVX 201": {true, true}, "Edge E450": {false, false},
+		"CCX600": {false, false}, "GXP2170": {false, false}, "GXP2110": {false, false}, "HT802": {true, true}, "T18P": {false, false}, "W70B": {true, true},
+	} {
+		m, ok := Lookup("", name)
+		if got := [2]bool{m.SureLines(), m.NoModules()}; !ok || got != want {
+			t.Errorf("%s: %t, %v", name, ok, got)
+		}
+	}
+}
+
 func TestEveryModel(t *testing.T) {
 	t.Parallel()
 	rows := readCSV(t, "data/models.csv")

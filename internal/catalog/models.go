@@ -30,6 +30,7 @@ type Model struct {
 
 	Unverified bool   // a number or the whole row has no confirmed source
 	Source     string // where the row comes from
+	linesSure  bool   // the cell of Lines says nothing of doubt
 }
 
 // modelTable finds a model by the key of its name.
@@ -147,6 +148,7 @@ func modelOf(r []string) Model {
 		Lines: number(r[3]), LineKeys: number(r[4]), Expansion: r[5], ConfigFiles: r[6], YealinkCommon: r[7],
 		PartNumbers: list(r[8]), FirmwareFile: r[10], FirmwareVersion: r[11], FirmwarePrefix: r[12],
 		Unverified: strings.Contains(strings.ToLower(strings.Join(r, " ")), "unverified"), Source: r[13],
+		linesSure: !strings.Contains(r[3], "unverified"),
 	}
 	if len(m.PartNumbers) > 0 {
 		m.LDFiles = list(r[9])
@@ -187,6 +189,17 @@ func list(cell string) []string {
 // Keys is how many keys of the phone itself can be set; -1 when not known. Where the
 // table has no line keys, the keys of its lines are all.
 func (m Model) Keys() int { return max(m.Lines, m.LineKeys) }
+
+// SureLines reports whether Lines is the phone's own limit. Those of Grandstream come
+// from a list that counts what its templates use (phone-facts/README.md), except for
+// adapters, whose ports one can see; others are sure unless their cell says unverified.
+func (m Model) SureLines() bool {
+	return m.Lines >= 0 && m.linesSure && (m.Vendor != phone.Grandstream || m.Family == "HT")
+}
+
+// NoModules reports whether the table is sure that the model takes no expansion
+// modules: it knows the model's keys and names none.
+func (m Model) NoModules() bool { return m.Expansion == "" && m.LineKeys >= 0 && m.SureLines() }
 
 // ModuleLimits reads Expansion: how many modules the model takes and how many keys
 // each has; 0 for what it does not say.

@@ -9,8 +9,11 @@ import (
 	"pbx.dev/dialtone/internal/phone"
 )
 
-// Off is the value that disables a listener.
-const Off = "off"
+// Off is the value that disables a listener, Auto the one that leaves it to the program.
+const (
+	Off  = "off"
+	Auto = "auto"
+)
 
 // Config holds every setting. The zero value is not usable; start with Default.
 type Config struct {
@@ -121,7 +124,9 @@ type SIP struct {
 	WSS           string   `yaml:"wss"`
 	// NodeListen is the UDP socket at which other nodes behind the same Redis reach
 	// the phones of this one; NodeAddress is where they send to: ip or ip:port, empty:
-	// advertise and the port of NodeListen.
+	// advertise and the port of NodeListen. Auto is a free port of every address where
+	// database.url and redis.url make several nodes possible, reached at the first
+	// address of the host.
 	NodeListen     string   `yaml:"node_listen"`
 	NodeAddress    string   `yaml:"node_address"`
 	TLSMinVersion  string   `yaml:"tls_min_version"` // 1.0, 1.1, 1.2, 1.3; of TLS only
@@ -136,7 +141,10 @@ type SIP struct {
 	// DeclineEndsCall: a 6xx of one phone ends the call for all (RFC 3261 section
 	// 16.7 step 5); false lets the others ring on.
 	DeclineEndsCall bool `yaml:"decline_ends_call"`
-	Qualify         int  `yaml:"qualify"` // seconds between two OPTIONS to a contact; 0: none
+	// ForceRport: answers over UDP go to the port that the request came from, whether or
+	// not the phone asks for that (RFC 3581).
+	ForceRport bool `yaml:"force_rport"`
+	Qualify    int  `yaml:"qualify"` // seconds between two OPTIONS to a contact; 0: none
 }
 
 // Provision is what phones are given and under which conditions.
@@ -197,7 +205,7 @@ func Default() Config {
 		DHCP:        DHCP{Mode: Off, ListenPort: 67, DNS: []string{}, LeaseTime: Duration(12 * time.Hour), PhonesOnly: true},
 		SIP: SIP{
 			Domain: "pbx.dev", Server: "sip.pbx.dev", Aliases: []string{}, OutboundProxy: "auto", Transport: "udp",
-			UDP: ":5060", TCP: ":5060", TLS: ":5061", WS: ":5066", WSS: ":7443", NodeListen: Off,
+			UDP: ":5060", TCP: ":5060", TLS: ":5061", WS: ":5066", WSS: ":7443", NodeListen: Auto,
 			TLSMinVersion: "1.2", WSOrigins: []string{},
 			MinExpires: 60, MaxExpires: 7200, DefaultExpires: 3600, MaxContacts: 10, DeclineEndsCall: true,
 		},

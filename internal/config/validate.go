@@ -58,7 +58,7 @@ func (c Config) Validate() error {
 	if c.TFTP.Blksize < 8 || c.TFTP.Blksize > 65464 {
 		bad("tftp.blksize", "must be 8 to 65464")
 	}
-	if c.SIP.NodeListen != Off && c.Redis.URL.Reveal() == "" {
+	if c.SIP.NodeListen != Off && c.SIP.NodeListen != Auto && c.Redis.URL.Reveal() == "" {
 		bad("sip.node_listen", "several nodes need redis.url")
 	}
 	errs = append(errs, c.validateDHCP()...)
@@ -93,7 +93,9 @@ func (c Config) listeners() map[string]string {
 	l := map[string]string{
 		"admin.listen": c.Admin.Listen, "http.listen": c.HTTP.Listen, "https.listen": c.HTTPS.Listen, "https.legacy_listen": c.HTTPS.LegacyListen,
 		"sip.udp": c.SIP.UDP, "sip.tcp": c.SIP.TCP, "sip.tls": c.SIP.TLS, "sip.ws": c.SIP.WS, "sip.wss": c.SIP.WSS,
-		"sip.node_listen": c.SIP.NodeListen,
+	}
+	if c.SIP.NodeListen != Auto {
+		l["sip.node_listen"] = c.SIP.NodeListen
 	}
 	if c.TFTP.Listen != "" {
 		l["tftp.listen"] = c.TFTP.Listen
@@ -180,7 +182,7 @@ func (c Config) validateSIP() []error {
 			bad(fmt.Sprintf("sip.ws_origins[%d]", i), fmt.Sprintf("%q is not an origin such as https://phone.example.com", o))
 		}
 	}
-	if s.OutboundProxy != "auto" && s.OutboundProxy != Off {
+	if s.OutboundProxy != Auto && s.OutboundProxy != Off {
 		host, port, err := net.SplitHostPort(s.OutboundProxy)
 		if n, convErr := strconv.Atoi(port); err != nil || convErr != nil || n < 1 || n > 65535 || !isHost(host) {
 			bad("sip.outbound_proxy", "is neither auto nor off nor host:port")

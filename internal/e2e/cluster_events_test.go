@@ -77,6 +77,17 @@ func TestPhoneOfTwoNodes(t *testing.T) {
 	soon(t, "it waits nowhere", func() bool {
 		return len(one.phones("state=pending"))+len(two.phones("state=pending")) == 0
 	})
+
+	// One that shows a claim code of one node is claimed at the other.
+	if status := one.call("POST", "/v1/pbx/enrollment", map[string]any{"phones": 1, "minutes": 5}, nil); status != http.StatusCreated {
+		t.Fatalf("enrollment: %d", status)
+	}
+	one.extension("103", "Claimed")
+	shows := one.boot("yealink", "001565aabb03", "http://"+one.addr["http"]+"/", "--poll", "500ms")
+	eventually(t, 30*time.Second, "the phone shows a code", func() bool { return shownCode.MatchString(shows.String()) })
+	body := map[string]string{"claimCode": shownCode.FindStringSubmatch(shows.String())[1], "extensionNumber": "103"}
+	soon(t, "it is claimed at the other", func() bool { return two.call("POST", "/v1/pbx/phones/adopt", body, nil) == http.StatusOK })
+	one.awaitRegistered("001565aabb03", shows)
 }
 
 // TestEventsAfterRestart: a client of the event stream goes on after a restart of all

@@ -1,9 +1,12 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -18,6 +21,8 @@ type ledger struct {
 	names    map[string]string // extension: the name it was given last
 	unsure   map[string]bool   // extensions whose last rename got no answer
 	moved    int               // phones that registered at the survivor
+
+	fetched, refetched int // files, and those that the survivor served in place of the dead
 }
 
 func (l *ledger) note(fn func()) {
@@ -85,6 +90,49 @@ func (l *ledger) writing(t *testing.T, at *daemon, worker int) {
 	}
 }
 
+var filePassword = regexp.MustCompile(`(?m)^account\.1\.password *= *\S+`)
+
+// fetching fetches phones' files from a node until that is gone; the phone whose download
+// failed asks the other node, as its retry would, and gets the same password.
+func (l *ledger) fetching(t *testing.T, at, then *daemon, macs []string) {
+	get := func(d *daemon, mac string) (string, error) {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.addr["http"]+"/"+mac+".cfg", http.NoBody)
+		if err != nil {
+			return "", err
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return "", err
+		}
+		defer res.Body.Close()
+		text, err := io.ReadAll(res.Body)
+		if err == nil && res.StatusCode != http.StatusOK {
+			t.Errorf("%s: %s", mac, res.Status)
+		}
+		return filePassword.FindString(string(text)), err // ports are each node's own here
+	}
+	first := map[string]string{}
+	for i := 0; ; i++ {
+		mac := macs[i%len(macs)]
+		text, err := get(at, mac)
+		if err != nil {
+			if text, err = get(then, mac); err != nil || text == "" || first[mac] != "" && text != first[mac] {
+				t.Errorf("the survivor serves %v %s, want %s", err, text, first[mac])
+			}
+			l.note(func() { l.refetched++ })
+			return
+		}
+		if first[mac] == "" {
+			first[mac] = text
+		} else if text != first[mac] {
+			t.Errorf("%s has %s now, before %s", mac, text, first[mac])
+		}
+		l.note(func() { l.fetched++ })
+	}
+}
+
 // missing counts what a node does not have of what was acknowledged.
 func (l *ledger) missing(t *testing.T, d *daemon) (contacts, names int) {
 	t.Helper()
@@ -112,16 +160,18 @@ func (l *ledger) missing(t *testing.T, d *daemon) (contacts, names int) {
 // register there with their next try, and the first has it too when it is back.
 func TestNodeKilledUnderLoad(t *testing.T) {
 	t.Parallel()
-	const phones, writers = 6, 2
+	const phones, writers, fetchers = 6, 2, 2
 	one, two := serveCluster(t, "--sip.max_contacts", "1000")
 	creds := make([]credentials, 50)
 	for i := range creds {
 		creds[i] = one.extension(fmt.Sprint(1000+i), "Desk")
 	}
-	soon(t, "the extensions at the other", func() bool {
-		status, _ := two.raw("GET", "/v1/pbx/extensions/1049", nil)
-		return status == http.StatusOK
-	})
+	macs := make([]string, 10)
+	for i := range macs {
+		macs[i] = fmt.Sprintf("001565aabb%02d", i)
+		one.phone(macs[i], "T46S", fmt.Sprint(1040+i))
+	}
+	soon(t, "the phones at the other", func() bool { return len(two.phones("macAddress="+macs[len(macs)-1])) == 1 })
 	l := &ledger{contacts: map[string]string{}, names: map[string]string{}, unsure: map[string]bool{}}
 	var wg sync.WaitGroup
 	for w := range phones {
@@ -129,6 +179,9 @@ func TestNodeKilledUnderLoad(t *testing.T) {
 	}
 	for w := range writers {
 		wg.Go(func() { l.writing(t, two, w) })
+	}
+	for range fetchers {
+		wg.Go(func() { l.fetching(t, two, one, macs) })
 	}
 	eventually(t, 60*time.Second, "there is load", func() bool {
 		contacts, names := l.size()
@@ -138,8 +191,9 @@ func TestNodeKilledUnderLoad(t *testing.T) {
 	wg.Wait()
 	contacts, names := l.size()
 	t.Logf("acknowledged: %d contacts, %d extensions; %d phones went on at the survivor", contacts, names, l.moved)
-	if l.moved != phones {
-		t.Errorf("%d of %d phones went on", l.moved, phones)
+	t.Logf("%d files fetched, %d from the survivor", l.fetched, l.refetched)
+	if l.moved != phones || l.refetched != fetchers || l.fetched < 100 {
+		t.Errorf("%d of %d phones went on, %d of %d downloads after %d", l.moved, phones, l.refetched, fetchers, l.fetched)
 	}
 	if c, n := l.missing(t, one); c+n > 0 {
 		t.Errorf("the survivor lacks %d contacts and %d extensions", c, n)

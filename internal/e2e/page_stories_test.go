@@ -113,6 +113,10 @@ func TestPageAudit(t *testing.T) {
 	t.Parallel()
 	d := serve(t)
 	d.extension("101", "Front Desk")
+	body := map[string]any{"macAddress": "001565aabb01", "model": "T46S", "lines": []any{map[string]any{"line": 1, "extensionNumber": "101"}}, "settings": map[string]string{"adminPassword": "planted-secret-2"}}
+	if status := d.call("POST", "/v1/pbx/phones", body, nil); status != http.StatusCreated {
+		t.Fatalf("POST: %d", status)
+	}
 	d.tell(t, "audit", nil)
 }
 
@@ -127,6 +131,7 @@ func TestPageBulk(t *testing.T) {
 		d.plug("yealink", mac)
 	}
 	d.awaitRegisteredCount(3)
+	d.answer("GET", "/001565000099.cfg", "")
 	d.tell(t, "bulk", nil)
 }
 
@@ -149,7 +154,13 @@ func TestPageRotate(t *testing.T) {
 	t.Parallel()
 	d := deskOn(t)
 	d.extension("102", "Lab")
-	d.tell(t, "rotate", nil)
+	d.tell(t, "rotate", func(word string) string {
+		file := d.curl(strings.TrimPrefix(word, "fetch ") + "001565aabb01.cfg")
+		if !strings.Contains(file, "account.1.password = ") {
+			t.Errorf("by its secret path the phone gets %s", file)
+		}
+		return "fetched"
+	})
 }
 
 func TestPageKeys(t *testing.T) {
@@ -267,4 +278,13 @@ func TestPageDHCP(t *testing.T) {
 	if list := l.api(d, "/v1/pbx/dhcp/servers", ""); !strings.Contains(list, `"address":"192.168.50.3"`) {
 		t.Error(list)
 	}
+}
+
+// Variables of a template, declared in the editor and filled by a layer.
+func TestPageVariables(t *testing.T) {
+	t.Parallel()
+	d := serve(t)
+	d.extension("101", "Front Desk")
+	p := d.phone("001565aabb01", "T46S", "101")
+	d.tell(t, "variables", func(string) string { return p.ID })
 }

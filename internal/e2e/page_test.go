@@ -120,9 +120,13 @@ func TestPageTemplate(t *testing.T) {
 
 func TestPageFirmware(t *testing.T) {
 	t.Parallel()
-	d := serve(t)
+	d := deskOn(t)
+	d.extension("102", "Lab")
+	d.phone("001565aabb02", "T46S", "102")
+	d.plug("yealink", "001565aabb02")
+	d.awaitRegisteredCount(2)
 	d.tell(t, "firmware", nil)
-	if status := d.call("GET", "/v1/pbx/firmware/targets/yealink/T46S", nil, nil); status != http.StatusOK {
+	if status := d.call("GET", "/v1/pbx/firmware/targets/yealink/T46S", nil, nil); status != http.StatusNotFound {
 		t.Errorf("target: %d", status)
 	}
 }
@@ -145,12 +149,24 @@ func TestPageIsForAll(t *testing.T) {
 	for _, mac := range []string{"0004f2000101", "000b82000103"} {
 		d.answer("GET", "/"+map[string]string{"0004f2000101": "0004f2000101.cfg", "000b82000103": "cfg000b82000103.xml"}[mac], "")
 	}
-	d.extension("102", "Lab")
-	d.phone("0004f2abcdef", "VVX 450", "102")
+	d.extension("102", "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamter in the laboratory")
+	p := d.phone("0004f2abcdef", "VVX 450", "102")
+	long := map[string]any{
+		"name": strings.Repeat("Reception ", 6) + strings.Repeat("x", 60), "site": strings.Repeat("y", 90),
+		"settings": map[string]string{"keys.2.value": "102", "keys.2.type": "blf", "keys.2.label": strings.Repeat("z", 60), "lines.1.label": strings.Repeat("w", 60)},
+	}
+	if status, text := d.raw("PATCH", "/v1/pbx/phones/"+p.ID, long); status != http.StatusOK {
+		t.Fatalf("PATCH: %d %s", status, text)
+	}
 	log := filepath.Join(t.TempDir(), "app.log")
 	writeFile(t, log, "booted\n")
 	d.curl("-T", log, "http://"+d.addr["http"]+"/0004f2abcdef-app.log")
 	d.tell(t, "pages", nil)
+}
+
+func TestPageEmpty(t *testing.T) {
+	t.Parallel()
+	serve(t).tell(t, "empty", nil)
 }
 
 // The vendored editor is what its sources make.

@@ -172,36 +172,46 @@ func TestResyncOverEveryFlow(t *testing.T) {
 	}
 }
 
-// TestResyncSipp: the phone that is told is sipp.
+// TestResyncSipp: the phone that is told is sipp: it says yes and does nothing, or it asks
+// for a password.
 func TestResyncSipp(t *testing.T) {
 	t.Parallel()
-	prog := testkit.Need(t, "sipp")
 	d := serve(t)
-	d.extension("101", "Desk")
-	phone := d.phone("001565aabb01", "T46S", "101")
-	_, auth, password := rendered(t, d, "001565aabb01")
+	for _, c := range []struct{ number, mac, model, scenario, reason, outcome string }{
+		{"101", "001565aabb01", "T46S", "told", "did not fetch", "udp ok told to check-sync;reboot=false"},
+		{"102", "001565aabb02", "T46S", "guarded", "asks for a password for NOTIFY (401), and none is sent", "udp refused told to check-sync;reboot=false"},
+	} {
+		t.Run(c.scenario, func(t *testing.T) { toldSipp(t, d, c.number, c.mac, c.model, c.scenario, c.reason, c.outcome) })
+	}
+}
+
+func toldSipp(t *testing.T, d *daemon, number, mac, model, scenario, reason, outcome string) {
+	prog := testkit.Need(t, "sipp")
+	d.extension(number, "Desk")
+	phone := d.phone(mac, model, number)
+	_, auth, password := rendered(t, d, mac)
 	port := strconv.Itoa(testkit.FreePort(t))
 	register := exec.Command(prog, d.addr["sip.udp"], "-sf", "testdata/sipp/register.xml", "-m", "1", "-i", "127.0.0.1", "-p", port, "-nostdin",
-		"-timeout", "20s", "-timeout_error", "-au", auth, "-ap", password, "-key", "user", "101", "-key", "ua", "Yealink SIP-T46S 66.86.0.15", "-key", "expires", "600")
+		"-timeout", "20s", "-timeout_error", "-au", auth, "-ap", password, "-key", "user", number, "-key", "ua", "Yealink SIP-T46S 66.86.0.15", "-key", "expires", "600")
 	if text, err := register.CombinedOutput(); err != nil {
 		t.Fatalf("register: %v\n%s", err, tail(text))
 	}
-	cmd := exec.Command(prog, "-sf", "testdata/sipp/told.xml", "-m", "1", "-i", "127.0.0.1", "-p", port, "-nostdin", "-timeout", "40s", "-timeout_error")
+	cmd := exec.Command(prog, "-sf", "testdata/sipp/"+scenario+".xml", "-m", "1", "-i", "127.0.0.1", "-p", port, "-nostdin", "-timeout", "40s", "-timeout_error")
 	out := &syncBuffer{}
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	defer cmd.Process.Kill()
-	eventually(t, 20*time.Second, "sipp is registered", func() bool { return len(d.contacts("101")) == 1 })
+	eventually(t, 20*time.Second, "sipp is registered", func() bool { return len(d.contacts(number)) == 1 })
 	j := d.startJob("/v1/pbx/phones/"+phone.ID+"/resync", `{"timeoutSeconds":5}`)
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("sipp: %v\n%s", err, tail([]byte(out.String())))
 	}
-	if j = d.ends(j.ID); j.State != "no-answer" || !strings.Contains(j.Reason, "did not fetch") {
+	if j = d.ends(j.ID); j.State != "no-answer" || !strings.Contains(j.Reason, reason) {
 		t.Errorf("%+v", j)
 	}
-	if got := d.outcomes(phone.ID); len(got) != 1 || got[0] != "udp ok told to check-sync;reboot=false" {
+	if got := d.outcomes(phone.ID); len(got) != 1 || got[0] != outcome {
 		t.Errorf("timeline: %q", got)
 	}
 }

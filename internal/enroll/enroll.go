@@ -164,6 +164,10 @@ func (k *Desk) code(mac phone.MAC) string {
 	return "Code " + c.code
 }
 
+// Shown notes that a phone shows its code, which another node gave it: codes come from the
+// key that nodes share, and are good at any of them.
+func (k *Desk) Shown(mac phone.MAC) { k.code(mac) }
+
 // make derives the nth code of a phone, so that it is the same after a restart.
 func (k *Desk) make(mac phone.MAC, n int) string {
 	h := hmac.New(sha256.New, k.opts.Key)

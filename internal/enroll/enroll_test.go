@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -191,5 +192,22 @@ func TestStoreDown(t *testing.T) {
 	k, _ := desk(t, func(o *Options) { o.Auto, o.Store = true, broken{} })
 	if _, code, err := k.Admit(t.Context(), yealink(1), here); err == nil || code != "" {
 		t.Errorf("%q, %v", code, err)
+	}
+}
+
+// TestShown: a code that one node gave is good at another with the same key.
+func TestShown(t *testing.T) {
+	t.Parallel()
+	codes := func(o *Options) { o.Codes = true }
+	one, _ := desk(t, codes)
+	two, _ := desk(t, codes)
+	_, code := admit(t, one, 1, here)
+	code = strings.TrimPrefix(code, "Code ")
+	if _, err := two.Claimed(code); !errors.Is(err, phone.ErrNotFound) {
+		t.Errorf("known before it was told: %v", err)
+	}
+	two.Shown(mac(1))
+	if m, err := two.Claimed(code); err != nil || m != mac(1) {
+		t.Errorf("%s, %v", m, err)
 	}
 }

@@ -1,9 +1,10 @@
 // Package history remembers, minute by minute for a day, how many phones were
 // registered and what came of the files they asked for: what an overview draws. It is
-// in memory and of one process; metrics are for what has to last.
+// of one process; metrics are for what has to last longer.
 package history
 
 import (
+	"encoding/json"
 	"sync"
 	"time"
 
@@ -97,4 +98,48 @@ func (h *History) Points(now time.Time, while time.Duration) (points []Point, st
 		}
 	}
 	return points, time.Duration(per) * time.Minute
+}
+
+// stored is a minute as it is written.
+type stored struct {
+	Minute     int64          `json:"minute"` // since 1970
+	Phones     int            `json:"phones"`
+	Registered int            `json:"registered"`
+	Outcomes   map[string]int `json:"outcomes,omitempty"`
+}
+
+// MarshalJSON writes the minutes that were sampled, so that a restart need not forget
+// them.
+func (h *History) MarshalJSON() ([]byte, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	list := []stored{}
+	for i := range h.ring {
+		if s := &h.ring[i]; s.sampled {
+			list = append(list, stored{s.minute, s.Phones, s.Registered, s.Outcomes})
+		}
+	}
+	return json.Marshal(list)
+}
+
+// UnmarshalJSON takes over what MarshalJSON wrote. Minutes of more than a day ago, or to
+// come, show up in no points.
+func (h *History) UnmarshalJSON(text []byte) error {
+	var list []stored
+	if err := json.Unmarshal(text, &list); err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, m := range list {
+		if m.Minute < 0 || len(m.Outcomes) > maxOutcomes+1 {
+			continue // nobody wrote that
+		}
+		s := h.slotLocked(time.Unix(m.Minute*60, 0))
+		s.sampled, s.Phones, s.Registered = true, m.Phones, m.Registered
+		for name, n := range m.Outcomes {
+			s.Outcomes[name] += n
+		}
+	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
 	"time"
@@ -63,5 +64,33 @@ func TestObserveAllocatesNothing(t *testing.T) {
 	h.Observe(e)
 	if n := testing.AllocsPerRun(100, func() { h.Observe(e) }); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// What is written is there after a restart; what nobody wrote is not taken.
+func TestJSON(t *testing.T) {
+	t.Parallel()
+	var h, again History
+	h.Sample(noon, 5, 4)
+	h.Observe(phone.Event{At: noon, Kind: phone.EventFile, Outcome: "ok"})
+	h.Observe(phone.Event{At: noon.Add(time.Minute), Kind: phone.EventFile, Outcome: "ok"}) // not sampled yet
+	text, err := json.Marshal(&h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &again); err != nil {
+		t.Fatal(err)
+	}
+	points, _ := again.Points(noon, time.Hour)
+	if len(points) != 1 || points[0].Registered != 4 || points[0].Phones != 5 || points[0].Outcomes["ok"] != 1 {
+		t.Errorf("%+v", points)
+	}
+	for _, bad := range []string{"{}", "[", `[{"minute":"x"}]`} {
+		if err := json.Unmarshal([]byte(bad), &again); err == nil {
+			t.Errorf("%s was taken", bad)
+		}
+	}
+	if err := json.Unmarshal([]byte(`[{"minute":-5,"registered":1}]`), &again); err != nil {
+		t.Error(err)
 	}
 }

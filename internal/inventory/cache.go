@@ -1,10 +1,12 @@
 package inventory
 
 import (
+	"context"
 	"errors"
 	"hash/maphash"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -24,7 +26,9 @@ type cache[K comparable, V any] struct {
 	seed         maphash.Seed
 	maxHit       int // per shard
 	maxMiss      int
-	own          func(K) K // copies a key that would keep something larger alive
+	own          func(K) K     // copies a key that would keep something larger alive
+	outlast      time.Duration // how long what was known is good while the database is away
+	now          func() time.Time
 	hits, misses prometheus.Counter
 	shards       [cacheShards]cacheShard[K, V]
 }
@@ -35,6 +39,9 @@ type cacheShard[K comparable, V any] struct {
 	off  bool // others write and we do not hear of it
 	hit  map[K]V
 	miss map[K]struct{}
+
+	last  map[K]V // what was known when others could be heard for the last time
+	since time.Time
 }
 
 // newCache makes a cache for about maxHit values and maxMiss absent keys.
@@ -42,7 +49,7 @@ func newCache[K comparable, V any](maxHit, maxMiss int, hits, misses prometheus.
 	c := &cache[K, V]{
 		seed: maphash.MakeSeed(), hits: hits, misses: misses,
 		maxHit: max(1, maxHit/cacheShards), maxMiss: max(1, maxMiss/cacheShards),
-		own: func(k K) K { return k },
+		own: func(k K) K { return k }, now: time.Now,
 	}
 	c.clear()
 	return c
@@ -82,8 +89,26 @@ func (c *cache[K, V]) get(k K, load func(K) (V, error)) (V, error) {
 	v, err := load(k)
 	if err == nil || errors.Is(err, phone.ErrNotFound) {
 		c.fill(sh, c.own(k), gen, v, err == nil)
+		return v, err
+	}
+	if errors.Is(err, phone.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
+		if old, known := c.recall(sh, k); known {
+			c.hits.Inc()
+			return old, nil
+		}
 	}
 	return v, err
+}
+
+// recall returns what k was when the database went away, if that is not too long ago.
+func (c *cache[K, V]) recall(sh *cacheShard[K, V], k K) (v V, known bool) {
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	if sh.last == nil || c.now().Sub(sh.since) > c.outlast {
+		return v, false
+	}
+	v, known = sh.last[k]
+	return v, known
 }
 
 // peek is get that does not load: known is false when the value is not in memory.
@@ -138,14 +163,24 @@ func (c *cache[K, V]) drop(k K) {
 	sh.gen++
 	delete(sh.hit, k)
 	delete(sh.miss, k)
+	delete(sh.last, k)
 }
 
 // clear forgets everything.
-func (c *cache[K, V]) clear() { c.reset(func(*cacheShard[K, V]) {}) }
+func (c *cache[K, V]) clear() { c.reset(func(sh *cacheShard[K, V]) { sh.last = nil }) }
 
-// switchTo forgets everything and, with live false, stores nothing from now on.
+// switchTo forgets everything and, with live false, stores nothing from now on. What was
+// known until then is put aside for when the database cannot be asked.
 func (c *cache[K, V]) switchTo(live bool) {
-	c.reset(func(sh *cacheShard[K, V]) { sh.off = !live })
+	c.reset(func(sh *cacheShard[K, V]) {
+		switch {
+		case live:
+			sh.last = nil
+		case !sh.off && c.outlast > 0:
+			sh.last, sh.since = sh.hit, c.now()
+		}
+		sh.off = !live
+	})
 }
 
 func (c *cache[K, V]) reset(change func(*cacheShard[K, V])) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"pgregory.net/rapid"
@@ -141,4 +142,50 @@ func TestCacheIsLikeAMap(t *testing.T) {
 			},
 		})
 	})
+}
+
+// While the database is away what was known last is good, for a while, and nothing else;
+// and not what was changed here since.
+func TestCacheOutlastsTheDatabase(t *testing.T) {
+	t.Parallel()
+	c := testCache(100, 100)
+	now := time.Now()
+	c.outlast, c.now = time.Hour, func() time.Time { return now }
+	calls := 0
+	away := fmt.Errorf("read: %w", phone.ErrUnavailable)
+	ask := func(k string, err error) (int, error) { return c.get(k, constant(0, err, &calls)) }
+	for _, k := range []string{"a", "b"} {
+		if _, err := c.get(k, constant(7, nil, &calls)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.switchTo(false)
+	c.switchTo(false) // again, and loses nothing
+	c.drop("b")
+	calls = 0
+	for k, want := range map[string]error{"a": nil, "b": away, "never seen": away} {
+		v, err := ask(k, away)
+		if !errors.Is(err, want) || want == nil && v != 7 {
+			t.Errorf("%s: %d, %v; want %v", k, v, err, want)
+		}
+	}
+	if calls != 3 {
+		t.Errorf("the database was asked %d times, want each time", calls)
+	}
+	if _, err := ask("a", phone.ErrNotFound); !errors.Is(err, phone.ErrNotFound) {
+		t.Errorf("it is there after all: %v", err)
+	}
+	other := errors.New("a fault of ours")
+	if _, err := ask("a", other); !errors.Is(err, other) {
+		t.Errorf("another error: %v", err)
+	}
+	now = now.Add(time.Hour + time.Second)
+	if _, err := ask("a", away); !errors.Is(err, phone.ErrUnavailable) {
+		t.Errorf("after an hour: %v", err)
+	}
+	now = now.Add(-time.Hour)
+	c.switchTo(true)
+	if _, err := ask("a", away); !errors.Is(err, phone.ErrUnavailable) {
+		t.Errorf("after it was back: %v", err)
+	}
 }

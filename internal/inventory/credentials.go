@@ -4,10 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"pbx.dev/dialtone/internal/inventory/engine"
 	"pbx.dev/dialtone/internal/phone"
 )
+
+// outlast is how long phones and calls go on while PostgreSQL is away. What another node
+// revokes meanwhile, when only this one cannot reach it, is good here for as long.
+const outlast = time.Hour
 
 // Sizes of the caches: all of an installation of the largest size meant, about
 // 100,000 digest users, in some 40 MB.
@@ -16,6 +21,7 @@ func (s *Store) makeCaches() {
 	s.credentials = newStringCache[phone.Credential](131072, 16384, hits, misses)
 	hits, misses = s.metrics.reads("extension")
 	s.extensions = newStringCache[phone.Extension](131072, 16384, hits, misses)
+	s.credentials.outlast, s.extensions.outlast = outlast, outlast
 	hits, misses = s.metrics.reads("device")
 	s.devices = newCache[phone.MAC, phone.Device](16384, 16384, hits, misses)
 	hits, misses = s.metrics.reads("key")

@@ -16,6 +16,7 @@ const (
 	EventFlowLost   EventKind = "flow-lost"  // a contact was removed since its connection ended
 	EventAuthFailed EventKind = "auth"       // a wrong password
 	EventConnect    EventKind = "connect"    // a TLS or WebSocket connection failed before any SIP
+	EventSIP        EventKind = "sip"        // something about its registration is not right, or is again: see the SIP outcomes
 	EventCall       EventKind = "call"       // a call leg
 	EventNetwork    EventKind = "network"    // something about the network itself, of no phone
 	EventPnP        EventKind = "pnp"        // asked by multicast where its configuration is
@@ -23,6 +24,24 @@ const (
 	EventFirmware   EventKind = "firmware"   // an image was offered in vain
 	EventScan       EventKind = "scan"       // a source asks for phones that nobody has
 	EventAdmin      EventKind = "admin"      // an administrator changed the device
+)
+
+// The outcomes of EventSIP.
+const (
+	SIPRefused   = "refused"    // a REGISTER was refused for another reason than the password
+	SIPStale     = "stale"      // it signs with a nonce that is no longer good, again and again
+	SIPOtherUser = "other-user" // it registered with the user of another phone
+	SIPSilent    = "silent"     // it leaves OPTIONS unanswered
+	SIPAnswers   = "answers"    // it answers them again
+)
+
+// Texts in Event.Detail that the diagnosis looks for.
+const (
+	DetailGiven         = "was given"                                                    // options, by DHCP
+	DetailOtherServer   = "another DHCP server"                                          // was chosen by the phone
+	DetailStaleTemplate = "the file could not be rendered: the phone got the one it had" // with EventFile
+	DetailStaleStore    = "the inventory did not answer: the file is the last one known" // with EventFile
+	DetailUnknownUser   = "nobody has the user"                                          // with EventAuthFailed
 )
 
 // Event is one thing that happened to a device, as its timeline shows it. It

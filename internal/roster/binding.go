@@ -171,7 +171,11 @@ func (s *state) unbound(b location.Binding) {
 	}
 	s.leave(c)
 	s.mark(r)
-	if r.seen != nil && len(r.contacts) == 0 {
+	switch {
+	case r.seen == nil || len(r.contacts) > 0:
+	case r.seen.orphan:
+		s.forget(r) // it was a device, which was deleted, replaced or changed
+	default:
 		s.limitIdle(r)
 	}
 }
@@ -195,6 +199,7 @@ func (s *state) rematch(contacts []*contact) {
 		case before != nil && device == nil && before.seen != nil:
 			continue
 		}
+		c.orphan = device == nil && (c.orphan || c.rule == RuleSIPUser)
 		s.leave(c)
 		s.settle(c, device, rule, before)
 	}

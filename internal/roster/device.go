@@ -15,7 +15,8 @@ func (r *Roster) DeviceChanged(d phone.Device) {
 }
 
 // DeviceDeleted follows a device that left the inventory. Its live contacts stay
-// in the list as phones of their own.
+// in the list as phones of their own: for as long as they live when their digest
+// users were minted for its lines.
 func (r *Roster) DeviceDeleted(id string) {
 	r.change(func(s *state) {
 		if s.deleted != nil {

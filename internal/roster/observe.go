@@ -8,6 +8,7 @@ import (
 	"pbx.dev/dialtone/internal/catalog"
 	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/internal/useragent"
+	"pbx.dev/dialtone/registrar/location"
 )
 
 // Observe follows an event of provisioning: what a device asked for, from where
@@ -51,6 +52,24 @@ func (r *Roster) Knows(mac phone.MAC) bool {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return r.st.macs[mac] != nil
+}
+
+// WithMAC returns the provisioned phone with a MAC address.
+func (r *Roster) WithMAC(mac phone.MAC) (id string, ok bool) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.st.DeviceWithMAC(mac)
+}
+
+// PhoneOf returns the phone of a live contact.
+func (r *Roster) PhoneOf(b location.Binding) (id string, ok bool) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	c := r.st.contacts[contactKey{b.AOR, b.ID}]
+	if c == nil {
+		return "", false
+	}
+	return idOf(c.row)
 }
 
 // observe notes what a device did. Only what it was given counts as its address

@@ -45,7 +45,7 @@ func (s *state) seenFor(c *contact) *row {
 	if key == "" {
 		key = addr
 	}
-	r := &row{id: s.mint(key), seen: &seen{created: c.b.RegisteredAt}, registered: c.b.RefreshedAt}
+	r := &row{id: s.mint(key), seen: &seen{created: c.b.RegisteredAt, orphan: c.orphan}, registered: c.b.RefreshedAt}
 	s.insert(r)
 	return r
 }
@@ -53,7 +53,7 @@ func (s *state) seenFor(c *contact) *row {
 // recognise makes the row findable by what its contact now looks like.
 func (s *state) recognise(r *row, c *contact) {
 	s.unkey(r)
-	r.seen.heard = time.Time{}
+	r.seen.heard, r.seen.orphan = time.Time{}, r.seen.orphan && c.orphan
 	r.seen.instance, r.seen.address = keysOf(c.b)
 	r.seen.extension = extensionOf(c.b.AOR)
 	if mac := hintedMAC(c); !mac.IsZero() || r.mac.IsZero() {

@@ -231,3 +231,46 @@ func TestSameMACComesBack(t *testing.T) {
 	want(t, h.Stats().Total, 2)
 	h.check(t)
 }
+
+// What was registered with the user of a line that is gone ends with its contact, and
+// leaves no phone behind: the phone was deleted, replaced or given another line.
+func TestRevokedLeavesNothing(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(h *house, d phone.Device){
+		"deleted": func(h *house, d phone.Device) { h.DeviceDeleted(d.ID) },
+		"replaced": func(h *house, d phone.Device) {
+			d.MAC[5], d.Revision, d.Lines = 0x55, d.Revision+1, []phone.Line{{Number: 1, Extension: "101", AuthUser: "new"}}
+			h.DeviceChanged(d)
+		},
+		"another extension": func(h *house, d phone.Device) {
+			d.Revision, d.Lines = d.Revision+1, []phone.Line{{Number: 1, Extension: "102", AuthUser: "new"}}
+			h.DeviceChanged(d)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := build(t, newStore())
+			d := sample(1, phone.Yealink, "T46S", "101")
+			h.DeviceChanged(d)
+			b := contactOf("101", "10.0.0.9", as("l1_1"), ua(t46s))
+			h.register(b)
+			own := contactOf("101", "10.0.0.7", as("101_own"), ua("Zoiper rv2.10.8.2"))
+			h.register(own)
+			before := h.Stats()
+			want(t, before.Registered, 2)
+			change(h, d)
+			want(t, h.Stats().Registered, 2) // it lives until it is removed
+			h.flush()
+			h.expire(b)
+			h.expire(own)
+			h.flush()
+			phones := 1 // the softphone stays
+			if name != "deleted" {
+				phones++
+			}
+			want(t, h.Stats().Total, phones)
+			want(t, len(h.store.seen), 1)
+			h.check(t)
+		})
+	}
+}

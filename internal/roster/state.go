@@ -65,6 +65,7 @@ type seen struct {
 	address   string // key of its AOR, User-Agent and IP address
 	created   time.Time
 	heard     time.Time // zero: it registered, and is in the list for that
+	orphan    bool      // it is in the list for an orphaned contact only
 }
 
 // contact is one live binding and the phone it belongs to.
@@ -74,6 +75,10 @@ type contact struct {
 	row   *row
 	rule  string
 	line  int // index into row.dev.lines; -1: none
+
+	// orphan says that the line is gone which its digest user was minted for: it is
+	// about to be removed, and no phone of its own.
+	orphan bool
 }
 
 // contactKey is what tells bindings apart.

@@ -67,11 +67,24 @@ type gsAccount struct{ active, server, proxy, user, auth, password, display, tra
 var gsAccounts = []gsAccount{
 	{"P271", "P47", "P48", "P35", "P36", "P34", "P3", "P130", "P32"},
 	{"P401", "P402", "P403", "P404", "P405", "P406", "P407", "P448", "P412"},
+	{"P501", "P502", "P503", "P504", "P505", "P506", "P507", "P548", "P512"},
+	{"P601", "P602", "P603", "P604", "P605", "P606", "P607", "P648", "P612"},
+	{"P1701", "P1702", "P1703", "P1704", "P1705", "P1706", "P1707", "P1748", "P1712"},
+	{"P1801", "P1802", "P1803", "P1804", "P1805", "P1806", "P1807", "P1848", "P1812"},
 }
 
-func grandstreamAccounts(c params) []account {
+// secondPort is the second account of analogue adapters with one or two ports.
+var secondPort = gsAccount{"P401", "P747", "P748", "P735", "P736", "P734", "P703", "P830", "P732"}
+
+func grandstreamAccounts(model string, c params) []account {
 	var out []account
 	for i, p := range gsAccounts {
+		if i > 0 && strings.HasPrefix(model, "HT") {
+			p = secondPort
+		}
+		if i > 1 && strings.HasPrefix(model, "HT") {
+			break
+		}
 		if c[p.active] != "1" || c[p.server] == "" {
 			continue
 		}

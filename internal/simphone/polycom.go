@@ -95,7 +95,7 @@ func xmlAttributes(body []byte) (map[string]string, error) {
 	}
 }
 
-func polycomAccounts(c params) []account {
+func polycomAccounts(_ string, c params) []account {
 	var out []account
 	for n := 1; n <= 48; n++ {
 		reg := "reg." + strconv.Itoa(n) + "."

@@ -18,7 +18,7 @@ type vendor struct {
 	httpAgent func(o Options) string
 	sipAgent  func(o Options) string
 	boot      func(ctx context.Context, p *Phone) (params, error)
-	accounts  func(c params) []account
+	accounts  func(model string, c params) []account
 	// server is the provisioning URL that the files fix whatever DHCP says; empty: none.
 	server func(c params) string
 	// unclaimed is what the phone shows and how soon it asks again, when nothing in
@@ -82,7 +82,7 @@ func (p *Phone) boot(ctx context.Context) ([]account, error) {
 		}
 		return p.boot(ctx)
 	}
-	accounts := p.vendor.accounts(config)
+	accounts := p.vendor.accounts(p.opts.Model, config)
 	if len(accounts) == 0 {
 		label, again := p.vendor.unclaimed(config)
 		if label == "" {

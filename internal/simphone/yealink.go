@@ -91,7 +91,7 @@ func (c params) addLines(body []byte) error {
 	return nil
 }
 
-func yealinkAccounts(c params) []account {
+func yealinkAccounts(_ string, c params) []account {
 	var out []account
 	for n := 1; n <= 16; n++ {
 		k := "account." + strconv.Itoa(n) + "."

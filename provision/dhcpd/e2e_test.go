@@ -308,12 +308,14 @@ func TestConflictProbe(t *testing.T) {
 // dhcpcd starts the third client that phones and their like are built on. It splits
 // into several processes and keeps files of its own, so it gets namespaces for both;
 // the shell stays as the first process, whose end is that of all.
-func (l *lab) dhcpcd(ns, class string) *proc {
+func (l *lab) dhcpcd(ns, class string, more ...string) *proc {
 	l.t.Helper()
 	const alone = `mount -t tmpfs none /run && mount -t tmpfs none /var/lib/dhcpcd && mkdir -p /run/dhcpcd; "$@"; true`
-	return l.run(ns, nil, testkit.Need(l.t, "unshare"),
+	args := []string{
 		"-m", "-p", "-f", "--kill-child", "sh", "-c", alone, "sh", testkit.Need(l.t, "dhcpcd"), "-B", "-4", "-d", "--nodev", "--noarp", "-f", "/dev/null",
-		"-c", "/bin/true", "-i", class, "-o", "tftp_server_name", "eth0")
+		"-c", "/bin/true", "-i", class, "-o", "tftp_server_name",
+	}
+	return l.run(ns, nil, testkit.Need(l.t, "unshare"), append(append(args, more...), "eth0")...)
 }
 
 // TestDhcpcd: a lease with our option 66.
@@ -332,4 +334,19 @@ func TestDhcpcd(t *testing.T) {
 		t.Errorf("event %+v", ev)
 	}
 	c.line("leased 10.9.0.1")
+}
+
+// TestDhcpcdInform: a client with an address of its own asks for options only.
+func TestDhcpcdInform(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	sw, srv, cli := l.wire(), l.host("srv"), l.host("cli")
+	l.plug(srv, "eth0", sw, "10.9.0.1/24")
+	l.plug(cli, "eth0", sw, "10.9.0.77/24")
+	s := l.serve(srv, helperOptions{Mode: Proxy, Interfaces: []string{"eth0"}, Facts: testFacts})
+	c := l.dhcpcd(cli, "yealink", "--inform=10.9.0.77/24")
+	if ev := s.event("INFORM", "ok", "was given 66"); ev.UserAgent != "yealink" {
+		t.Errorf("event %+v", ev)
+	}
+	c.line("received approval for 10.9.0.77")
 }

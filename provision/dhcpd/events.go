@@ -75,7 +75,7 @@ func detail(res *result) string {
 		b.WriteString("; asked for no options")
 	}
 	if len(res.given) > 0 {
-		b.WriteString("; was given " + codes(res.given))
+		b.WriteString("; " + phone.DetailGiven + " " + codes(res.given))
 	}
 	b.WriteString("; known as " + res.id.row.name + " by " + res.id.by)
 	return b.String()

@@ -92,7 +92,7 @@ func (e *engine) requestPlan(r *request, lk *link, now time.Time) plan {
 	switch {
 	case r.serverID.IsValid() && !lk.isServer(r.serverID):
 		e.pool.withdraw(r.mac)
-		return silence("the phone chose another DHCP server")
+		return silence("the phone chose " + phone.DetailOtherServer + ", " + r.serverID.String())
 	case r.serverID.IsValid(): // SELECTING
 		if !e.inRange(r, lk) {
 			return silence("the range is not of the phone's network")

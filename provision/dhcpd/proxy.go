@@ -45,7 +45,7 @@ func (e *engine) proxyPlan(r *request, id identity, lk *link, now time.Time) pla
 	case dhcpv4.MessageTypeRequest:
 		switch {
 		case !lk.isServer(r.serverID):
-			return silence("the phone talks to another DHCP server")
+			return silence("the phone talks to " + phone.DetailOtherServer + ", " + r.serverID.String())
 		case r.ciaddr.IsValid():
 			return plan{typ: dhcpv4.MessageTypeAck, outcome: outcomeOK, reason: "gave options"}
 		}

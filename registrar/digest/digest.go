@@ -78,6 +78,7 @@ type Result struct {
 	// timelines. They prove nothing.
 	User     string
 	DeviceID string
+	Known    bool // there is such a user
 }
 
 // Verifier makes challenges and checks credentials. It is safe for concurrent use.

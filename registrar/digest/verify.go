@@ -50,7 +50,7 @@ func (v *Verifier) verify(r *Request, find lookup, ask func(nonceID) bool) (Resu
 	}
 	known := err == nil && !cred.Secret.IsZero()
 	if known {
-		res.DeviceID = cred.DeviceID
+		res.DeviceID, res.Known = cred.DeviceID, true
 	}
 	right, old := v.proved(c, cred, known, r.Method)
 	if !right {

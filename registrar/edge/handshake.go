@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"pbx.dev/dialtone/internal/tlsalert"
 )
 
 // Failure is a connection that ended before it could carry SIP: its TLS handshake
@@ -26,7 +28,9 @@ const (
 	FailedNotTLS      = "not-tls"     // it speaks something else, such as plain SIP
 	FailedVersion     = "version"     // no TLS version in common
 	FailedCipher      = "cipher"      // no cipher, curve or signature in common
-	FailedCertificate = "certificate" // it does not accept our certificate
+	FailedAuthority   = "authority"   // it does not trust who signed our certificate
+	FailedClock       = "clock"       // our certificate has ended, by its clock
+	FailedCertificate = "certificate" // it does not accept our certificate for another reason
 	FailedTLS         = "tls"         // anything else about TLS
 	FailedProtocol    = "protocol"    // no proper request for a WebSocket
 	FailedSubprotocol = "subprotocol" // it does not offer "sip"
@@ -78,7 +82,7 @@ func (c *conn) handshake() error {
 		return err
 	}
 	if c.socket.tls != nil {
-		t := tls.Server(c.real, c.socket.tls)
+		t := tls.Server(tlsalert.Conn{Conn: c.real}, c.socket.tls)
 		if err := t.Handshake(); err != nil { //nolint:noctx // the deadline of the connection bounds it
 			return &handshakeError{tlsReason(err), err}
 		}
@@ -138,6 +142,10 @@ func tlsReason(err error) string {
 		return FailedVersion
 	case has("cipher suite", "signature algorithms", "curve", "handshake failure", "insufficient security"):
 		return FailedCipher
+	case has("unknown certificate authority"):
+		return FailedAuthority
+	case has("expired certificate"):
+		return FailedClock
 	case has("certificate"):
 		return FailedCertificate
 	case has("tls:"):

@@ -21,6 +21,9 @@ type Options struct {
 	// Origins are those of the pages that may open a WebSocket, such as
 	// "https://phone.example"; none allows all.
 	Origins []string
+	// ForceRport: answers over UDP go where the request came from, whether or not it has
+	// rport (RFC 3581). Phones that listen elsewhere get none then.
+	ForceRport bool
 
 	Workers        int           // REGISTERs in progress; 256
 	Queue          int           // REGISTERs waiting for a worker, in groups under way, and messages waiting for Rest; 4096

@@ -127,6 +127,18 @@ func TestUDPWithoutRport(t *testing.T) {
 	}
 }
 
+// TestForceRport: the answer goes where the request came from, and the Via has what was
+// asked for.
+func TestForceRport(t *testing.T) {
+	t.Parallel()
+	w := start(t, Options{Handler: &echo{}, ForceRport: true})
+	c := dial(t, "udp", w.udp)
+	send(t, c, strings.Replace(request("REGISTER", "101", 1), "phone.invalid;rport", "10.1.1.1:5060", 1))
+	if got := read(t, c); !strings.Contains(got, "10.1.1.1:5060;branch=z9hG4bK1;received=127.0.0.1\r\n") {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestSTUN(t *testing.T) {
 	t.Parallel()
 	// The request and the addresses of RFC 5769 section 2, without its attributes.

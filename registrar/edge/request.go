@@ -49,7 +49,7 @@ func (r *Request) Send(response []byte) {
 		return
 	}
 	to := r.flow.Remote
-	if via, ok := r.Msg.TopVia(); ok {
+	if via, ok := r.Msg.TopVia(); ok && !r.server.opts.ForceRport {
 		to = via.ReplyTo(to)
 	}
 	r.packet.sender.add(outgoing{out, to}, !r.batched)

@@ -34,6 +34,7 @@ func (m *Memory) run() {
 		case <-m.queue.wake:
 		case <-tick.C:
 			due = true
+			m.followClock()
 			m.compactIfDue(toMillis(m.now()))
 		}
 		for busy := true; busy; {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,7 +52,11 @@ func TestMemoryDiskFails(t *testing.T) {
 func TestMemoryWithdraws(t *testing.T) {
 	t.Parallel()
 	hold, held := make(chan struct{}), make(chan struct{}, 1)
+	var made atomic.Bool
 	s := newMemory(t, location.MemoryOptions{Now: func() time.Time {
+		if !made.Load() {
+			return time.Now()
+		}
 		select {
 		case held <- struct{}{}:
 		default:
@@ -59,6 +64,7 @@ func TestMemoryWithdraws(t *testing.T) {
 		<-hold
 		return time.Now()
 	}})
+	made.Store(true)
 	select {
 	case <-held: // the sweeper is at it
 	case <-time.After(10 * time.Second):

@@ -47,7 +47,8 @@ type MemoryOptions struct {
 // refuses, nothing has changed.
 type Memory struct {
 	opts     MemoryOptions
-	now      func() time.Time
+	clock    *clock
+	now      func() time.Time // of clock
 	log      *slog.Logger
 	metrics  *metrics
 	outcomes outcomes
@@ -76,7 +77,8 @@ type memoryShard struct {
 // another process has the directory open. Damage, as a crash leaves it at the
 // end of the journal, is logged and skipped.
 func NewMemory(opts MemoryOptions) (*Memory, error) {
-	m := &Memory{opts: opts, now: orNow(opts.Now), log: opts.Logger, closed: make(chan struct{})}
+	m := &Memory{opts: opts, clock: newClock(orNow(opts.Now)), log: opts.Logger, closed: make(chan struct{})}
+	m.now = m.clock.now
 	if m.log == nil {
 		m.log = slog.New(slog.DiscardHandler)
 	}

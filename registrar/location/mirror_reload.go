@@ -57,8 +57,17 @@ func (m *Mirror) reload(ctx context.Context) error {
 
 // take puts what the store has in place.
 func (m *Mirror) take(listed []Binding) {
+	_, here := m.store.(resident)
 	for i := range listed {
-		m.put(m.get(listed[i].AOR, listed[i].ID), listed[i])
+		old := m.get(listed[i].AOR, listed[i].ID)
+		if here && old != nil && old.RefreshedAt.After(listed[i].RefreshedAt) {
+			// What a store in this process lists is newer than what we have, also when
+			// the clock was set back.
+			earlier := *old
+			earlier.RefreshedAt = listed[i].RefreshedAt
+			old = &earlier
+		}
+		m.put(old, listed[i])
 	}
 }
 

@@ -15,9 +15,11 @@ const (
 	// called: three were due since.
 	nodeLate     = 3 * probeWell
 	nodeVanished = 30 * time.Second
-	nodesTimeout = 2 * time.Second
-	maxNodes     = 1000
-	prunesAtOnce = 16
+	// nodeForgotten is how long after its last sign of life nothing is kept of a node.
+	nodeForgotten = time.Hour
+	nodesTimeout  = 2 * time.Second
+	maxNodes      = 1000
+	prunesAtOnce  = 16
 )
 
 // NodesOptions are the settings of Nodes. Store, Mirror and Drop are required.
@@ -130,6 +132,11 @@ func (n *Nodes) look(ctx context.Context, now time.Time) (vanished []string) {
 	}
 	n.mu.Unlock()
 	signs, err := n.opts.Store.signs(ctx, names)
+	return n.judge(signs, err, now)
+}
+
+// judge goes by the signs of life, or by the error of not seeing them.
+func (n *Nodes) judge(signs map[string]sign, err error, now time.Time) (vanished []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for name, p := range n.peers {
@@ -145,6 +152,8 @@ func (n *Nodes) look(ctx context.Context, now time.Time) (vanished []string) {
 			p.alive, p.since = false, now
 		case now.Sub(p.since) >= n.opts.Vanished && !p.pruned:
 			vanished = append(vanished, name)
+		case now.Sub(p.since) >= nodeForgotten:
+			delete(n.peers, name) // a container has a new name with every start
 		}
 	}
 	return vanished

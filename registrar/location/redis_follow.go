@@ -64,6 +64,7 @@ func (w *redisWatch) verify(ctx context.Context) error {
 		err = errLost
 		if lens[i].Val() < int64(w.r.opts.StreamLen) { // it was never long enough to be cut
 			w.r.shards[i].lost.Store(true)
+			w.r.checked.Store(false) // how it is laid out is lost, too: the next Ping writes it
 		}
 	}
 	if err == nil {

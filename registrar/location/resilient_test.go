@@ -228,6 +228,9 @@ func TestResilientEmptied(t *testing.T) {
 			waitFor(t, "the server has everything again", func() bool {
 				return r.Mode() == "" && len(keysOf(t, client, "dialtone:*:contact:*")) == phones
 			})
+			waitFor(t, "the server says again how it is laid out", func() bool {
+				return client.Exists(t.Context(), "dialtone:meta").Val() == 1
+			})
 			for i := range phones {
 				wantTTL(t, client, aorN(i), "a", ends[i])
 			}

@@ -34,6 +34,17 @@ func (w *watcher) push(changes []Change) {
 	}
 }
 
+// lose makes the caller read everything again.
+func (w *watcher) lose() {
+	w.mu.Lock()
+	w.buf, w.lost = nil, true
+	w.mu.Unlock()
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
 // take returns what has come and gives the space of the last time back, unless
 // a burst has blown it up.
 func (w *watcher) take(used []Change) (changes []Change, lost bool) {
@@ -102,5 +113,13 @@ func (ws *watchers) push(changes []Change) {
 	defer ws.mu.Unlock()
 	for _, w := range ws.all {
 		w.push(changes)
+	}
+}
+
+func (ws *watchers) lose() {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	for _, w := range ws.all {
+		w.lose()
 	}
 }

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"strings"
 	"sync"
@@ -190,6 +191,10 @@ func TestRefused(t *testing.T) {
 				if v := values(res, "Proxy-Authenticate"); len(v) != 1 {
 					t.Errorf("Proxy-Authenticate %q", v)
 				}
+			case 489:
+				if v := values(res, "Allow-Events"); len(v) != 1 || strings.Contains(v[0], "reg,") {
+					t.Errorf("Allow-Events %q", v)
+				}
 			case 420:
 				if v := values(res, "Unsupported"); len(v) != 1 || v[0] != "teleport" {
 					t.Errorf("Unsupported %q", v)
@@ -234,6 +239,28 @@ func TestTelephoneNumbers(t *testing.T) {
 	}
 }
 
+// TestForceRport: a phone behind NAT that does not ask for rport gets its answers.
+func TestForceRport(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(o *Options) { o.ForceRport = true })
+	caller, callee := newUDP(t, s), newUDP(t, s)
+	s.bind("102", callee, nil)
+	c := &call{u: caller, from: "101", to: "102", id: "nat", seq: 1}
+	plain := caller.write
+	caller.write = func(b []byte) error {
+		via := "Via: SIP/2.0/UDP " + caller.addr()
+		return plain([]byte(strings.NewReplacer(via, "Via: SIP/2.0/UDP 10.1.1.1:5060", ";rport", "").Replace(string(b))))
+	}
+	caller.send("INVITE sip:102@pbx.test SIP/2.0\r\n%sContact: <%s>\r\n\r\n", c.headers("INVITE"), caller.contact("101"))
+	caller.response(407)
+	c.seq++
+	caller.send("INVITE sip:102@pbx.test SIP/2.0\r\n%s%sContact: <%s>\r\n\r\n", c.headers("INVITE"), auth("101"), caller.contact("101"))
+	callee.respond(callee.request(sip.INVITE), 486)
+	if via := caller.response(486).Via(); via.Host != "10.1.1.1" || via.Params.GetOr("received", "") != "127.0.0.1" {
+		t.Errorf("Via %s", via.Value())
+	}
+}
+
 // TestAnonymousCaller: who calls without a name (RFC 3323) has proved who he is to us,
 // and the callee does not learn it.
 func TestAnonymousCaller(t *testing.T) {
@@ -252,6 +279,37 @@ func TestAnonymousCaller(t *testing.T) {
 	}
 	callee.respond(req, 486)
 	caller.response(486)
+}
+
+// TestCallOfOnePhone: who hands a call over names the phone by its contact, which may be
+// an address that only the phone knows. That phone alone is rung, and no other place.
+func TestCallOfOnePhone(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	caller, callee, other := newUDP(t, s), newUDP(t, s), newUDP(t, s)
+	s.bind("102", callee, func(b *location.Binding) { b.Contact = "sip:102@192.0.2.9:5070;line=1" })
+	s.bind("102", other, nil)
+	invite := func(uri, id string) {
+		c := &call{u: caller, from: "101", to: "102", id: id, seq: 1}
+		caller.send("INVITE %s SIP/2.0\r\n%s%sContact: <%s>\r\n\r\n", uri, c.headers("INVITE"), auth("101"), caller.contact("101"))
+	}
+	invite("sip:102@192.0.2.9:5070", "one")
+	req := callee.request(sip.INVITE)
+	if got := req.Recipient.String(); got != "sip:102@192.0.2.9:5070;line=1" {
+		t.Errorf("Request-URI %s", got)
+	}
+	late := newUDP(t, s)
+	s.bind("102", late, nil)
+	s.proxy.Registered(s.bindings["102"][2])
+	callee.respond(req, 486)
+	caller.response(486)
+	callee.request(sip.ACK)
+	for i, uri := range []string{"sip:102@192.0.2.9", "sip:102@192.0.2.8:5070", "sip:103@192.0.2.9:5070", "sip:999@192.0.2.9:5070"} {
+		invite(uri, fmt.Sprint("none", i))
+		caller.response(403)
+	}
+	other.silent()
+	late.silent()
 }
 
 // TestPhoneThatChangedItsName: a phone that began to say which instance it is has two

@@ -127,6 +127,10 @@ func (pl *plan) share(in *inbound) error {
 	return nil
 }
 
+// allowEvents are packages that phones have and that are forwarded, as a 489 has to list
+// some (RFC 6665 section 8.2.1).
+const allowEvents = "dialog, presence, refer"
+
 // checkEvent refuses events that no phone may send another: subscriptions that
 // only a server could answer, and the NOTIFYs that make a phone restart or load
 // its configuration (phone-facts/request_sequence.md).
@@ -136,7 +140,7 @@ func checkEvent(req *sip.Request) error {
 		event = strings.TrimSpace(event)
 		switch {
 		case req.Method == sip.SUBSCRIBE && is(event, "reg", "message-summary", "ua-profile"):
-			return refuse(489)
+			return refuse(489, sip.NewHeader("Allow-Events", allowEvents))
 		case req.Method == sip.NOTIFY && is(event, "check-sync", "resync", "reboot", "ua-profile", "ACTION-URI"):
 			return refuse(sip.StatusForbidden)
 		}

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -84,6 +85,59 @@ func (c *call) fromCallee(callee *ua, invite *sip.Request, method string) {
 	}
 	callee.send("%s %s SIP/2.0\r\nFrom: <sip:102@%s>;tag=%s\r\nTo: <sip:101@%s>;tag=from1\r\nCall-ID: %s\r\nCSeq: 7 %s\r\n%s",
 		method, c.u.contact("101"), testDomain, c.toTag, testDomain, c.id, method, routes)
+}
+
+// TestByeBehindAck sends BYE in the segment of the ACK, many times: the phone must not
+// be hung up on before its call is up.
+func TestByeBehindAck(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	caller, callee := newTCP(t, s.tcp, "tcp"), newTCP(t, s.tcp, "tcp")
+	s.bind("102", callee, nil)
+	write := caller.write
+	for range 200 {
+		c := caller.invite("101", "102", "")
+		callee.respond(callee.request(sip.INVITE), 200)
+		var both []byte
+		caller.write = func(b []byte) error { both = append(both, b...); return nil }
+		c.answered(caller.response(200))
+		c.send("BYE")
+		caller.write = write
+		if err := write(both); err != nil {
+			t.Fatal(err)
+		}
+		callee.request(sip.ACK)
+		callee.respond(callee.request(sip.BYE), 200)
+		caller.response(200)
+	}
+}
+
+// TestAckOrder: an ACK that never comes holds up nobody for long, and there is room for
+// a bounded number.
+func TestAckOrder(t *testing.T) {
+	t.Parallel()
+	o := newAckOrder()
+	ack := func(id string) *sip.Request {
+		req := sip.NewRequest(sip.ACK, sip.Uri{Scheme: "sip", Host: "h"})
+		call := sip.CallIDHeader(id)
+		to := &sip.ToHeader{Params: sip.NewParams()}
+		to.Params.Add("tag", "a")
+		req.AppendHeader(&call)
+		req.AppendHeader(to)
+		req.AppendHeader(sip.NewHeader("Route", "<sip:h;lr>"))
+		return req
+	}
+	for i := range maxAcks + 10 {
+		o.read(ack(strconv.Itoa(i)))
+	}
+	if n := len(o.pending); n > maxAcks {
+		t.Errorf("%d are pending", n)
+	}
+	last := ack(strconv.Itoa(maxAcks + 9))
+	o.wait(last) // returns
+	o.done(last)
+	o.done(last)
+	o.wait(last)
 }
 
 func TestRouteOfADialogIsNotForOthers(t *testing.T) {

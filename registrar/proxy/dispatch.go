@@ -114,6 +114,7 @@ func unsupported(req *sip.Request) string {
 
 // request forwards what is neither INVITE nor ACK nor CANCEL.
 func (p *Proxy) request(in *inbound) {
+	p.acks.wait(in.req)
 	plan, err := p.plan(in)
 	if err != nil {
 		p.answer(in, err)

@@ -37,6 +37,9 @@ func (p *Proxy) newInbound(s *stack, req *sip.Request, tx *sip.ServerTx) (*inbou
 	}
 	probe := sip.NewResponseFromRequest(req, sip.StatusTrying, "Trying", nil)
 	in.dest = probe.Destination()
+	if p.opt.ForceRport {
+		in.dest = remote.String() // over a connection it is that anyway
+	}
 	for i, h := range probe.GetHeaders("Via") {
 		if via, ok := h.(*sip.ViaHeader); ok && i == 0 && !sameHost(via.Host, remote.Addr().String()) {
 			via.Params.Add("received", remote.Addr().String()) // RFC 3261 section 18.2.1
@@ -71,6 +74,7 @@ func (in *inbound) response(code int, headers []sip.Header) *sip.Response {
 	for _, h := range headers {
 		res.AppendHeader(h)
 	}
+	res.SetDestination(in.dest)
 	return res
 }
 

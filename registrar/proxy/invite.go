@@ -91,6 +91,7 @@ func (p *Proxy) cancel(in *inbound) {
 func (p *Proxy) invite(in *inbound) {
 	canceled, remove := p.invites.add(in.req)
 	defer remove()
+	p.acks.wait(in.req)
 	leave := func() {}
 	if toTag(in.req) == "" {
 		if !p.calls.enter() {
@@ -121,6 +122,7 @@ func (p *Proxy) invite(in *inbound) {
 
 // ack forwards the ACK of a 2xx; one that has nowhere to go is dropped.
 func (p *Proxy) ack(in *inbound, ack *sip.Request) {
+	defer p.acks.done(ack)
 	of := *in
 	of.req = ack
 	if toTag(ack) == "" {

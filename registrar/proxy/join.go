@@ -18,9 +18,9 @@ type ringTable struct {
 func newRingTable() *ringTable { return &ringTable{calls: map[location.AOR]map[*relay]bool{}} }
 
 // add makes a call known until remove is called. Requests of a dialog ring
-// nobody and are left out.
+// nobody, those for one phone no other, and are left out.
 func (t *ringTable) add(r *relay) (remove func()) {
-	if r.plan.dialog {
+	if r.plan.dialog || r.plan.direct {
 		return func() {}
 	}
 	aor := r.p.aor(r.plan.callee)

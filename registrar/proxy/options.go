@@ -61,6 +61,9 @@ type Options struct {
 	// called. nil: phones of other nodes are taken for ours.
 	Node string
 	Peer func(node string) (netip.AddrPort, bool)
+	// ForceRport: answers over UDP go where the request came from, whether or not it has
+	// rport (RFC 3581).
+	ForceRport bool
 	// Alive reports whether the connection a binding was registered over is still
 	// that connection; nil trusts its remote address. UDP bindings are not asked.
 	Alive func(location.Binding) bool

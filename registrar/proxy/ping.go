@@ -25,17 +25,28 @@ func (q *Pinger) ask(ctx context.Context, key contactKey) {
 	defer cancel()
 	latency, outcome := q.p.ping(ctx, b)
 	q.answers.WithLabelValues(outcome).Inc()
+	if changed, answers := q.note(key, s, latency, outcome); changed && q.opt.Changed != nil {
+		q.opt.Changed(b, answers)
+	}
+}
+
+// note keeps what came of an OPTIONS and reports whether the phone counts as
+// something else by it.
+func (q *Pinger) note(key contactKey, s *contactState, latency time.Duration, outcome string) (changed, answers bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.contacts[key] != s {
-		return // it has changed meanwhile
+		return false, false // it has changed meanwhile
 	}
 	switch outcome {
 	case "answered":
+		changed = s.missed >= missedMost
 		s.latency, s.missed = max(latency, time.Microsecond), 0
+		return changed, true
 	case "silent":
 		s.missed++
 	}
+	return outcome == "silent" && s.missed == missedMost, false
 }
 
 // ping sends OPTIONS to a contact. Any response is an answer.

@@ -32,6 +32,7 @@ type Proxy struct {
 	invites *inviteTable
 	ringing *ringTable
 	merged  *mergeTable
+	acks    *ackOrder
 
 	ctx  context.Context // ends when Shutdown gives up waiting
 	stop context.CancelFunc
@@ -50,11 +51,11 @@ func New(o Options) (*Proxy, error) {
 	p := &Proxy{
 		opt: o, log: o.Logger, metrics: newMetrics(), tokens: &tokens{key: o.FlowKey},
 		stacks: map[string]*stack{}, calls: newGate(o.MaxCalls), work: newGate(16 * o.MaxCalls),
-		invites: newInviteTable(), ringing: newRingTable(), merged: newMergeTable(),
+		invites: newInviteTable(), ringing: newRingTable(), merged: newMergeTable(), acks: newAckOrder(),
 	}
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	for _, transport := range append([]string{Link}, transports...) {
-		p.stacks[transport] = newStack(transport, o.Logger, p.handle)
+		p.stacks[transport] = newStack(transport, o.Logger, p.acks.read, p.handle)
 	}
 	p.register(o.Registerer)
 	return p, nil

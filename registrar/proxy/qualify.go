@@ -19,6 +19,9 @@ type QualifyOptions struct {
 	Rate       int           // OPTIONS a second, 0 is 500
 	Parallel   int           // that wait for an answer, 0 is 64; more have to wait for their next turn
 	Patience   time.Duration // for an answer, 0 is 4 s
+	// Changed hears when a phone counts as unreachable and when it answers again; it
+	// must not wait. nil: nobody.
+	Changed    func(b location.Binding, answers bool)
 	Registerer prometheus.Registerer
 }
 

@@ -68,11 +68,12 @@ type stack struct {
 	tpl       *sip.TransportLayer
 	txl       *sip.TransactionLayer
 	closing   atomic.Bool
+	read      func(*sip.Request) // is shown every request, in order
 }
 
-func newStack(transport string, log *slog.Logger, handle func(*stack, *sip.Request, *sip.ServerTx)) *stack {
+func newStack(transport string, log *slog.Logger, read func(*sip.Request), handle func(*stack, *sip.Request, *sip.ServerTx)) *stack {
 	settleLibrary()
-	s := &stack{transport: transport, lower: "TCP"}
+	s := &stack{transport: transport, lower: "TCP", read: read}
 	if transport == "udp" || transport == Link {
 		s.lower = "UDP"
 	}
@@ -97,6 +98,7 @@ func (s *stack) received(m sip.Message) {
 	if req.Method == sip.CANCEL {
 		req.Method = methodCancel
 	}
+	s.read(req)
 	if s.closing.Load() {
 		req.SetTransport(closedTransport)
 	}

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -37,6 +38,7 @@ type plan struct {
 	callee      string // extension number; "" in a dialog
 	asserted    string // P-Asserted-Identity to write
 	recordRoute bool
+	direct      bool // to one phone, not to the extension
 }
 
 // plan decides where a request goes, in the order of RFC 3261 section 16.3 to
@@ -80,20 +82,33 @@ func (p *Proxy) planNew(ctx context.Context, in *inbound, r routed) (plan, error
 	if err := checkEvent(in.req); err != nil {
 		return plan{}, err
 	}
-	if !p.isLocal(r.recipient.Host) {
-		return plan{}, refuse(sip.StatusForbidden) // no relay for the world
+	pl := plan{caller: caller, asserted: p.asserted(in, caller), direct: !p.isLocal(r.recipient.Host)}
+	if pl.callee, err = p.resolve(ctx, unescape(r.recipient.User)); err == nil {
+		pl.targets, err = p.contacts(ctx, in, caller, pl.callee)
 	}
-	callee, err := p.resolve(ctx, unescape(r.recipient.User))
+	if pl.direct {
+		err = pl.only(r.recipient, err)
+	}
 	if err != nil {
 		return plan{}, err
 	}
-	targets, err := p.contacts(ctx, in, caller, callee)
-	if err != nil {
-		return plan{}, err
-	}
-	pl := plan{targets: targets, caller: caller, callee: callee, asserted: p.asserted(in, caller)}
 	pl.recordRoute = makesDialog(in.req.Method)
 	return pl, pl.share(in)
+}
+
+// only leaves the one phone whose contact the request names: a phone that hands a call
+// over names who it talks to by that (RFC 5589 section 7). Nobody else outside of the
+// domain is reached; we are no relay for the world.
+func (pl *plan) only(contact *sip.Uri, err error) error {
+	var refused *refusal
+	if err != nil && !errors.As(err, &refused) && !errors.Is(err, phone.ErrNotFound) && !errors.Is(err, phone.ErrInvalid) {
+		return err
+	}
+	pl.targets = slices.DeleteFunc(pl.targets, func(t target) bool { return !sameContact(t.uri, contact) })
+	if len(pl.targets) == 0 {
+		return refuse(sip.StatusForbidden)
+	}
+	return nil
 }
 
 func (p *Proxy) aor(extension string) location.AOR {

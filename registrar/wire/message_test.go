@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -256,8 +257,35 @@ func TestReplyTo(t *testing.T) {
 	}
 }
 
+// tidied checks that Tidy changes nothing of what a message says.
+func tidied(t *testing.T, m *Message, fault Fault) {
+	t.Helper()
+	what := func() string {
+		s := m.Get(CallID)
+		for v := range m.List(Via) {
+			p, ok := ParseVia(v)
+			branch, _ := Param(p.Params, "branch")
+			s += fmt.Sprintf(" %v %s %s %d %q", ok, p.Transport, p.Host, p.Port, branch)
+		}
+		n, method, ok := m.CSeq()
+		from, _ := ParseNameAddr(m.Get(From))
+		tag, _ := Param(from.Params, "tag")
+		s += fmt.Sprint(n, method, ok, from.URI, tag, m.HeadLen(), len(m.Bytes()))
+		return strings.Join(strings.Fields(s), "") // white space within a value is none that is allowed
+	}
+	before := what()
+	m.Tidy()
+	if after := what(); fault.Code == 0 && after != before {
+		t.Errorf("tidied it says %s, before %s", after, before)
+	}
+	if again := new(Message); fault.Code == 0 && (again.Parse(slices.Clone(m.Bytes())) != nil || again.Check().Code != 0) {
+		t.Errorf("tidied it is malformed: %q", m.Bytes())
+	}
+}
+
 func FuzzMessage(f *testing.F) {
 	f.Add(register())
+	f.Add(register(`From: "a \"; b" <sip:x@y> ; tag = 1 ; x = " ; "`, "Via: SIP / 2.0 / UDP a : 5060 ; branch = z ; y=\"a  b\", SIP/2.0/TCP b", "CSeq: 7    REGISTER"))
 	f.Add(message("SIP/2.0 200 OK", "v: SIP/2.0/UDP a", "Contact: *", " x"))
 	src := netip.MustParseAddrPort("[2001:db8::1]:5060")
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -279,6 +307,7 @@ func FuzzMessage(f *testing.F) {
 				t.Errorf("reply %q to a good request: %+v", reply, f)
 			}
 		}
+		tidied(t, &m, fault)
 		for c := range m.List(Contact) {
 			if a, ok := ParseNameAddr(c); ok {
 				ParseURI(a.URI)

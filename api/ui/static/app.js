@@ -135,9 +135,15 @@ $('leave').addEventListener('click', async () => {
   try { await call('DELETE', '/session'); } catch (error) { toast(error.message, 'bad'); }
   login();
 });
-$('menu').addEventListener('click', () => {
-  const open = $('nav').classList.toggle('open');
+function openMenu(open) {
+  $('nav').classList.toggle('open', open);
   $('menu').setAttribute('aria-expanded', String(open));
+}
+$('menu').addEventListener('click', () => openMenu(!$('nav').classList.contains('open')));
+$('top').addEventListener('keydown', (e) => {
+  if (e.key !== 'Escape' || !$('nav').classList.contains('open')) return;
+  openMenu(false);
+  $('menu').focus();
 });
 addEventListener('hashchange', () => { show(); $('main').focus({ preventScroll: true }); });
 

@@ -157,8 +157,8 @@ function giveBack(opener) {
 }
 
 /** confirm asks before something is lost. */
-export function confirm(title, question, fn, label = text.common.remove) {
-  return dialog(title, h('p', {}, question), fn, label, 'danger');
+export function confirm(title, question, fn, label = text.common.remove, kind = 'danger') {
+  return dialog(title, h('p', {}, question), fn, label, kind);
 }
 
 const classOf = (column) => column.class || (column.title ? undefined : 'acts');
@@ -192,6 +192,10 @@ export function secret(label, value) {
 }
 
 export const time = (t) => (t ? h('time', { datetime: t, title: t }, new Date(t).toLocaleString()) : text.common.never);
+
+/** tone is the class of what came of something: phones ask for many files that there
+ * need not be. */
+export const tone = (outcome) => ({ ok: '', 'not-modified': '', 'not-found': 'soft' }[outcome || 'ok'] ?? 'bad');
 
 /** badge is a state with its colour; the word says it too. */
 export const badge = (state, words = text.state) => h('span', { class: `badge ${state}` }, words[state] || state);

@@ -26,10 +26,11 @@ export async function watchJob(place, job, done) {
   if (place.isConnected) await done?.(j);
 }
 
-/** askWaves asks how something is done to many phones; start gets the waves. */
+/** askWaves asks how something is done to many phones, Infinity for all that are found;
+ * start gets the waves. */
 export function askWaves(title, many, start) {
   dialog(title, [h('p', {}, t.many(many)), h('div', { class: 'filters' },
-    field('canary', t.canary, { type: 'number', min: 0, max: many, value: many > 20 ? 5 : 0 }, t.canaryHint),
+    field('canary', t.canary, { type: 'number', min: 0, max: many < Infinity ? many : undefined, value: many > 20 ? 5 : 0 }, t.canaryHint),
     field('soakSeconds', t.soak, { type: 'number', min: 0, value: many > 20 ? 60 : 0 }),
     field('haltPercent', t.halt, { type: 'number', min: 0, max: 100, value: 20 }),
     field('jitterSeconds', t.jitter, { type: 'number', min: 0, value: many > 20 ? 30 : 0 }, t.jitterHint))],

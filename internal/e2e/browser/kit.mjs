@@ -36,6 +36,7 @@ function watch(page) {
   })
   page.on('request', (r) => {
     if (!r.url().startsWith(`${origin}/`) && !r.url().startsWith('blob:') && !page.elsewhere) fail(`${page.url()} asks for ${r.url()}`)
+    if (r.method() === 'PATCH' && !r.headers()['if-match']) fail(`${r.url()} without If-Match`)
     if (r.method() === 'POST' && !harmless.test(r.url()) && !page.elsewhere && !r.headers()['idempotency-key']) fail(`${r.url()} without an Idempotency-Key`)
   })
 }
@@ -77,6 +78,7 @@ const axe = readFileSync(new URL('./node_modules/axe-core/axe.min.js', import.me
  * screen; and keeps a picture. */
 export async function check(page, name, whole = true) {
   if (!await page.evaluate(() => !!window.axe)) await page.evaluate(axe) // from outside of the page, whose policy lets it load nothing
+  await page.evaluate(() => Promise.all(document.getAnimations().map((a) => a.finished.catch(() => {}))))
   const found = await page.evaluate(async () => (await window.axe.run()).violations.filter((v) => ['serious', 'critical'].includes(v.impact)).map((v) => `${v.id}: ${v.nodes.map((n) => `${n.target.join(' ')} ${n.any[0]?.message ?? ''}`).join(' | ')}`))
   found.forEach((f) => fail(`${name}: ${f}`))
   const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -78,13 +79,18 @@ func ping(ctx context.Context, conn *pgx.Conn) error {
 }
 
 func (db *DB) heard(text string) {
-	node, payload, _ := strings.Cut(text, " ")
+	from, payload, _ := strings.Cut(text, " ")
+	node, at, _ := strings.Cut(from, "@")
 	switch {
 	case node == db.node: // our own
+		return
 	case payload == "":
 		db.gap(func() {})
 	default:
 		db.opts.OnRemote(payload)
+	}
+	if ms, err := strconv.ParseInt(at, 10, 64); err == nil { // nodes of before do not say
+		db.metrics.heard.Observe(max(0, db.opts.Now().Sub(time.UnixMilli(ms)).Seconds()))
 	}
 }
 

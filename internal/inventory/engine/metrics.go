@@ -6,6 +6,7 @@ type metrics struct {
 	writes *prometheus.CounterVec
 	batch  prometheus.Histogram
 	commit prometheus.Histogram
+	heard  prometheus.Histogram
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
@@ -24,11 +25,16 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Help:    "Time that a commit took.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 4, 8),
 		}),
+		heard: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "dialtone_inventory_heard_seconds",
+			Help:    "From the begin of another node's transaction until it was applied here, with what clocks differ.",
+			Buckets: []float64{0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10},
+		}),
 	}
 	if reg == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.writes, m.batch, m.commit} {
+	for _, c := range []prometheus.Collector{m.writes, m.batch, m.commit, m.heard} {
 		if err := reg.Register(c); err != nil {
 			return nil, err
 		}

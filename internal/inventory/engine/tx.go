@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -83,9 +84,10 @@ func (tx *Tx) Notify(payload string) error {
 	if !tx.db.dialect.listens {
 		return nil
 	}
-	text := tx.db.node + " " + payload
+	from := tx.db.node + "@" + strconv.FormatInt(tx.Now.UnixMilli(), 10)
+	text := from + " " + payload
 	if len(text) > maxPayload {
-		text = tx.db.node // without a payload it is a gap
+		text = from // without a payload it is a gap
 	}
 	tx.dirty++ // so that a failure later on takes it back
 	return Each(tx, func(Row) error { return nil }, `SELECT pg_notify($1, $2)`, channel, text)

@@ -1,7 +1,7 @@
 // The overview: how many phones, of what kind, how they fared, and what happens now.
 import { get, listen } from '../api.js';
 import { bars, curve } from '../chart.js';
-import { badge, fail, h, page, time } from '../dom.js';
+import { badge, fail, h, page, time, tone } from '../dom.js';
 import { text } from '../text.js';
 
 const t = text.dashboard;
@@ -47,7 +47,7 @@ export async function show(view, { stop }) {
     const sums = new Map();
     for (const p of history.points) for (const [name, n] of Object.entries(p.outcomes || {})) sums.set(name, (sums.get(name) || 0) + n);
     outcomes.replaceChildren(h('h2', {}, t.outcomes), h('p', { class: 'hint' }, t.hours[hours.value]),
-      bars([...sums].sort((a, b) => b[1] - a[1]).map(([name, n]) => [t.outcome[name] || name, n, name === 'ok' || name === 'not-modified' ? '' : 'bad']), t.noFiles));
+      bars([...sums].sort((a, b) => b[1] - a[1]).map(([name, n]) => [t.outcome[name] || name, n, tone(name)]), t.noFiles));
   }
 
   await Promise.all([refresh(), past()]);
@@ -59,7 +59,7 @@ export async function show(view, { stop }) {
     if (!e.kind) return;
     live.querySelector('.quiet')?.remove();
     live.prepend(h('li', {}, time(e.at), h('span', {}, text.phone.kind[e.kind] || e.kind),
-      h('span', { class: e.outcome && e.outcome !== 'ok' ? 'bad' : '' },
+      h('span', { class: tone(e.outcome) },
         e.macAddress && e.phoneId ? h('a', { href: `#/phones/${encodeURIComponent(e.phoneId)}` }, e.macAddress) : e.macAddress || '',
         ` ${[e.path, e.outcome, e.detail].filter(Boolean).join(' · ')}`)));
     while (live.children.length > kept) live.lastChild.remove();

@@ -1,5 +1,5 @@
 // Extensions, their live contacts and their passwords.
-import { del, get, patch, post, tagged } from '../api.js';
+import { del, get, listen, patch, post, tagged } from '../api.js';
 import { conflict, differing, isConflict } from '../conflict.js';
 import { confirm, dialog, facts, fail, field, h, page, secret, table, time, toast } from '../dom.js';
 import { importCSV } from '../importing.js';
@@ -77,10 +77,20 @@ export async function show(view, { query, can, stop }) {
   }
 }
 
+/** contacts shows what a call rings, as it changes. */
 async function contacts({ number }) {
-  const { contacts: live } = await get(`${at(number)}/contacts`);
-  dialog(`${number}: ${t.rings}`, table(t.rings, [
-    { title: t.uri, class: 'mono', cell: (c) => c.uri }, { title: t.transport, cell: (c) => c.transport || '' }, { title: text.phone.agent, cell: (c) => c.userAgent || '' },
-    { title: text.keys.expires, cell: (c) => time(c.expiresAt) }, { title: text.phones.phone, cell: (c) => (c.phoneId ? h('a', { href: `#/phones/${encodeURIComponent(c.phoneId)}` }, t.toPhone) : '') },
-  ], live, t.silent)).classList.add('large');
+  const list = h('div');
+  const draw = async () => {
+    const { contacts: live } = await get(`${at(number)}/contacts`);
+    list.replaceChildren(table(t.rings, [
+      { title: t.uri, class: 'mono', cell: (c) => c.uri }, { title: t.transport, cell: (c) => c.transport || '' }, { title: text.phone.agent, cell: (c) => c.userAgent || '' },
+      { title: text.keys.expires, cell: (c) => time(c.expiresAt) }, { title: text.phones.phone, cell: (c) => (c.phoneId ? h('a', { href: `#/phones/${encodeURIComponent(c.phoneId)}` }, t.toPhone) : '') },
+    ], live, t.silent));
+  };
+  await draw();
+  const box = dialog(`${number}: ${t.rings}`, list);
+  box.classList.add('large');
+  let due = 0;
+  const stop = listen(() => { due ||= setTimeout(() => { due = 0; draw().catch(() => {}); }, 500); });
+  box.addEventListener('close', () => { stop(); clearTimeout(due); });
 }

@@ -50,10 +50,10 @@ export async function show(view, { can, stop }) {
   function aim() {
     if (list.length === 0) { toast(t.first, 'bad'); return; }
     dialog(t.target, [field('firmwareId', t.image, { options: list.map((f) => [f.id, `${vendorName(f.vendor)} ${f.name} ${f.version || ''}`]) }), field('model', t.model, { required: true, spellcheck: 'false' }), field('hardware', t.hardware), field('allowDowngrade', t.downgrade, { type: 'checkbox' }),
-      field('waves', t.waves, { type: 'checkbox', checked: true }), field('canary', t.canary, { type: 'number', min: 0, value: 1 }), field('haltPercent', t.halt, { type: 'number', min: 0, max: 100, value: 0 }), field('soakSeconds', t.soak, { type: 'number', min: 0, value: 60 })], async (v) => {
+      field('waves', t.waves, { type: 'checkbox', checked: true }), field('canary', t.canary, { type: 'number', min: 0, value: 1 }), field('haltPercent', t.halt, { type: 'number', min: 0, max: 100, value: 0 }), field('soakSeconds', t.soak, { type: 'number', min: 0, value: 60 }), field('timeoutSeconds', t.timeout, { type: 'number', min: 1, max: 3600, value: 1800 })], async (v) => {
       const image = list.find((f) => f.id === v.firmwareId);
       const made = await put(`/firmware/targets/${image.vendor}/${encodeURIComponent(v.model)}`, { firmwareId: v.firmwareId, allowDowngrade: v.allowDowngrade, ...(v.hardware && { hardware: v.hardware }),
-        ...(v.waves && { waves: { canary: Number(v.canary), haltPercent: Number(v.haltPercent), soakSeconds: Number(v.soakSeconds) } }) });
+        ...(v.waves && { waves: { canary: Number(v.canary), haltPercent: Number(v.haltPercent), soakSeconds: Number(v.soakSeconds), timeoutSeconds: Number(v.timeoutSeconds) } }) });
       toast(made.jobId ? t.rollout : t.set);
       (made.warnings || []).forEach((w) => toast(w, 'bad'));
       await load();

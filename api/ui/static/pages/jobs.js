@@ -20,7 +20,7 @@ export async function show(view, { can, stop }) {
       { title: t.phones, cell: (j) => progress(j) },
       { title: t.wave, class: 'num', cell: (j) => (j.counts.total > 1 ? j.wave : '') },
       { title: t.started, cell: (j) => time(j.createdAt) },
-      ...(can('pbx:phones:write') ? [{ title: '', cell: (j) => !j.endedAt && h('div', { class: 'buttons' }, [['pause', 'running'], ['resume', 'paused'], ['abort', '']].filter(([, state]) => !state || state === j.state)
+      ...(can('pbx:phones:write') ? [{ title: '', cell: (j) => !j.endedAt && h('div', { class: 'buttons' }, [['pause', ['running']], ['resume', ['paused', 'halted']], ['abort', ['running', 'paused', 'halted']]].filter(([, states]) => states.includes(j.state))
         .map(([order]) => action(t.orders[order], async () => { await post(`/jobs/${j.id}/${order}`); await load(); }, { class: 'small' }))) }] : []),
     ], jobs, t.none));
     if (focus) list.querySelector(`[aria-label="${CSS.escape(focus)}"]`)?.focus();

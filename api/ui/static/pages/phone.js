@@ -2,7 +2,7 @@
 import { del, get, listen, post, tagged } from '../api.js';
 import { isConflict } from '../conflict.js';
 import { preview } from '../config.js';
-import { action, badge, confirm, dialog, facts, fail, field, fill, h, page, table, time, toast } from '../dom.js';
+import { action, badge, confirm, dialog, facts, fail, field, fill, h, page, secret, table, time, toast, tone } from '../dom.js';
 import { handset } from '../handset.js';
 import { watchJob } from '../job.js';
 import { edit, editKey } from '../phone-edit.js';
@@ -25,7 +25,8 @@ export async function show(view, { args, can, stop }) {
   const uploads = h('section', { 'aria-labelledby': 'uploads', hidden: true });
   const layers = h('section', { 'aria-labelledby': 'layers', hidden: true });
   const title = h('div');
-  let { value: phone, tag } = await tagged(path);
+  const live = `${path}?settings=false`; // who reads passwords again and again fills the audit trail
+  let { value: phone, tag } = await tagged(live);
   view.replaceChildren(title, job, stuck, h('div', { class: 'grid' }, about, lines), config, layers, uploads, events);
 
   const provisioned = () => phone.state !== 'pending' && phone.macAddress && phone.lines?.length > 0;
@@ -44,6 +45,7 @@ export async function show(view, { args, can, stop }) {
       write && provisioned() && action(t.reboot, start('reboot')),
       write && provisioned() && action(t.edit, () => edit(path, changed)),
       write && provisioned() && button(t.rotate, rotate),
+      write && provisioned() && button(t.path, secretPath),
       write && provisioned() && button(t.replace, replace),
       write && button(t.remove, remove)));
     about.replaceChildren(h('h2', {}, t.facts), facts([
@@ -68,12 +70,19 @@ export async function show(view, { args, can, stop }) {
     });
   }
   function replace() {
-    dialog(t.replace, [h('p', { class: 'hint' }, t.replaceHint), field('macAddress', t.newMAC, { required: true, spellcheck: 'false', placeholder: '00:15:65:aa:bb:01' }), field('model', text.phones.model, { placeholder: phone.model || '' }, t.replaceModel)], async (v) => {
+    dialog(t.replace, [h('p', { class: 'hint' }, t.replaceHint), field('macAddress', t.newMAC, { required: true, spellcheck: 'false', placeholder: text.phones.macExample }), field('model', text.phones.model, { placeholder: phone.model || '' }, t.replaceModel)], async (v) => {
       const made = await post(`${path}/replace`, v);
       toast(t.replaced(made.macAddress));
       (made.warnings || []).forEach((w) => toast(w, 'warn'));
       await changed();
     }, t.replace);
+  }
+  // The secret path of the phone: shown once; the one before is worth nothing then.
+  function secretPath() {
+    confirm(t.path, t.pathHint, async () => {
+      const made = await post(`${path}/token`);
+      dialog(t.path, [secret(t.pathShown, made.url || made.token), h('p', { class: 'hint' }, t.pathUntil(new Date(made.expiresAt).toLocaleString()))]);
+    }, t.pathMake, '');
   }
   function rotate() {
     confirm(t.rotate, t.rotateHint, async () => {
@@ -108,10 +117,10 @@ export async function show(view, { args, can, stop }) {
   }
 
   const line = (e) => h('li', {}, time(e.at), h('span', {}, t.kind[e.kind] || e.kind, e.protocol ? h('span', { class: 'what' }, ` ${e.protocol}`) : ''),
-    h('span', { class: e.outcome === 'ok' ? '' : 'bad' }, [e.path, e.outcome, e.status, e.detail, e.bytes ? t.bytes(e.bytes) : '', e.ms ? t.ms(e.ms) : '', e.count > 1 ? t.times(e.count) : ''].filter(Boolean).join(' · ')));
+    h('span', { class: tone(e.outcome) }, [e.path, e.outcome, e.status, e.detail, e.bytes ? t.bytes(e.bytes) : '', e.ms ? t.ms(e.ms) : '', e.count > 1 ? t.times(e.count) : ''].filter(Boolean).join(' · ')));
   let shown = phone.state;
   async function refresh() {
-    ({ value: phone, tag } = await tagged(path));
+    ({ value: phone, tag } = await tagged(live));
     // Its files are there as soon as it is adopted.
     if (shown === 'pending' && phone.state !== 'pending') { lines.replaceChildren(); await preview(config, path); await drawLayers(); }
     shown = phone.state;

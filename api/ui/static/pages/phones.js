@@ -9,6 +9,9 @@ const t = text.phones;
 const filters = ['q', 'state', 'registered', 'deviceType', 'manufacturer', 'model', 'drift'];
 const perPage = 100;
 
+/** fetches says whether a phone gets its files here; others cannot be told to. */
+const fetches = (p) => (p.lines || []).some((l) => l.authUser);
+
 export async function show(view, { query, can, stop }) {
   const write = can('pbx:phones:write');
   const chosen = new Set();
@@ -35,8 +38,7 @@ export async function show(view, { query, can, stop }) {
   const whole = h('button', { type: 'button', class: 'small', onclick: () => { everything = true; draw(); } }, t.selectFound);
   const clear = h('button', { type: 'button', class: 'small', onclick: () => { everything = false; chosen.clear(); draw(); } }, t.selectNone);
   const many = (kind, label) => h('button', { type: 'button', onclick: () => {
-    const count = everything ? total() : chosen.size;
-    askWaves(label, count, async (waves) => {
+    askWaves(label, everything ? Infinity : chosen.size, async (waves) => {
       const made = await post(`/phones/${kind}`, everything ? { filter: filterBody(), waves } : { ids: [...chosen], waves });
       chosen.clear();
       everything = false;
@@ -54,14 +56,13 @@ export async function show(view, { query, can, stop }) {
   let stats = null;
   const values = () => filters.map((name) => [name, form.elements[name]?.value.trim()]).filter(([, v]) => v);
   const filterBody = () => Object.fromEntries(values().map(([k, v]) => [k, v]));
-  const total = () => (values().length === 0 && stats ? stats.totalPhones : shown.length);
 
   function columns() {
-    const box = (p) => h('input', { type: 'checkbox', 'aria-label': `${t.select} ${p.macAddress || p.extensionNumber || p.id}`, checked: everything || chosen.has(p.id),
+    const box = (p) => h('input', { type: 'checkbox', 'aria-label': `${t.select} ${p.macAddress || p.extensionNumber || p.id}`, disabled: !fetches(p), title: fetches(p) ? undefined : t.notOurs, checked: fetches(p) && (everything || chosen.has(p.id)),
       onchange: (e) => { everything = false; if (e.target.checked) chosen.add(p.id); else chosen.delete(p.id); head(); } });
     const boxes = write ? [{
-      title: t.select, head: h('input', { type: 'checkbox', 'aria-label': t.selectAll, checked: shown.length > 0 && shown.every((p) => everything || chosen.has(p.id)),
-        onchange: (e) => { everything = false; shown.forEach((p) => (e.target.checked ? chosen.add(p.id) : chosen.delete(p.id))); draw(); } }), cell: box }] : [];
+      title: t.select, head: h('input', { type: 'checkbox', 'aria-label': t.selectAll, checked: shown.some(fetches) && shown.filter(fetches).every((p) => everything || chosen.has(p.id)),
+        onchange: (e) => { everything = false; shown.filter(fetches).forEach((p) => (e.target.checked ? chosen.add(p.id) : chosen.delete(p.id))); draw(); } }), cell: box }] : [];
     return [...boxes,
       { title: t.extension, cell: (p) => h('a', { href: `#/phones/${encodeURIComponent(p.id)}` }, [p.extensionNumber, p.extensionName].filter(Boolean).join(' ') || p.name || p.macAddress || p.id) },
       { title: t.state, cell: (p) => [badge(p.state || 'unregistered'), (p.drift || []).length > 0 && [' ', h('span', { class: 'badge behind', title: p.drift.join(', ') }, t.drift)]] },
@@ -70,7 +71,7 @@ export async function show(view, { query, can, stop }) {
   }
   function head() {
     tools.hidden = chosen.size === 0 && !everything;
-    whole.hidden = everything || !next || !shown.every((p) => chosen.has(p.id));
+    whole.hidden = everything || !next || !shown.filter(fetches).every((p) => chosen.has(p.id));
     picked.textContent = everything ? t.everything : text.common.selected(chosen.size);
   }
   function draw() {
@@ -111,7 +112,7 @@ export async function show(view, { query, can, stop }) {
 }
 
 function add(done) {
-  dialog(t.add, [field('macAddress', t.mac, { required: true, placeholder: '00:15:65:aa:bb:01', spellcheck: 'false' }, t.macHint), field('model', t.model, { placeholder: 'T46S' }),
+  dialog(t.add, [field('macAddress', t.mac, { required: true, placeholder: t.macExample, spellcheck: 'false' }, t.macHint), field('model', t.model, { placeholder: t.modelExample }),
     field('extensionNumber', t.extension, { inputmode: 'tel' }), field('name', t.name), field('site', t.site)], async (v) => {
     const { extensionNumber, ...phone } = v;
     if (extensionNumber) phone.lines = [{ line: 1, extensionNumber }];

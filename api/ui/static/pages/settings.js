@@ -34,9 +34,9 @@ export async function show(view, { args, can }) {
   const [scope = 'global', name = ''] = args;
   const write = can('pbx:phones:write');
   const path = scope === 'global' ? '/settings/global' : `/settings/${scope}/${encodeURIComponent(name)}`;
-  const [schema, { layers }] = await Promise.all([get('/settings/schema'), get('/settings')]);
+  const [schema, { layers }] = await Promise.all([get('/settings/schema'), get('/settings?secrets=false')]);
   const read404 = (e) => { if (e.status !== 404) throw e; return { value: { scope, name, settings: {}, revision: 0 } }; };
-  let { value: layer, tag } = await tagged(path).catch(read404);
+  let { value: layer, tag } = await tagged(`${path}?secrets=false`).catch(read404);
   const single = schema.settings.filter((s) => !s.key.includes('#') && s.key !== 'group');
   const known = new Set(single.map((s) => s.key));
   const other = Object.entries(layer.settings).filter(([k]) => !known.has(k)).sort(([a], [b]) => a.localeCompare(b));
@@ -59,7 +59,7 @@ export async function show(view, { args, can }) {
       ({ value: layer, tag } = await tagged(path, 'PUT', { settings }, { tag }));
     } catch (error) {
       if (!isConflict(error)) throw error;
-      const now = await tagged(path).catch(read404);
+      const now = await tagged(`${path}?secrets=false`).catch(read404);
       conflict(form, differing(hidden(now.value.settings), hidden(settings)), { reload: () => show(view, { args, can }), overwrite: async () => { ({ tag } = now); await save(); } });
       return;
     }

@@ -1,9 +1,12 @@
 // A phone nobody provisioned is plugged in, adopted on the page and registers.
-import { dialogOf, entered, go, need, picture } from '../kit.mjs'
+import { dialogOf, login, need, open, picture, shown } from '../kit.mjs'
 
 export default async function adopt() {
-  const page = await entered()
-  await go(page, '/pending')
+  const page = await open()
+  await page.addInitScript(() => { window.setInterval = () => 0 }) // what is seen comes by events, not by looking again
+  await page.reload()
+  await login(page)
+  await shown(page, '/pending')
   await page.getByRole('button', { name: 'Open a window' }).click()
   await dialogOf(page).getByLabel('Network').fill('127.0.0.0/8')
   await dialogOf(page).getByRole('button', { name: 'Open a window' }).click()

@@ -1,11 +1,19 @@
 // What was done is listed, found by filters, and shown as before and after; trying a
-// template is not something done.
-import { check, dialogOf, entered, shown, toastOf, want } from '../kit.mjs'
+// template is not something done, nor is looking at a phone a reading of its passwords.
+import { api, check, dialogOf, entered, shown, toastOf, want } from '../kit.mjs'
 
 export default async function audit() {
   const page = await entered()
   await shown(page, '/templates/yealink-phone')
   await page.getByText(/It may be used/).waitFor()
+  await shown(page, `/phones/${(await api(page, '/phones')).phones[0].id}`)
+  await shown(page, '/audit')
+  await page.locator('tbody tr').filter({ hasText: 'POST /v1/pbx/phones' }).waitFor()
+  want(await page.locator('tbody tr').filter({ hasText: 'GET /v1/pbx/phones' }).count(), 0, 'passwords read by looking at a phone')
+  await shown(page, `/phones/${(await api(page, '/phones')).phones[0].id}`)
+  await page.getByRole('button', { name: 'Edit' }).click()
+  await page.waitForFunction(() => document.querySelector('dialog [name=settings]')?.value.includes('adminPassword'))
+  await page.keyboard.press('Escape')
   await shown(page, '/extensions')
   await page.getByRole('button', { name: 'Edit 101' }).click()
   await dialogOf(page).getByLabel('Name').fill('Back Desk')
@@ -14,6 +22,7 @@ export default async function audit() {
   await shown(page, '/audit')
   const rows = page.locator('tbody tr')
   await rows.filter({ hasText: 'PATCH /v1/pbx/extensions/{number}' }).first().waitFor()
+  want(await rows.filter({ hasText: 'GET /v1/pbx/phones/{id}' }).count(), 1, 'passwords read by changing a phone')
   want(await rows.filter({ hasText: '/templates/' }).count(), 0, 'entries about trying a template')
   await rows.filter({ hasText: 'PATCH' }).getByText('Show').click()
   await page.locator('del', { hasText: 'Front Desk' }).waitFor()

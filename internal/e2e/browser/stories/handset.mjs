@@ -22,6 +22,7 @@ export default async function handset() {
   await page.getByRole('button', { name: /^Key 2 A colleague.*BLF/ }).waitFor()
   await set(/^Key 3 /, 'speeddial', '0301234567', 'Taxi')
   await page.getByRole('button', { name: /^Key 3 Taxi\s*Speed dial/ }).waitFor()
+  want(await page.evaluate(() => [...document.querySelectorAll('.face .key')].filter((k) => k.getBoundingClientRect().right > k.closest('ol').getBoundingClientRect().right + 1).length), 0, 'keys that are wider than their place')
   await check(page, 'T46S')
   await page.getByRole('button', { name: 'Keys 17–27' }).click()
   want(await keys.count(), 11, 'keys of the second page')
@@ -50,7 +51,12 @@ export default async function handset() {
 
   await shown(page, `/phones/${await id('001565aabb01')}`)
   await page.locator('.key.set .lamp.on').waitFor()
+  const other = await entered()
+  await shown(other, '/extensions')
+  await other.getByRole('button', { name: 'Show contacts 101' }).click()
+  await dialogOf(other).getByRole('cell', { name: /^sip:101@/ }).waitFor()
   await need('gone')
   await page.locator('.key.set .lamp:not(.on)').waitFor({ timeout: 60000 })
+  await dialogOf(other).getByText('Nobody is registered.').waitFor() // what is shown follows
   want(await toastOf(page, 'x').count(), 0, 'messages')
 }

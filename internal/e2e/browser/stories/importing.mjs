@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { api, check, dialogOf, entered, shown, toastOf, want } from '../kit.mjs'
 
 const file = (text) => ({ name: 'phones.csv', mimeType: 'text/csv', buffer: Buffer.from(text) })
-const row = (i) => `00:15:65:00:${String(Math.floor(i / 100)).padStart(2, '0')}:${String(i % 100).padStart(2, '0')},T46S,,Desk ${i},Hall\n`
+const row = (i) => `00:15:65:00:${String(Math.floor(i / 100)).padStart(2, '0')}:${String(i % 100).padStart(2, '0')},T46S,101,Desk ${i},Hall\n`
 
 export default async function importing() {
   const page = await entered()
@@ -44,6 +44,14 @@ export default async function importing() {
   await page.getByRole('button', { name: 'Show more' }).click()
   await page.getByText('200 of 2,001 shown').waitFor()
   await check(page, 'imported', false)
+  await page.getByLabel('Select all shown').check()
+  await page.getByText('200 selected').waitFor()
+  await page.getByRole('button', { name: 'Select all that are found' }).click()
+  await page.getByText('All that are found are selected').waitFor()
+  await page.getByRole('group', { name: 'What to do' }).getByRole('button', { name: 'Restart' }).click()
+  await dialogOf(page).getByText('All phones that are found').waitFor()
+  await page.keyboard.press('Escape')
+  await page.getByRole('button', { name: 'Select none' }).click()
   const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Export' }).click()])
   const text = readFileSync(await download.path(), 'utf8')
   want(download.suggestedFilename(), 'phones.csv', 'the name of the export')

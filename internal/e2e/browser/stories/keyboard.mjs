@@ -1,6 +1,6 @@
 // All by keyboard: logging in, the skip link, the menu, a form refused and mended, a
 // dialog left by Escape, logging out.
-import { dialogOf, fail, key, open, picture, want } from '../kit.mjs'
+import { dialogOf, fail, key, open, picture, shown, want } from '../kit.mjs'
 
 export default async function keyboard() {
   const page = await open()
@@ -67,6 +67,14 @@ export default async function keyboard() {
   await tabTo('Delete')
   await press('Enter')
   await page.getByRole('cell', { name: '501', exact: true }).waitFor({ state: 'detached' })
+
+  // The editor does not keep who comes by with Tab.
+  await shown(page, '/templates/yealink-phone')
+  await page.getByText(/It may be used/).waitFor()
+  await page.locator('.cm-content').focus()
+  await press('Tab')
+  want(await page.evaluate(() => { let e = document.activeElement; while (e.shadowRoot?.activeElement) e = e.shadowRoot.activeElement; return !e.closest('.cm-content') }), true, 'Tab leaves the editor')
+  await page.reload()
   await tabTo('Log out')
   await press('Enter')
   await page.getByLabel('API key').waitFor()

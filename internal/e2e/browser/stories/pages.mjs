@@ -12,7 +12,21 @@ const dialogs = {
   'templates/yealink-phone': ['Activate', 'Difference'],
   firmware: ['Upload an image'],
   keys: ['Make a key', 'Revoke admin'],
-  'phones/phone': ['Edit', 'New passwords', 'Replace', 'Delete', /^Key 3 /],
+  'phones/phone': ['Edit', 'New passwords', 'Secret path', 'Replace', 'Delete', /^Key 3 /],
+}
+
+// On a small screen the menu is behind a button.
+async function menu(page) {
+  const button = page.getByRole('button', { name: 'Menu' })
+  want(await page.locator('#nav').isVisible(), false, 'the menu is shown before it is asked for')
+  await button.focus()
+  await page.keyboard.press('Enter')
+  want(await button.getAttribute('aria-expanded'), 'true', 'aria-expanded')
+  await page.locator('#nav').getByRole('link', { name: 'Audit' }).waitFor()
+  await check(page, 'menu', false)
+  await page.keyboard.press('Escape')
+  want(await button.getAttribute('aria-expanded'), 'false', 'aria-expanded after Escape')
+  want(await button.evaluate((b) => b === document.activeElement), true, 'the focus is on the button')
 }
 
 async function everyDialog(page, name, look) {
@@ -43,7 +57,9 @@ export default async function pages() {
       if (name.startsWith('templates/')) await page.getByText(/It may be used/).waitFor()
       if (name === 'phones/polycom') await page.getByRole('link', { name: /app.log/ }).waitFor()
       await check(page, `${name === '' ? 'overview' : name.replace('/', '-')}-${look}`)
+      if (name === 'phones' && look === 'light') want(await page.locator('.wide').evaluate((e) => e.scrollWidth <= e.clientWidth), true, 'the list fits beside a long name')
       if (look === 'small') await everyDialog(page, name, look)
+      if (look === 'small' && name === '') await menu(page)
     }
   }))
   await errors()

@@ -1,5 +1,5 @@
 // New passwords: of an extension, shown once; of a phone's lines, which it fetches.
-import { check, dialogOf, entered, picture, shown, toastOf, want } from '../kit.mjs'
+import { check, dialogOf, entered, need, picture, shown, toastOf, want } from '../kit.mjs'
 
 export default async function rotate() {
   const page = await entered()
@@ -24,4 +24,13 @@ export default async function rotate() {
   await page.locator('.badge.applied').waitFor({ timeout: 60000 })
   await page.locator('.key.set .lamp.on').waitFor()
   await picture(page, 'registered-with-the-new-one')
+
+  // A path of its own; the phone at the other end of the world gets its files there.
+  await page.getByRole('button', { name: 'Secret path' }).click()
+  await dialogOf(page).getByRole('button', { name: 'Make one' }).click()
+  await page.getByText('The URL, shown this once').waitFor()
+  const url = await page.locator('.secret code').innerText()
+  want(/\/p\/[a-z0-9]{20,}\/$/.test(url), true, `the path ${url}`)
+  await check(page, 'secret-path', false)
+  await need(`fetch ${url}`)
 }

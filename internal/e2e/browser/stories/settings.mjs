@@ -1,5 +1,5 @@
 // A layer is saved, refused, and seen on the phone; secrets are not shown again.
-import { entered, go, picture, want } from '../kit.mjs'
+import { entered, go, picture, shown, want } from '../kit.mjs'
 
 export default async function settings() {
   const page = await entered()
@@ -22,9 +22,10 @@ export default async function settings() {
   await page.getByRole('button', { name: 'Save' }).click()
   await page.locator('.toast').getByText(/Saved/).waitFor()
   for (const hash of ['/settings', '/audit', '/phones']) {
-    await go(page, hash)
+    await shown(page, hash)
     await page.locator('tbody, form.settings').first().waitFor()
     want((await page.content()).includes('planted-secret-1'), false, `the password on ${hash}`)
+    if (hash === '/audit') want(await page.locator('tbody tr').filter({ hasText: 'GET /v1/pbx/settings' }).count(), 0, 'passwords read by looking at settings')
   }
   await page.locator('tbody a').first().click()
   await page.getByText('What the layers make of this phone.').click()

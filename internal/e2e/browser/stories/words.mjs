@@ -1,6 +1,6 @@
 // Every word of the page is in text.js: with all of them marked, what is shown without a
 // mark came from the API.
-import { fail, go, key, open, shown, want } from '../kit.mjs'
+import { dialogOf, fail, go, key, open, shown, want } from '../kit.mjs'
 
 const names = ['', 'phones', 'pending', 'extensions', 'templates', 'firmware', 'dhcp', 'settings', 'jobs', 'audit', 'keys']
 
@@ -29,6 +29,14 @@ export default async function words() {
       for (const e of document.querySelectorAll('[aria-label], [placeholder], [title], [alt]')) for (const a of ['aria-label', 'placeholder', 'title', 'alt']) if (e.hasAttribute(a) && !e.matches('time')) out.push(e.getAttribute(a))
       return out
     })
+    for (const opener of await page.locator('main').getByRole('button', { name: /Add a|Import|claim code|Open a window|Edit|New password|Delete|Upload|New template|Make a key|Replace|Activate|Difference|^Key 3/ }).all()) {
+      await opener.click()
+      const box = dialogOf(page).first()
+      await box.waitFor()
+      said.push(...await box.evaluate((b) => [...b.querySelectorAll('h2, h3, label, legend, p, button, option, summary, th, strong')].map((e) => e.textContent).concat([...b.querySelectorAll('[placeholder], [aria-label]')].map((e) => e.getAttribute('aria-label') || e.placeholder))))
+      await page.keyboard.press('Escape')
+      await page.waitForFunction(() => !document.querySelector('dialog'))
+    }
     const answers = (await Promise.all(bodies)).join('\n')
     for (const text of said) {
       if (text.includes('\u29c9')) { seen++; continue }

@@ -1,0 +1,6 @@
+-- compatible since 10
+-- Sessions of the page that were logged out before they were over.
+CREATE TABLE ended_sessions (
+    id      TEXT NOT NULL PRIMARY KEY, -- SHA-256 of the cookie
+    ends_at INTEGER NOT NULL                  -- when it would have been over
+) STRICT;
