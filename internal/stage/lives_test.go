@@ -4,31 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"pbx.dev/dialtone/internal/inventory"
-	"pbx.dev/dialtone/internal/inventory/pgtest"
 	"pbx.dev/dialtone/internal/library"
 	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/internal/rollout"
 	"pbx.dev/dialtone/internal/stage"
 	"pbx.dev/dialtone/templates"
 )
-
-var postgres = &pgtest.Server{}
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if err := postgres.Stop(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
 
 const (
 	name = "yealink-phone"
@@ -185,6 +172,7 @@ func (n *node) until(what string, fn func() bool) {
 func (n *node) comesBack(id string) {
 	n.does(id, rollout.Verdict{Outcome: "applied", Done: true, OK: true})
 }
+
 func (n *node) staysAway(id string) {
 	n.does(id, rollout.Verdict{Outcome: "fetched-not-registered", Done: true})
 }
