@@ -100,7 +100,15 @@ func (s *server) patchPhone(w http.ResponseWriter, r *http.Request) error {
 func (s *server) changedPhone(r *http.Request, p roster.Phone, d phone.Device) phoneAnswer {
 	a := deviceAnswer(p, d, infoOf(r).key)
 	a.Warnings, _ = s.CheckPhone(d) // an error would have refused the change
+	s.logWarnings(r, "phone "+d.MAC.String(), a.Warnings)
 	return a
+}
+
+// logWarnings tells the log too what the answer to a change warns of.
+func (s *server) logWarnings(r *http.Request, of string, warnings []string) {
+	for _, w := range warnings {
+		s.Logger.WarnContext(r.Context(), "settings may not do what was meant", "of", of, "warning", w, "request_id", infoOf(r).id)
+	}
 }
 
 // newDevice fills d from in; the maker comes from the MAC address unless given.

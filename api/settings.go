@@ -193,6 +193,7 @@ func (s *server) putLayer(w http.ResponseWriter, r *http.Request) error {
 	}
 	a := layerOf(r, l, true)
 	a.Warnings = warnings
+	s.logWarnings(r, "layer "+settings.LayerName(scope, name), warnings)
 	w.Header().Set("ETag", layerTag(l))
 	return writeJSON(w, http.StatusOK, a)
 }

@@ -132,6 +132,7 @@ func (s *Service) checkRaw(set map[string]string, names []string, vendors []phon
 			if rawName(v, name) {
 				possible = true
 				known = known || templates.KnownParam(v, name)
+				warnings = append(warnings, dangers(v, name, set[name])...)
 			}
 		}
 		switch {
@@ -142,6 +143,19 @@ func (s *Service) checkRaw(set map[string]string, names []string, vendors []phon
 		}
 	}
 	return warnings, errors.Join(all...)
+}
+
+// dangers are warnings of a vendor's parameter that can cut the phone off or keep
+// phones from ringing together.
+func dangers(v phone.Vendor, name, text string) (warnings []string) {
+	bare, op := settings.SplitOp(name)
+	if op != "" {
+		return nil // takes away; lists of parameters there are none
+	}
+	for _, w := range templates.Lint(string(v)+"/phone", []templates.Parameter{{Name: bare, Value: text}}, nil) {
+		warnings = append(warnings, fmt.Sprintf("settings.%s: %s (%s)", name, w.Reason, w.Code))
+	}
+	return warnings
 }
 
 // checkLines refuses lines that the model has not, and warns of them where the count

@@ -102,6 +102,9 @@ func (s *Service) readBook(e *edition) {
 		}
 		after = page[len(page)-1].Number
 	}
+	if len(all) > bookPage {
+		s.log.Warn("phone books hold the first extensions only", "extensions", len(all), "polycom", bookPage, "grandstream", bookPage, "yealink", bookPage*bookPages)
+	}
 	e.contacts, e.err = all, nil
 }
 

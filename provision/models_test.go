@@ -181,3 +181,33 @@ func TestZonesThatCannotBeSaid(t *testing.T) {
 		t.Errorf("for all: %v, %q", err, warnings)
 	}
 }
+
+// A parameter of the vendor that can lock the phone out or break ringing together is
+// taken, and warned of.
+func TestDangerousParameters(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	for _, tt := range []struct {
+		vendor            phone.Vendor
+		name, value, want string
+	}{
+		{phone.Polycom, "device.dhcp.enabled", "0", "turns DHCP off (lockout)"},
+		{phone.Yealink, "static.auto_provision.server.url", "http://x/", "changes where the phone gets its configuration (lockout)"},
+		{phone.Yealink, "account.2.unregister_on_reboot", "1", "(fork-ring)"},
+		{phone.Yealink, "account.2.unregister_on_reboot", "0", ""},
+		{phone.Grandstream, "P81", "1", "(fork-ring)"},
+		{phone.Grandstream, "P752", "1", "(fork-ring)"},
+		{phone.Grandstream, "P8", "1", "turns DHCP off (lockout)"},
+		{phone.Grandstream, "P57", "9", ""},
+	} {
+		set := map[string]string{tt.name: tt.value}
+		warnings, err := b.CheckPhone(phone.Device{Vendor: tt.vendor, Settings: set})
+		if got := strings.Join(warnings, "|"); err != nil || !strings.HasSuffix(got, tt.want) || (tt.want == "") != (got == "") {
+			t.Errorf("%s: %v, %q", tt.name, err, got)
+		}
+		warnings, err = b.CheckLayer("global", "", set)
+		if got := strings.Join(warnings, "|"); err != nil || !strings.HasSuffix(got, tt.want) || (tt.want == "") != (got == "") {
+			t.Errorf("layer %s: %v, %q", tt.name, err, got)
+		}
+	}
+}

@@ -52,7 +52,7 @@ var rules = []rule{
 	{phone.Grandstream, regexp.MustCompile(`^P(2[1-8]|9[2-5])$`), nil, "lockout", "gives the phone a fixed DNS server"},
 	{phone.Grandstream, regexp.MustCompile(`^P(237|212|145|8337)$`), nil, "lockout", "changes where the phone gets its configuration"},
 	{phone.Grandstream, regexp.MustCompile(`^P22030$`), nil, "lockout", "changes which servers the phone trusts"},
-	{phone.Grandstream, regexp.MustCompile(`^P(81|411|511|611|1711|1811)$`), regexp.MustCompile(`^1$`), "fork-ring", "unregisters every phone of the extension when this one restarts"},
+	{phone.Grandstream, regexp.MustCompile(`^P(81|411|511|611|752|1711|1811)$`), regexp.MustCompile(`^1$`), "fork-ring", "unregisters every phone of the extension when this one restarts"},
 }
 
 // Lint looks for parameters of a rendered file of template file ("yealink/phone")

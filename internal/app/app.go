@@ -71,10 +71,11 @@ type App struct {
 	inventory *inventory.Store
 	location  location.Store
 	mirror    *location.Mirror
-	cluster   *cluster                    // nil: there is this node only
-	linkHost  string                      // where others reach sip.node_listen when it is auto
-	follow    func(context.Context) error // keeps the mirror, and the store when it is Redis
-	storeMode func() string               // "" or how the store of registrations works now
+	cluster   *cluster                      // nil: there is this node only
+	linkHost  string                        // where others reach sip.node_listen when it is auto
+	follow    func(context.Context) error   // keeps the mirror, and the store when it is Redis
+	storeMode func() string                 // "" or how the store of registrations works now
+	freshen   func(context.Context, string) // makes the list learn what other nodes refreshed of an extension; nil: there are none
 	roster    *roster.Roster
 	relist    chan struct{} // capacity 1: the list has to be read again
 	certs     *tlsca.Keeper

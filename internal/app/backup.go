@@ -17,8 +17,15 @@ import (
 // copy; the server may be running. A database in PostgreSQL is not in it, which notes
 // says.
 func Backup(ctx context.Context, cfg config.Config, w, notes io.Writer) error {
-	if _, err := os.Stat(filepath.Join(cfg.DataDir, keyFile)); err != nil {
+	there := cfg.DataDir
+	if cfg.MasterKey.IsZero() {
+		there = filepath.Join(cfg.DataDir, keyFile)
+	}
+	if _, err := os.Stat(there); err != nil {
 		return fmt.Errorf("data_dir: %w", err) // opening would make one
+	}
+	if !cfg.MasterKey.IsZero() {
+		fmt.Fprintln(notes, "note: the master key is in master_key and not in the archive; without it nobody can read the passwords")
 	}
 	o := backup.Options{Dir: cfg.DataDir, Database: inventory.FileName}
 	if cfg.Database.URL.IsZero() {

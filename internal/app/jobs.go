@@ -20,14 +20,14 @@ const recheckEvery = 3 * time.Second
 
 // openJobs makes what runs jobs. Each kind of job has its task here.
 func (a *App) openJobs(context.Context) (err error) {
-	told := &resync.Task{Phones: a.roster, Notify: a.notify}
+	told := &resync.Task{Phones: a.roster, Notify: a.notify, Freshen: a.freshen}
 	o := rollout.Options{
 		Store: a.inventory, Node: a.id.node, Logger: a.log, Registerer: a.registry,
 		Tasks: map[string]rollout.Task{
 			resync.Resync:     told,
 			upgrade.Kind:      &upgrade.Task{Phone: a.roster.Phone, Images: a.firmware, Tell: told.Begin},
 			library.TrialKind: &stage.Task{Ready: a.library.Ready, Told: told},
-			resync.Reboot:     &resync.Task{Phones: a.roster, Notify: a.notify, Reboot: true},
+			resync.Reboot:     &resync.Task{Phones: a.roster, Notify: a.notify, Freshen: a.freshen, Reboot: true},
 		},
 	}
 	if a.cfg.Database.URL.Reveal() != "" {

@@ -30,7 +30,7 @@ func (a *App) openEmbedded() error {
 	a.onStop("registrations", store.Close)
 	a.location = store
 	a.mirror = location.NewMirror(store, location.MirrorOptions{Logger: a.log, Registerer: a.registry})
-	a.follow, a.storeMode = a.mirror.Run, func() string { return "" }
+	a.follow, a.storeMode, a.freshen = a.mirror.Run, func() string { return "" }, nil
 	return nil
 }
 
@@ -53,6 +53,11 @@ func (a *App) openRedis() error {
 	a.onStop("registrations", store.Close)
 	a.location, a.mirror = store, store.Mirror()
 	a.follow, a.storeMode = store.Run, store.Mode
+	a.freshen = func(ctx context.Context, extension string) {
+		if err := store.Freshen(ctx, location.AOR(extension+"@"+a.cfg.SIP.Domain)); err != nil {
+			a.log.DebugContext(ctx, "not known what other nodes have refreshed", slog.String("extension", extension), slog.Any("error", err))
+		}
+	}
 	a.cluster = a.newCluster(shared, location.NodesOptions{Store: shared, Mirror: a.mirror, Drop: store.Drop, Logger: a.log})
 	a.cluster.client = client
 	return nil

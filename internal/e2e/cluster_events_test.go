@@ -114,3 +114,31 @@ func TestEventsAfterRestart(t *testing.T) {
 	old := d.listen("17")
 	eventually(t, 10*time.Second, "what is long gone is lost", func() bool { return strings.Contains(old.String(), "event: lost") })
 }
+
+// TestResyncAcrossNodes: a job of one node tells a phone over the connection that it has to
+// the other one.
+func TestResyncAcrossNodes(t *testing.T) {
+	t.Parallel()
+	one, two := serveCluster(t)
+	one.extension("101", "Desk")
+	phone := one.phone("001565aabb01", "T46S", "101")
+	_, auth, password := rendered(t, one, "001565aabb01")
+	c := credentials{Number: "101", SIPUsername: auth, SIPPassword: password}
+	p := one.connect("tcp")
+	p.register(c, "desk")
+	listedAt(t, "101", 1, one, two)
+	j := two.startJob("/v1/pbx/phones/"+phone.ID+"/resync", `{"timeoutSeconds":20}`)
+	notify := p.await("NOTIFY ")
+	if field(notify, "Event") != "check-sync;reboot=false" {
+		t.Errorf("it got %s", notify)
+	}
+	p.answer(notify, "200 OK")
+	rendered(t, one, "001565aabb01")
+	p.register(c, "desk")
+	if j = two.ends(j.ID); j.State != "applied" {
+		t.Errorf("%+v", j)
+	}
+	for _, d := range []*daemon{one, two} {
+		soon(t, "the timeline says so", func() bool { return strings.Contains(d.kinds(phone.ID), "notify") })
+	}
+}

@@ -45,7 +45,10 @@ type Task struct {
 	Phones Phones
 	// Notify tells the phone of a binding an event, as proxy.Proxy.Notify does.
 	Notify func(ctx context.Context, b location.Binding, event string) (status int, err error)
-	Reboot bool
+	// Freshen makes Phones learn, a moment later, whether an extension was registered at
+	// another node; nil: there is none.
+	Freshen func(ctx context.Context, extension string)
+	Reboot  bool
 }
 
 var _ rollout.Task = (*Task)(nil)
@@ -130,7 +133,7 @@ func notThere(p roster.Phone) string {
 }
 
 // Look implements rollout.Task.
-func (t *Task) Look(_ context.Context, _ phone.Job, jp phone.JobPhone) rollout.Verdict {
+func (t *Task) Look(ctx context.Context, _ phone.Job, jp phone.JobPhone) rollout.Verdict {
 	p, ok := t.Phones.Phone(jp.PhoneID)
 	if !ok {
 		return rollout.Verdict{Outcome: NoAnswer, Reason: "The phone is not in the inventory any more.", Done: true}
@@ -147,10 +150,21 @@ func (t *Task) Look(_ context.Context, _ phone.Job, jp phone.JobPhone) rollout.V
 		return rollout.Verdict{Outcome: NotRegistered, Reason: fmt.Sprintf(
 			"It fetched its configuration at %s and is not registered.", when(fetched))}
 	case p.LastRegistered.Before(fetched):
+		t.freshen(ctx, p) // for the next look
 		return rollout.Verdict{Outcome: NotRegistered, Reason: fmt.Sprintf(
 			"It fetched its configuration at %s and did not register after that; its registration from before is still live.", when(fetched))}
 	}
 	return rollout.Verdict{Outcome: Applied, Done: true, OK: true}
+}
+
+// freshen asks for what other nodes have refreshed.
+func (t *Task) freshen(ctx context.Context, p roster.Phone) {
+	if t.Freshen == nil {
+		return
+	}
+	for _, l := range p.Lines {
+		t.Freshen(ctx, l.ExtensionNumber)
+	}
 }
 
 func when(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }

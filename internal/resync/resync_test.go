@@ -69,10 +69,15 @@ func TestLook(t *testing.T) {
 		}, Applied, "", true},
 		"gone": {func(p *roster.Phone) { p.ID = "phone_2" }, NoAnswer, "not in the inventory", true},
 	} {
-		task := &Task{Phones: registered(c.change)}
+		asked := 0
+		task := &Task{Phones: registered(c.change), Freshen: func(context.Context, string) { asked++ }}
 		v := task.Look(t.Context(), phone.Job{}, phone.JobPhone{PhoneID: "phone_1", StartedAt: start})
 		if v.Outcome != c.outcome || v.Done != c.done || v.OK != (c.outcome == Applied) || !strings.Contains(v.Reason, c.says) {
 			t.Errorf("%s: %+v", name, v)
+		}
+		// It may have registered at another node.
+		if want := strings.HasSuffix(name, "from before"); (asked > 0) != want {
+			t.Errorf("%s: other nodes were asked %d times", name, asked)
 		}
 	}
 }

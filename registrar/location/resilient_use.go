@@ -48,6 +48,21 @@ func (r *Resilient) Lookup(ctx context.Context, aor AOR) ([]Binding, error) {
 	return r.view(aor, r.storeNow()), nil
 }
 
+// Freshen lets the mirror learn now how long the contacts of an AOR are good: plain
+// refreshes at other nodes it learns of when their old end has come, otherwise.
+func (r *Resilient) Freshen(ctx context.Context, aor AOR) error {
+	if r.degraded.Load() {
+		return nil // it knows what there is to know
+	}
+	bindings, err := r.store.Lookup(ctx, aor)
+	if err != nil {
+		r.fellOver(ctx, err)
+		return err
+	}
+	r.mirror.learnGrants(bindings)
+	return nil
+}
+
 // List implements Store. A listing that the store began cannot be continued
 // without it.
 func (r *Resilient) List(ctx context.Context, cursor string, limit int) ([]Binding, string, error) {

@@ -52,16 +52,27 @@ export async function show(view, { stop }) {
 
   await Promise.all([refresh(), past()]);
   const timer = setInterval(() => Promise.all([refresh(), past()]).catch(() => {}), refreshEvery);
-  let due = 0;
-  stop(() => { clearInterval(timer); clearTimeout(due); });
+  let due = 0, drawing = 0;
+  stop(() => { clearInterval(timer); clearTimeout(due); clearTimeout(drawing); });
+  const row = (e) => h('li', {}, time(e.at), h('span', {}, text.phone.kind[e.kind] || e.kind),
+    h('span', { class: tone(e.outcome) },
+      e.macAddress && e.phoneId ? h('a', { href: `#/phones/${encodeURIComponent(e.phoneId)}` }, e.macAddress) : e.macAddress || '',
+      ` ${[e.path, e.outcome, e.detail].filter(Boolean).join(' · ')}`));
+  // Phones that all come back at once send thousands of events: what nobody could read is
+  // not drawn.
+  let news = [];
+  const draw = () => {
+    drawing = 0;
+    live.querySelector('.quiet')?.remove();
+    live.prepend(...news.reverse().map(row));
+    news = [];
+    while (live.children.length > kept) live.lastChild.remove();
+  };
   stop(listen((e) => {
     due ||= setTimeout(() => { due = 0; Promise.all([refresh(), past()]).catch(() => {}); }, 1500);
     if (!e.kind) return;
-    live.querySelector('.quiet')?.remove();
-    live.prepend(h('li', {}, time(e.at), h('span', {}, text.phone.kind[e.kind] || e.kind),
-      h('span', { class: tone(e.outcome) },
-        e.macAddress && e.phoneId ? h('a', { href: `#/phones/${encodeURIComponent(e.phoneId)}` }, e.macAddress) : e.macAddress || '',
-        ` ${[e.path, e.outcome, e.detail].filter(Boolean).join(' · ')}`)));
-    while (live.children.length > kept) live.lastChild.remove();
+    news.push(e);
+    if (news.length > kept) news.shift();
+    drawing ||= setTimeout(draw, 200);
   }));
 }
