@@ -22,7 +22,7 @@ func states() []string {
 
 // driftKinds are what an entry of a phone's drift may begin with.
 func driftKinds() []string {
-	return []string{"mac", "vendor", "model", "type", "configuration", "extension"}
+	return []string{"mac", "vendor", "model", "type", "firmware", "configuration", "extension"}
 }
 
 // filterOf reads the parameters that a list of phones can be narrowed by.

@@ -90,6 +90,24 @@ func (s *stock) offer(p Phone, known phone.FirmwareState) Offer {
 	return o
 }
 
+// wanted is the version of the target, as far as a rollout has reached the phone, if
+// that is another than the phone's.
+func (s *stock) wanted(p Phone, known phone.FirmwareState) string {
+	t, ok := s.target(p)
+	if !ok || p.Version == "" {
+		return ""
+	}
+	id := t.ImageID
+	if t.JobID != "" && known.Admitted != t.ImageID {
+		id = t.FallbackID
+	}
+	goal := s.byID[id]
+	if goal.Version == "" || !fits(goal, p) || Same(goal.Version, p.Version) {
+		return ""
+	}
+	return goal.Version
+}
+
 // step is goal, or the image that a phone has to take before it, or none.
 func (s *stock) step(p Phone, goal phone.FirmwareImage, down bool) (image phone.FirmwareImage, why string) {
 	switch {

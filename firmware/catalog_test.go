@@ -155,3 +155,34 @@ func TestBreaker(t *testing.T) {
 		}
 	}
 }
+
+// What a phone should run: the target, when its rollout has reached the phone.
+func TestWanted(t *testing.T) {
+	t.Parallel()
+	goal, before := rom("66.86.0.1"), rom("66.85.0.1")
+	target := phone.FirmwareTarget{Vendor: phone.Yealink, Model: "T46S", Key: "T46S", ImageID: goal.ID}
+	staged := target
+	staged.JobID, staged.FallbackID = "job_1", before.ID
+	for name, c := range map[string]struct {
+		target  phone.FirmwareTarget
+		known   phone.FirmwareState
+		version string
+		want    string
+	}{
+		"behind":                {target, phone.FirmwareState{}, "66.84.0.1", "66.86.0.1"},
+		"ahead":                 {target, phone.FirmwareState{}, "66.99.0.1", "66.86.0.1"},
+		"there":                 {target, phone.FirmwareState{}, "66.86.0.1", ""},
+		"does not say":          {target, phone.FirmwareState{}, "", ""},
+		"not reached":           {staged, phone.FirmwareState{}, "66.85.0.1", ""},
+		"behind the one before": {staged, phone.FirmwareState{}, "66.84.0.1", "66.85.0.1"},
+		"reached":               {staged, phone.FirmwareState{Admitted: goal.ID}, "66.85.0.1", "66.86.0.1"},
+	} {
+		s := newStock([]phone.FirmwareImage{goal, before}, []phone.FirmwareTarget{c.target})
+		if got := s.wanted(t46s(c.version), c.known); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+	if got := newStock(nil, nil).wanted(t46s("66.84.0.1"), phone.FirmwareState{}); got != "" {
+		t.Errorf("without a target: %q", got)
+	}
+}

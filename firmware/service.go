@@ -276,5 +276,9 @@ func (s *Service) State(mac phone.MAC) phone.FirmwareState { return s.state(mac)
 // out about a phone.
 func (s *Service) Offers() bool { return len(s.stock.Load().targets) > 0 }
 
+// Wanted is the version that a phone should run instead of the one it reports; "" when
+// it runs that, when the rollout has not reached it, or nobody knows.
+func (s *Service) Wanted(p Phone) string { return s.stock.Load().wanted(p, s.state(p.MAC)) }
+
 // Offer chooses the image for a phone.
 func (s *Service) Offer(p Phone) Offer { return s.stock.Load().offer(p, s.state(p.MAC)) }

@@ -30,7 +30,18 @@ func (a *App) openFirmware(ctx context.Context) error {
 		Store: store, Images: a.inventory, Targets: a.inventory, States: a.inventory,
 		Downloads: a.cfg.Firmware.Downloads, Stopped: a.firmwareStopped, Logger: a.log, Registerer: a.registry,
 	})
+	if err == nil {
+		a.roster.Recheck() // which was filled before
+	}
 	return err
+}
+
+// firmwareWanted is what a phone should run instead of what it says that it runs.
+func (a *App) firmwareWanted(p roster.Runs) string {
+	if a.firmware == nil || !a.firmware.Offers() {
+		return ""
+	}
+	return a.firmware.Wanted(firmware.Phone{MAC: p.MAC, Vendor: p.Vendor, Model: p.Model, Version: p.Firmware, Hardware: p.Hardware})
 }
 
 // firmwareChanged notes what has to be read again; that is done outside the commit.
@@ -86,8 +97,10 @@ func (a *App) followFirmware(ctx context.Context) error {
 			err = a.settleFirmware(ctx)
 		case mac := <-a.restate:
 			err = a.firmware.ReloadPhone(ctx, mac)
+			a.roster.Recheck(mac)
 		case <-a.restock:
 			err = a.firmware.ReloadAll(ctx)
+			a.roster.Recheck()
 		}
 		if err != nil && ctx.Err() == nil {
 			a.log.ErrorContext(ctx, "firmware not read again", slog.Any("error", err))

@@ -28,6 +28,7 @@ func (a *App) newRoster(ctx context.Context) (*roster.Roster, error) {
 		Save:         saver{a.inventory},
 		ForgetAfter:  a.forgetAfter(),
 		Drifted:      a.drifted,
+		Wanted:       a.firmwareWanted,
 		Kept:         func(b location.Binding) *location.Binding { return a.mirror.Kept(b) },
 		ShowUnknown:  a.cfg.Provision.Enroll != "closed",
 		Logger:       a.log, Registerer: a.registry,

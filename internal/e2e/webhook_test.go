@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -115,6 +117,42 @@ func TestDriftWebhook(t *testing.T) {
 	if e := h.next(first); len(e.Was) != 1 || !strings.HasPrefix(e.Was[0], "model: ") || e.PhoneID != p.ID {
 		t.Errorf("%+v", e)
 	}
+}
+
+// TestDriftOfFirmwareAndExtension: a target that a phone does not run, and a line that
+// is not its own, show in the list, in the metric and at the webhook.
+func TestDriftOfFirmwareAndExtension(t *testing.T) {
+	t.Parallel()
+	h := newHook(t)
+	d := serve(t, h.args()...)
+	d.extension("101", "Desk")
+	other := d.extension("102", "Hall")
+	p := d.phone("001565aabb01", "T46S", "101")
+	d.model(p, "T46S")
+	file := filepath.Join(t.TempDir(), "T46S-66.99.0.1.rom")
+	writeFile(t, file, "content")
+	_, image := d.uploaded(file, "model=T46S")
+	if status, answer := d.raw("PUT", "/v1/pbx/firmware/targets/yealink/T46S", map[string]any{"firmwareId": image.ID}); status != http.StatusOK {
+		t.Fatalf("target: %d %s", status, answer)
+	}
+	shows := func(kind, text string, before ...drifted) drifted {
+		e := h.next(before...)
+		if e.PhoneID != p.ID || !slices.ContainsFunc(e.Drift, func(s string) bool { return strings.HasPrefix(s, kind+": "+text) }) {
+			t.Errorf("told %+v, want %s: %s", e, kind, text)
+		}
+		if list := d.phones("drift=" + kind); len(list) != 1 || list[0].ID != p.ID {
+			t.Errorf("drift=%s lists %+v", kind, list)
+		}
+		if !strings.Contains(d.metrics(), "dialtone_phones_drift 1") {
+			t.Error("the metric does not count it")
+		}
+		return e
+	}
+	first := shows("firmware", "the phone runs 66.86.0.15, the target of its model is 66.99.0.1")
+	if err := sippRegister(t, d.addr["sip.udp"], "udp", "102", other.SIPUsername, other.SIPPassword, "Yealink SIP-T46S 66.86.0.15 00:15:65:aa:bb:01", 600); err != nil {
+		t.Fatal(err)
+	}
+	shows("extension", "registered as 102", first)
 }
 
 // TestWebhookAfterKill: what was stored for a webhook that does not take it is told after

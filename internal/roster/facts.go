@@ -38,7 +38,7 @@ type hot struct {
 // when a fact other than a time has changed.
 func (s *state) describe(r *row) {
 	was := r.drift
-	if r.drift = driftOf(r); s.drifted != nil && !slices.Equal(was, r.drift) {
+	if r.drift = s.driftOf(r); s.drifted != nil && !slices.Equal(was, r.drift) {
 		s.drifted(DriftChange{PhoneID: r.id, MAC: r.mac, Was: was, Now: slices.Clone(r.drift)})
 	}
 	s.retext(r)

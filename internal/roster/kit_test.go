@@ -298,7 +298,7 @@ func (h *house) check(t interface {
 			st.Unregistered++
 		}
 		*st.ByType.of(types[r.typ()])++
-		if hot := s.hot[r.slot]; hot.registered != r.live() || hot.state != r.state() || hot.typ != r.typ() || hot.drift != (len(driftOf(r)) > 0) {
+		if hot := s.hot[r.slot]; hot.registered != r.live() || hot.state != r.state() || hot.typ != r.typ() || hot.drift != (len(s.driftOf(r)) > 0) {
 			t.Fatalf("hot facts of %s are stale", r.id)
 		}
 		if s.text[r.slot] != s.textOf(r) || s.sign[r.slot] != signOf(s.text[r.slot]) {

@@ -51,7 +51,7 @@ type Filter struct {
 	MAC          *phone.MAC
 	State        string
 	Drift        *bool  // with or without any drift
-	DriftKind    string // "model", "mac", "vendor", "type", "configuration", "extension"
+	DriftKind    string // "model", "mac", "vendor", "type", "firmware", "configuration", "extension"
 	Q            string // every word must stand in a name, number, address, model or User-Agent
 }
 

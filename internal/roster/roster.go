@@ -71,6 +71,11 @@ type Options struct {
 	// must be quick and must not ask the list. What is found at a Load is told as well.
 	Drifted func(DriftChange)
 
+	// Wanted is the version of the firmware that a phone should run instead of what it
+	// runs; "" when that is right. It is called while the list is locked: it must be
+	// quick and must not ask the list. nil: phones may run what they like.
+	Wanted func(Runs) string
+
 	Now        func() time.Time      // nil: time.Now
 	Logger     *slog.Logger          // nil: discard
 	Registerer prometheus.Registerer // nil: none
@@ -112,6 +117,7 @@ func New(opts Options) (*Roster, error) {
 		st: newState(),
 	}
 	r.st.dirty.off, r.st.drifted = opts.Save == nil, opts.Drifted
+	r.st.wanted = opts.Wanted
 	m, err := newMetrics(opts.Registerer, r)
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package roster
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -219,6 +220,38 @@ func TestDrift(t *testing.T) {
 			h.check(t)
 		})
 	}
+}
+
+// TestDriftOfFirmware: a target that changes shows when the list is told to look.
+func TestDriftOfFirmware(t *testing.T) {
+	t.Parallel()
+	var target atomic.Value
+	target.Store("")
+	var changes []DriftChange
+	h := build(t, newStore(), func(o *Options) {
+		o.Wanted = func(r Runs) string {
+			if r.Vendor != phone.Yealink || r.Model != "T46S" || r.Firmware != "66.86.0.15" || r.Firmware == target.Load() {
+				return ""
+			}
+			return target.Load().(string)
+		}
+		o.Drifted = func(c DriftChange) { changes = append(changes, c) }
+	})
+	d, other := sample(1, phone.Yealink, "T46S", "101"), sample(2, phone.Polycom, "VVX450", "102")
+	h.DeviceChanged(d)
+	h.DeviceChanged(other)
+	h.register(contactOf("101", "10.0.0.5", as("l1_1"), ua("Yealink SIP-T46S 66.86.0.15")))
+	want(t, len(h.all(Filter{DriftKind: "firmware"})), 0)
+	target.Store("66.99.0.1")
+	h.Recheck()
+	p := h.only(Filter{DriftKind: "firmware"})
+	if p.ID != d.ID || len(p.Drift) != 1 || p.Drift[0] != "firmware: the phone runs 66.86.0.15, the target of its model is 66.99.0.1" {
+		t.Errorf("drift %q of %s", p.Drift, p.ID)
+	}
+	target.Store("66.86.0.15")
+	h.Recheck(d.MAC)
+	want(t, len(h.one(d.ID).Drift), 0)
+	want(t, len(changes), 2)
 }
 
 func TestDriftOfConfiguration(t *testing.T) {

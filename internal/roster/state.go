@@ -119,6 +119,7 @@ type state struct {
 
 	stats   Stats
 	drifted func(DriftChange) // nil: nobody is told
+	wanted  func(Runs) string // nil: phones may run what they like
 
 	tally   tally
 	agents  map[agentKey]*useragent.Agent
