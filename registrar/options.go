@@ -46,7 +46,8 @@ type Options struct {
 	// StrictUnregister: "Contact: *" of any user removes all contacts of the AOR (RFC
 	// 3261 section 10.2.2), not only those of the line's device.
 	StrictUnregister bool
-	ForceRport       bool // as of edge.Options
+	ForceRport       bool     // as of edge.Options
+	Algorithms       []string // of digest, as of digest.Options
 	// Unreachable reports whether a phone is known not to answer; its contact may
 	// then make room for another. nil knows of closed connections only.
 	Unreachable func(location.Binding) bool

@@ -50,7 +50,7 @@ func New(opts Options) (*Server, error) {
 	var err error
 	check := digest.Options{
 		Realm: opts.Realm, Key: opts.NonceKey, Maker: maker(opts), Lookup: opts.Directory.Credential,
-		Local: s.hosts.local, Proved: opts.Proved, Now: opts.Now,
+		Algorithms: opts.Algorithms, Local: s.hosts.local, Proved: opts.Proved, Now: opts.Now,
 	}
 	if directory, ok := opts.Directory.(cachedDirectory); ok {
 		check.Cached = directory.CachedCredential

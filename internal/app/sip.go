@@ -36,7 +36,7 @@ func (a *App) openSIP(context.Context) error {
 		Domain: s.Domain, Aliases: append([]string{s.Server, a.id.advertise}, s.Aliases...),
 		Directory: a.inventory, Store: a.location, Recorder: a.recordSIP,
 		MinExpires: seconds(s.MinExpires), MaxExpires: seconds(s.MaxExpires), DefaultExpires: seconds(s.DefaultExpires),
-		MaxContacts: s.MaxContacts, StrictUnregister: s.StrictUnregister, ForceRport: s.ForceRport, NonceKey: nonceKey, Node: a.id.node, Boot: a.id.boot,
+		MaxContacts: s.MaxContacts, StrictUnregister: s.StrictUnregister, ForceRport: s.ForceRport, Algorithms: s.Digest, NonceKey: nonceKey, Node: a.id.node, Boot: a.id.boot,
 		Origins: s.WSOrigins, Unreachable: a.unreachable, Proved: a.proved, Share: share, Logger: a.log, Registerer: a.registry,
 	})
 	if err != nil {

@@ -130,6 +130,7 @@ type SIP struct {
 	NodeListen     string   `yaml:"node_listen"`
 	NodeAddress    string   `yaml:"node_address"`
 	TLSMinVersion  string   `yaml:"tls_min_version"` // 1.0, 1.1, 1.2, 1.3; of TLS only
+	Digest         []string `yaml:"digest"`          // algorithms in the order of offering
 	WSOrigins      []string `yaml:"ws_origins"`      // pages that may open a WebSocket; empty: any
 	MinExpires     int      `yaml:"min_expires"`     // seconds
 	MaxExpires     int      `yaml:"max_expires"`     // seconds
@@ -206,7 +207,7 @@ func Default() Config {
 		SIP: SIP{
 			Domain: "pbx.dev", Server: "sip.pbx.dev", Aliases: []string{}, OutboundProxy: "auto", Transport: "udp",
 			UDP: ":5060", TCP: ":5060", TLS: ":5061", WS: ":5066", WSS: ":7443", NodeListen: Auto,
-			TLSMinVersion: "1.2", WSOrigins: []string{},
+			TLSMinVersion: "1.2", Digest: []string{"MD5", "SHA-256"}, WSOrigins: []string{},
 			MinExpires: 60, MaxExpires: 7200, DefaultExpires: 3600, MaxContacts: 10, DeclineEndsCall: true,
 		},
 		Provision: Provision{

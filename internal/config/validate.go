@@ -157,6 +157,20 @@ func (d DHCP) Addresses() (first, last netip.Addr, err error) {
 	return first, last, nil
 }
 
+func validateDigest(names []string) (errs []error) {
+	for i, name := range names {
+		if err := oneOf(name, "MD5", "SHA-256", "SHA-512-256"); err != nil {
+			errs = append(errs, fmt.Errorf("sip.digest[%d]: %w", i, err))
+		} else if slices.Contains(names[:i], name) {
+			errs = append(errs, fmt.Errorf("sip.digest[%d]: %q is there twice", i, name))
+		}
+	}
+	if len(names) == 0 {
+		errs = append(errs, errors.New("sip.digest: is empty"))
+	}
+	return errs
+}
+
 func (c Config) validateSIP() []error {
 	s := c.SIP
 	var errs []error
@@ -177,6 +191,7 @@ func (c Config) validateSIP() []error {
 	if err := oneOf(s.TLSMinVersion, "1.0", "1.1", "1.2", "1.3"); err != nil {
 		bad("sip.tls_min_version", err.Error())
 	}
+	errs = append(errs, validateDigest(s.Digest)...)
 	for i, o := range s.WSOrigins {
 		if u, err := url.Parse(o); err != nil || u.Host == "" || u.Scheme+"://"+u.Host != o {
 			bad(fmt.Sprintf("sip.ws_origins[%d]", i), fmt.Sprintf("%q is not an origin such as https://phone.example.com", o))

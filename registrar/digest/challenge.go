@@ -6,8 +6,8 @@ package digest
 func (v *Verifier) Challenges(stale bool, userAgent string) []string {
 	nonce := v.nonces.append(nil, v.opts.Now())
 	out := make([]string, 0, len(algorithms))
-	for alg := range offered(userAgent) {
-		out = append(out, string(v.appendChallenge(nil, algorithm(alg), nonce, stale)))
+	for _, alg := range v.offered(userAgent) {
+		out = append(out, string(v.appendChallenge(nil, alg, nonce, stale)))
 	}
 	return out
 }
@@ -17,10 +17,10 @@ func (v *Verifier) Challenges(stale bool, userAgent string) []string {
 func (v *Verifier) AppendChallenges(dst []byte, header string, stale bool, userAgent string) []byte {
 	var buf [nonceLen]byte
 	nonce := v.nonces.append(buf[:0], v.opts.Now())
-	for alg := range offered(userAgent) {
+	for _, alg := range v.offered(userAgent) {
 		dst = append(dst, header...)
 		dst = append(dst, ": "...)
-		dst = v.appendChallenge(dst, algorithm(alg), nonce, stale)
+		dst = v.appendChallenge(dst, alg, nonce, stale)
 		dst = append(dst, '\r', '\n')
 	}
 	return dst

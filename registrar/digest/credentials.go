@@ -17,7 +17,7 @@ type credentials struct {
 	cnonce, qop, nc, algorithmToken       string
 
 	alg   algorithm
-	known bool   // algorithm is one that we offer
+	known bool   // algorithm is one that we know
 	count uint32 // nc, or 1 without qop: such a nonce serves one request
 }
 

@@ -43,7 +43,10 @@ type Options struct {
 	// user: sipp and some phones write the address that they send to. nil knows
 	// only equal URIs.
 	Local func(host string) bool
-	Now   func() time.Time // nil is time.Now
+	// Algorithms are offered in this order, of MD5, SHA-256 and SHA-512-256; others are
+	// not taken. nil is MD5, SHA-256.
+	Algorithms []string
+	Now        func() time.Time // nil is time.Now
 }
 
 // Request is what Verify needs of a SIP request.
@@ -87,8 +90,9 @@ type Verifier struct {
 	nonces *nonces
 	used   *record
 	hashes *hashCache
-	dummy  [2]ha1 // by algorithm, for users that do not exist
-	prefix string // of every challenge, up to the nonce
+	offer  []algorithm
+	dummy  [len(algorithms)]ha1 // by algorithm, for users that do not exist
+	prefix string               // of every challenge, up to the nonce
 }
 
 // New returns a Verifier. It fails with phone.ErrInvalid on unusable options.
@@ -103,6 +107,10 @@ func New(opts Options) (*Verifier, error) {
 	case opts.Lifetime < 0:
 		return nil, phone.Invalid("Lifetime", "is negative")
 	}
+	offer, err := parseAlgorithms(opts.Algorithms)
+	if err != nil {
+		return nil, err
+	}
 	if opts.Lifetime == 0 {
 		opts.Lifetime = time.Hour
 	}
@@ -115,6 +123,7 @@ func New(opts Options) (*Verifier, error) {
 	mac.Write([]byte("dialtone digest nonce\x00" + opts.Realm))
 	v := &Verifier{
 		opts:   opts,
+		offer:  offer,
 		nonces: newNonces(mac.Sum(nil), makerOf(opts.Maker)),
 		used:   newRecord(opts.Lifetime, opts.Now()),
 		hashes: newHashCache(),

@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/md5"
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -91,8 +93,11 @@ func (w *world) nonce() string {
 
 func sum(alg, text string) string {
 	h := md5.New()
-	if alg == "SHA-256" {
+	switch alg {
+	case "SHA-256":
 		h = sha256.New()
+	case "SHA-512-256":
+		h = sha512.New512_256()
 	}
 	h.Write([]byte(text))
 	return hex.EncodeToString(h.Sum(nil))
@@ -143,7 +148,8 @@ func TestVerify(t *testing.T) {
 		"directory away":     {func(a *answer) { a.user = "broken" }, digest.Unavailable},
 		"other method":       {func(a *answer) { a.method = "INVITE" }, digest.Denied},
 		"foreign realm":      {func(a *answer) { a.realm = "asterisk" }, digest.Missing},
-		"unknown algorithm":  {func(a *answer) { a.alg = "SHA-512-256" }, digest.Missing},
+		"unknown algorithm":  {func(a *answer) { a.alg = "SHA-384" }, digest.Missing},
+		"not offered":        {func(a *answer) { a.alg = "SHA-512-256" }, digest.Missing},
 		"foreign nonce":      {func(a *answer) { a.nonce = "abcdefghabcdefghabcdefghabcdefgh" }, digest.Stale},
 		"foreign nonce, bad": {func(a *answer) { a.nonce, a.password = "x", "guess" }, digest.Denied},
 		"auth-int":           {func(a *answer) { a.qop = "auth-int" }, digest.Malformed},
@@ -408,5 +414,51 @@ func TestRotation(t *testing.T) {
 			}
 		}
 		w.proved = nil
+	}
+}
+
+// TestAlgorithms: what is offered, in its order, is taken, and nothing else.
+func TestAlgorithms(t *testing.T) {
+	t.Parallel()
+	known := []string{"MD5", "SHA-256", "SHA-512-256"}
+	for want, names := range map[string][]string{
+		"SHA-512-256 SHA-256 MD5": {"sha-512-256", "SHA-256", "MD5"},
+		"SHA-512-256":             {"SHA-512-256"},
+		"MD5 SHA-256":             nil,
+	} {
+		w := &world{now: time.Now()}
+		var err error
+		w.Verifier, err = digest.New(digest.Options{Realm: realm, Key: key, Lookup: lookup, Algorithms: names})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var offered []string
+		for _, c := range w.Challenges(false, "") {
+			_, alg, _ := strings.Cut(c, "algorithm=")
+			alg, _, _ = strings.Cut(alg, ",")
+			offered = append(offered, alg)
+		}
+		if got := strings.Join(offered, " "); got != want {
+			t.Errorf("%q offers %s, want %s", names, got, want)
+		}
+		for i, alg := range known {
+			a := w.answer()
+			a.alg = alg
+			outcome := digest.Missing
+			if slices.Contains(offered, alg) {
+				outcome = digest.OK
+			}
+			if got := w.verify(fmt.Sprintf("call-%d 1", i), a.header()); got != outcome {
+				t.Errorf("%q: outcome %d of %s, want %d", names, got, alg, outcome)
+			}
+		}
+		if got := len(w.Challenges(false, "JsSIP 3")); slices.Contains(offered, "MD5") && got != 1 {
+			t.Errorf("%q: %d challenges for a client that knows MD5 alone", names, got)
+		}
+	}
+	for _, names := range [][]string{{"MD4"}, {"MD5", "md5"}, {""}} {
+		if _, err := digest.New(digest.Options{Realm: realm, Key: key, Lookup: lookup, Algorithms: names}); !errors.Is(err, phone.ErrInvalid) {
+			t.Errorf("%q: %v", names, err)
+		}
 	}
 }

@@ -3,25 +3,48 @@ package digest
 import (
 	"crypto/md5" //nolint:gosec // RFC 3261 section 22.4 requires MD5.
 	"crypto/sha256"
+	"crypto/sha512"
 	"crypto/subtle"
 	"encoding/hex"
+	"fmt"
 	"hash/maphash"
+	"slices"
 	"strings"
 	"sync"
 
 	"pbx.dev/dialtone/internal/phone"
 )
 
-// algorithm is an index into algorithms, in the order of preference.
+// algorithm is an index into algorithms.
 type algorithm int
 
 const (
 	algMD5 algorithm = iota
 	algSHA256
+	algSHA512
 )
 
-// algorithms are the tokens of RFC 7616 that we offer.
-var algorithms = [...]string{algMD5: "MD5", algSHA256: "SHA-256"}
+// algorithms are the tokens of RFC 7616 that we know.
+var algorithms = [...]string{algMD5: "MD5", algSHA256: "SHA-256", algSHA512: "SHA-512-256"}
+
+// usual are the algorithms that are offered unless Options say otherwise.
+var usual = []algorithm{algMD5, algSHA256}
+
+// parseAlgorithms reads Options.Algorithms.
+func parseAlgorithms(names []string) ([]algorithm, error) {
+	if len(names) == 0 {
+		return usual, nil
+	}
+	var offer []algorithm
+	for _, name := range names {
+		i := slices.IndexFunc(algorithms[:], func(token string) bool { return strings.EqualFold(token, name) })
+		if i < 0 || slices.Contains(offer, algorithm(i)) {
+			return nil, phone.Invalid("Algorithms", fmt.Sprintf("has %q, which is unknown or there twice", name))
+		}
+		offer = append(offer, algorithm(i))
+	}
+	return offer, nil
+}
 
 // ha1 is H(A1) in lower-case hexadecimal; MD5 fills the first half.
 type ha1 [sha256.Size * 2]byte
@@ -39,13 +62,17 @@ func (a algorithm) ha1(user, realm, password string) ha1 {
 
 // sum returns the hexadecimal hash of text.
 func (a algorithm) sum(text []byte) (out ha1) {
-	if a == algMD5 {
+	switch a {
+	case algSHA256:
+		sum := sha256.Sum256(text)
+		hex.Encode(out[:], sum[:])
+	case algSHA512:
+		sum := sha512.Sum512_256(text)
+		hex.Encode(out[:], sum[:])
+	default:
 		sum := md5.Sum(text) //nolint:gosec // as above
 		hex.Encode(out[:], sum[:])
-		return out
 	}
-	sum := sha256.Sum256(text)
-	hex.Encode(out[:], sum[:])
 	return out
 }
 

@@ -1,6 +1,9 @@
 package digest
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // md5Only begins the User-Agents of clients that give a request up when one of
 // several challenges has an algorithm they do not know, where RFC 7616 section 3.7
@@ -23,13 +26,12 @@ func Agent(transport, userAgent string) string {
 	return userAgent
 }
 
-// offered returns how many of the algorithms, which are in the order of offering,
-// a client is offered.
-func offered(userAgent string) int {
+// offered returns the algorithms that a client is offered.
+func (v *Verifier) offered(userAgent string) []algorithm {
 	for _, prefix := range md5Only {
-		if strings.HasPrefix(userAgent, prefix) {
-			return 1
+		if strings.HasPrefix(userAgent, prefix) && slices.Contains(v.offer, algMD5) {
+			return usual[:1]
 		}
 	}
-	return len(algorithms)
+	return v.offer
 }

@@ -3,6 +3,7 @@ package digest
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"pbx.dev/dialtone/internal/phone"
@@ -133,7 +134,7 @@ func (v *Verifier) pick(headers []string) (*credentials, Outcome) {
 			outcome = Malformed
 			continue
 		}
-		if c.realm == v.opts.Realm && c.known {
+		if c.realm == v.opts.Realm && c.known && slices.Contains(v.offer, c.alg) {
 			return c, OK
 		}
 	}
