@@ -51,7 +51,7 @@ golden: ## rewrite the golden files; look at the diff before you commit it
 cover: ## print test coverage by package
 	$(GO) test -cover ./... | grep -v 'no test files'
 
-bench: build ## measure against the peers that are installed (Kamailio, dnsmasq, atftpd, nginx)
+bench: build ## measure against the peers that are installed (Kamailio, dnsmasq, atftpd, nginx, Smarty)
 	@scripts/bench.sh
 
 page: ## make the editor of the page (api/ui/static/vendor) from the pinned npm packages

@@ -143,8 +143,8 @@ func TestSpeedDialsOfPolycom(t *testing.T) {
 	}
 	config, _, _ := b.fetch("/0004f2abcdef-dialtone.cfg")
 	for _, want := range []string{
-		`lineKey.3.category="SpeedDial" lineKey.3.index="3"`, `lineKey.4.category="BLF" lineKey.4.index="4"`,
-		`attendant.resourceList.4.address="102"`, `dir.local.readonly="1"`,
+		`lineKey.3.category="SpeedDial" lineKey.3.index="3"`, `lineKey.4.category="BLF" lineKey.4.index="0"`,
+		`attendant.resourceList.1.address="102"`, `dir.local.readonly="1"`,
 	} {
 		if !strings.Contains(config, want) {
 			t.Errorf("no %s in\n%s", want, config)

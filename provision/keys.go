@@ -101,6 +101,13 @@ func (k *keyRows) rows(pickup string) (own, modules []templates.Key) {
 	slices.SortFunc(all, func(a, b templates.Key) int {
 		return cmp.Or(cmp.Compare(a.Module, b.Module), cmp.Compare(a.Number, b.Number))
 	})
+	lamps := 0
+	for i := range all {
+		if all[i].Module == 0 && all[i].Type == "blf" {
+			lamps++
+			all[i].Lamp = lamps
+		}
+	}
 	i := slices.IndexFunc(all, func(r templates.Key) bool { return r.Module > 0 })
 	if i < 0 {
 		i = len(all)

@@ -211,3 +211,39 @@ func TestDangerousParameters(t *testing.T) {
 		}
 	}
 }
+
+// The busy lamps of a Polycom take the watched numbers in order: the list has no
+// gaps, wherever the keys are.
+func TestBusyLampsOfPolycom(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	d := device(phone.Polycom, polyMAC)
+	d.Model = "VVX 450"
+	d.Settings = map[string]string{"keys.2.type": "blf", "keys.2.value": "102", "keys.4.value": "104", "keys.9.type": "blf", "keys.9.value": "109"}
+	b.shelf.devices[polyMAC] = d
+	text, _, err := b.fetch("/0004f2abcdef-dialtone.cfg")
+	for _, want := range []string{
+		`lineKey.2.category="BLF" lineKey.2.index="0"`, `attendant.resourceList.1.address="102"`,
+		`lineKey.4.category="SpeedDial" lineKey.4.index="4"`, `lineKey.9.category="BLF" lineKey.9.index="0"`, `attendant.resourceList.2.address="109"`,
+	} {
+		if err != nil || !strings.Contains(text, want) {
+			t.Errorf("%v, no %s in\n%s", err, want, text)
+		}
+	}
+}
+
+// A phone whose own settings do not fit its model any more is not changed silently.
+func TestSmallerModelIsRefused(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	d := device(phone.Yealink, yeaMAC)
+	d.Settings = map[string]string{"keys.20.type": "blf"}
+	for model, want := range map[string]string{"T46S": "", "T21P_E2": "settings.keys.20.type"} {
+		d.Model = model
+		_, err := b.CheckPhone(d)
+		var field *phone.FieldError
+		if errors.As(err, &field) != (want != "") || field != nil && field.Field != want {
+			t.Errorf("%s: %v", model, err)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package templates
 
 import (
 	"strings"
+	"sync"
 	"testing"
 
 	"pbx.dev/dialtone/internal/phone"
@@ -18,9 +19,16 @@ func macOf(v phone.Vendor) phone.MAC {
 	}[v]
 }
 
+// castZones keeps the zones that several views have.
+var castZones = sync.OnceValues(NewZones)
+
 func zone(t testing.TB, name string) TimeZone {
 	t.Helper()
-	tz, err := mustZones(t).Lookup(name)
+	zones, err := castZones()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tz, err := zones.Lookup(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +102,7 @@ func fullDevice(v *View) {
 	v.Firmware = Firmware{URL: "http://files.pbx.dev/fw/x.rom", Dir: "fw/", DirURL: "http://files.pbx.dev/fw/", File: "sip.ld", Version: "66.86.0.15"}
 	v.Keys = []Key{
 		{Number: 1, Type: "line", Line: 1},
-		{Number: 2, Type: "blf", Value: "103", Label: "Ben", Line: 1, Pickup: "*8103"},
+		{Number: 2, Type: "blf", Value: "103", Label: "Ben", Line: 1, Pickup: "*8103", Lamp: 1},
 		{Number: 3, Type: "speeddial", Value: "200", Label: "Zoë", Line: 1},
 		{Number: 4, Type: "park", Value: "*68", Label: "Park", Line: 1},
 		{Number: 5, Type: "dtmf", Value: "123", Label: "Door", Line: 3},
@@ -125,7 +133,7 @@ func withText(t testing.TB, v phone.Vendor, text string) View {
 	}
 	view.Syslog.Server, view.Call.Pickup, view.Wallpaper, view.PhonebookURL = text, text, "http://"+text, "http://"+text
 	view.Firmware.URL, view.Firmware.DirURL = "http://"+text, "http://"+text
-	view.Keys = []Key{{Number: 1, Type: "blf", Value: text, Label: text, Line: 1, Pickup: text}}
+	view.Keys = []Key{{Number: 1, Type: "blf", Value: text, Label: text, Line: 1, Pickup: text, Lamp: 1}}
 	view.ModuleKeys = []Key{{Module: 1, Number: 2, Type: "blf", Value: text, Label: text, Line: 1}}
 	view.Contacts, view.PhonebookPages = []Contact{{Number: text, Name: text}}, []int{1}
 	view.Raw = map[string]string{map[phone.Vendor]string{

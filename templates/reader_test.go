@@ -25,6 +25,27 @@ func readFile(v phone.Vendor, text string) (map[string]string, error) {
 	return readGrandstream(text)
 }
 
+// readBook reads the last contact of a phone book.
+func readBook(text string) (map[string]string, error) {
+	fields := map[string]string{"fn": "contact.name", "Name": "contact.name", "FirstName": "contact.name", "ct": "contact.number", "Telephone": "contact.number", "phonenumber": "contact.number"}
+	out := map[string]string{}
+	var value strings.Builder
+	err := eachToken(text, func(tok xml.Token) error {
+		switch tok := tok.(type) {
+		case xml.StartElement:
+			value.Reset()
+		case xml.CharData:
+			value.Write(tok)
+		case xml.EndElement:
+			if name, ok := fields[tok.Name.Local]; ok {
+				out[name] = value.String()
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
 // readPolycom collects attributes; the first definition wins. An attribute that
 // stands twice in one element is not well-formed XML, which encoding/xml allows.
 func readPolycom(text string) (map[string]string, error) {

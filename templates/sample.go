@@ -73,7 +73,7 @@ func sampleDevice(v *View, free string) {
 	v.Call = Call{Waiting: "1", DNDAllowed: "1", ForwardAllowed: "1", Pickup: free}
 	v.Schedule, v.Wallpaper = Schedule{Minutes: "60"}, "http://192.0.2.10/"+free
 	v.PhonebookURL, v.PhonebookPages = v.ProvisionURL+v.MAC.Hex+"/", []int{1}
-	v.Keys = []Key{{Number: 1, Type: "line", Line: 1}, {Number: 2, Type: "blf", Value: free, Label: free, Line: 1, Pickup: free}}
+	v.Keys = []Key{{Number: 1, Type: "line", Line: 1}, {Number: 2, Type: "blf", Value: free, Label: free, Line: 1, Pickup: free, Lamp: 1}}
 	v.ModuleKeys = []Key{{Module: 1, Number: 1, Type: "speeddial", Value: free, Label: free, Line: 1}}
 	v.Contacts = []Contact{{Number: free, Name: free, Speed: 2}}
 }

@@ -191,6 +191,7 @@ type Key struct {
 	Label  string `setting:"keys.#.label"`
 	Line   int    `setting:"keys.#.line"` // line that the key uses
 	Pickup string // of a busy lamp: code and number that pick the call up; may be empty
+	Lamp   int    // place among the busy lamps of the phone itself, from 1; 0: it is none
 }
 
 // Contact is one entry of the phone book.

@@ -202,15 +202,20 @@ func TestZonesAgainstClocks(t *testing.T) {
 	t.Parallel()
 	misfits := map[string]map[phone.Vendor]time.Duration{}
 	exact := 0
+	zones := mustZones(t)
 	for _, name := range zoneNames(t) {
 		loc, err := time.LoadLocation(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tz, err := zones.Lookup(name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		truth := hourly(loc, fitFrom)
 		for _, v := range phone.Vendors() {
 			view := common(t, v)
-			view.TimeZone = zone(t, name)
+			view.TimeZone = tz
 			wrong, first := clockOf(t, v, render(t, string(v)+"/common", view)).wrongOf(truth, loc, fitFrom)
 			if said := view.TimeZone.Wrong(v, fitFrom); said != wrong {
 				t.Errorf("%s, %s: wrong for %s (first at %s), said to be %s", name, v, wrong, first, said)

@@ -26,7 +26,7 @@ var paris = sync.OnceValues(func() (templates.TimeZone, error) {
 func T46S(i int) (templates.View, error) {
 	v := templates.View{
 		Vendor: "yealink", Model: "T46S", MAC: templates.NewMAC(phone.MAC{0x00, 0x15, 0x65, byte(i >> 16), byte(i >> 8), byte(i)}),
-		NTP: "198.18.0.1", ProvisionURL: "http://198.18.0.1:8081/", AdminPassword: phone.NewSecret("adminpw"),
+		NTP: "198.18.0.1", ProvisionURL: "http://198.18.0.1:8081/", AdminPassword: phone.NewSecret(adminPassword),
 		TimeFormat: "24", Language: "de", LLDP: "1", Raw: map[string]string{},
 	}
 	var err error
@@ -37,7 +37,7 @@ func T46S(i int) (templates.View, error) {
 	for n := 1; n <= 16; n++ {
 		number := fmt.Sprint(1001 + i + n)
 		l := templates.Line{
-			Number: n, User: number, AuthUser: number + "_a1b2c3", Password: phone.NewSecret("secret" + number),
+			Number: n, User: number, AuthUser: number + "_a1b2c3", Password: phone.NewSecret(linePassword(number)),
 			DisplayName: "User " + number, Label: number, Server: server, SRTP: "optional", DTMF: "rfc2833", MWI: "1", Voicemail: "*97",
 		}
 		for p, name := range []string{"g722", "pcma", "pcmu", "g729", "opus", "ilbc", "g726", "g723"} {
@@ -66,7 +66,9 @@ type RenderResult struct {
 	Rendered  int           // files
 	CPU       time.Duration // of the process, for all of them
 	AllocsPer float64       // allocations for each file
-	HeapGrown int64         // bytes of the heap, after a collection, more than before
+	HeapStart int64         // bytes of the heap before, after a collection
+	HeapHalf  int64         // bytes more than before when half of them are rendered, after a collection
+	HeapGrown int64         // bytes more than before when all are rendered, after a collection
 }
 
 // CPUPerFile is the mean CPU time of one file.
@@ -95,16 +97,29 @@ func Render(n int) (RenderResult, error) {
 	if err := set.Render(&size, "yealink/phone", views[0]); err != nil {
 		return RenderResult{}, err
 	}
-	before, start := memory(), cpuSelf()
-	for i := range n {
-		if err := set.Render(io.Discard, "yealink/phone", views[i%len(views)]); err != nil {
-			return RenderResult{}, err
+	r := RenderResult{Bytes: int(size), Rendered: n}
+	half := func(from, to int) (runtime.MemStats, error) {
+		start := cpuSelf()
+		for i := from; i < to; i++ {
+			if err := set.Render(io.Discard, "yealink/phone", views[i%len(views)]); err != nil {
+				return runtime.MemStats{}, err
+			}
 		}
+		r.CPU += cpuSelf() - start
+		return memory(), nil
 	}
-	r := RenderResult{Bytes: int(size), Rendered: n, CPU: cpuSelf() - start}
-	after := memory()
+	before := memory()
+	middle, err := half(0, n/2)
+	if err != nil {
+		return r, err
+	}
+	after, err := half(n/2, n)
+	if err != nil {
+		return r, err
+	}
 	r.AllocsPer = float64(after.Mallocs-before.Mallocs) / float64(max(n, 1))
-	r.HeapGrown = int64(after.HeapAlloc) - int64(before.HeapAlloc)
+	r.HeapStart = int64(before.HeapAlloc)
+	r.HeapHalf, r.HeapGrown = int64(middle.HeapAlloc)-r.HeapStart, int64(after.HeapAlloc)-r.HeapStart
 	runtime.KeepAlive(views)
 	return r, nil
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -145,6 +146,19 @@ func TestLayersFromTheAPIToTheFile(t *testing.T) {
 		t.Errorf("line 2 is not above the phone:\n%s", text)
 	}
 	rules(t, put, file)
+	var answer struct{ Warnings []string }
+	d.call("PUT", "/v1/pbx/settings/global", map[string]any{"settings": map[string]any{"account.1.codex": 1, "timezone": "Africa/Casablanca"}}, &answer)
+	if len(answer.Warnings) != 4 { // one of the name, one of the zone for each vendor
+		t.Errorf("warnings are %q", answer.Warnings)
+	}
+	if err := d.kill(syscall.SIGTERM); err != nil { // and its log is complete
+		t.Error(err)
+	}
+	for _, w := range answer.Warnings {
+		if !strings.Contains(d.log.String(), w) {
+			t.Errorf("the log has no %q:\n%s", w, d.log)
+		}
+	}
 }
 
 // rules changes layers by each operator and looks for what comes of it.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"pbx.dev/dialtone/internal/testkit"
@@ -35,7 +36,8 @@ func TestPhoneBooksByCurl(t *testing.T) {
 		{"0004f2abcdef-dialtone.cfg", `device.prov.user="(.*?)"`, `device.prov.password="(.*?)"`, []string{base + "0004f2abcdef-directory.xml"}, []int{1000}},
 		{
 			"001565aabb01.cfg", `(?m)^remote_phonebook.data.2.username = (.*)$`, `(?m)^remote_phonebook.data.2.password = (.*)$`,
-			[]string{`(?m)^remote_phonebook.data.1.url = (.*)$`, `(?m)^remote_phonebook.data.2.url = (.*)$`}, []int{1000, 100},
+			[]string{`(?m)^remote_phonebook.data.1.url = (.*)$`, `(?m)^remote_phonebook.data.2.url = (.*)$`},
+			[]int{1000, 100},
 		},
 		{"cfg000b82123456.xml", `<P1360>(.*)</P1360>`, `<P1361>(.*)</P1361>`, []string{`<P331>(.*)</P331>`}, []int{1000}},
 	} {
@@ -64,6 +66,9 @@ func TestPhoneBooksByCurl(t *testing.T) {
 				t.Errorf("%s: %s, %d names, the first %.1q, want %d", url, status, len(names), names, tt.contacts[i])
 			}
 		}
+	}
+	if err := d.kill(syscall.SIGTERM); err != nil { // and its log is complete
+		t.Error(err)
 	}
 	if said := d.log.String(); !strings.Contains(said, "phone books hold the first extensions only") {
 		t.Errorf("the log does not say that there are more:\n%s", said)

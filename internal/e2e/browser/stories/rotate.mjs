@@ -8,8 +8,10 @@ export default async function rotate() {
   await dialogOf(page).getByRole('button', { name: 'New password' }).click()
   await page.getByText('SIP password, shown this once').waitFor()
   const password = await page.locator('.secret code').innerText()
+  await page.evaluate(() => Object.defineProperty(navigator, 'clipboard', { value: undefined })) // as without HTTPS
   await page.getByRole('button', { name: 'Copy' }).click()
-  await page.locator('.toast').first().waitFor()
+  await toastOf(page, 'copy it with Ctrl+C').waitFor()
+  want(await page.evaluate(() => getSelection().toString()), password, 'what is selected')
   await check(page, 'password', false)
   await page.keyboard.press('Escape')
   await page.waitForFunction(() => !document.querySelector('dialog'))
