@@ -76,6 +76,7 @@ func (s *server) stageTemplate(w http.ResponseWriter, r *http.Request, name stri
 		}
 	}
 	job.Waves = waves
+	job.Waves.Hold = true // done means that everybody gets it
 	started, err := s.JobRunner.Start(r.Context(), job, ids)
 	if err != nil {
 		return errors.Join(err, s.Templates.EndTrial(context.WithoutCancel(r.Context()), job.ID, false))

@@ -231,3 +231,19 @@ func TestBusyLampsOfPolycom(t *testing.T) {
 		}
 	}
 }
+
+// A phone whose own settings do not fit its model any more is not changed silently.
+func TestSmallerModelIsRefused(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	d := device(phone.Yealink, yeaMAC)
+	d.Settings = map[string]string{"keys.20.type": "blf"}
+	for model, want := range map[string]string{"T46S": "", "T21P_E2": "settings.keys.20.type"} {
+		d.Model = model
+		_, err := b.CheckPhone(d)
+		var field *phone.FieldError
+		if errors.As(err, &field) != (want != "") || field != nil && field.Field != want {
+			t.Errorf("%s: %v", model, err)
+		}
+	}
+}

@@ -26,7 +26,7 @@ func (a *App) openJobs(context.Context) (err error) {
 		Tasks: map[string]rollout.Task{
 			resync.Resync:     told,
 			upgrade.Kind:      &upgrade.Task{Phone: a.roster.Phone, Images: a.firmware, Tell: told.Begin},
-			library.TrialKind: &stage.Task{Reach: a.library.Reach, Told: told},
+			library.TrialKind: &stage.Task{Ready: a.library.Ready, Told: told},
 			resync.Reboot:     &resync.Task{Phones: a.roster, Notify: a.notify, Freshen: a.freshen, Reboot: true},
 		},
 	}

@@ -16,7 +16,7 @@ func (a *App) openWebhook(context.Context) (err error) {
 		return nil
 	}
 	a.hook, err = webhook.New(webhook.Options{
-		URL: a.cfg.Webhook.URL.Reveal(), Secret: a.cfg.Webhook.Secret, Outbox: a.inventory, Node: a.id.node,
+		URL: a.cfg.Webhook.URL.Reveal(), Secret: a.cfg.Webhook.Secret, Ledger: a.inventory, Outbox: a.inventory, Node: a.id.node,
 		Current: a.driftNow, Loaded: a.mirror.Loaded(), Lease: time.Duration(a.cfg.Database.Takeover),
 		Logger: a.log, Registerer: a.registry,
 	})

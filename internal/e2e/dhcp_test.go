@@ -172,6 +172,17 @@ func TestFromDHCPToARingingCall(t *testing.T) {
 					t.Errorf("the phone did not say %q:\n%s", want, out)
 				}
 			}
+			_, id, _ := strings.Cut(l.api(d, "/v1/pbx/phones?macAddress="+v.mac, ""), `"id":"`)
+			id, _, _ = strings.Cut(id, `"`)
+			timeline := l.api(d, "/v1/pbx/phones/"+id+"/timeline", "")
+			for _, want := range []string{
+				`"kind":"dhcp"`, `"path":"DISCOVER"`, `"path":"REQUEST"`, `"kind":"file"`, `"status":200`, `"bytes":`, `"revision":1`,
+				`"kind":"register"`, `"kind":"call"`, `"outcome":"answered"`, `"stuckAt":null`,
+			} {
+				if !strings.Contains(timeline, want) {
+					t.Errorf("no %s on the timeline: %s", want, timeline)
+				}
+			}
 			if list := l.api(d, "/v1/pbx/phones?registered=true", ""); !strings.Contains(list, strings.ToUpper(v.mac)) || !strings.Contains(list, vars["new_ip_address"]) {
 				t.Errorf("listed as %s", list)
 			}

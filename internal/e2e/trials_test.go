@@ -97,12 +97,41 @@ func TestTemplateWaves(t *testing.T) {
 		t.Errorf("%d phones have it after the canary", n)
 	}
 	d.kill(syscall.SIGKILL)
+	d.args = append(d.args, "--http.listen", d.addr["http"], "--sip.udp", d.addr["sip.udp"], "--sip.tcp", d.addr["sip.tcp"]) // where the phones know it
 	d.start()
 	if n := with(d, macs, "2"); n < 1 {
 		t.Errorf("%d phones have it after a restart", n)
 	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			_, answer := d.raw("GET", "/v1/pbx/jobs/"+id, nil)
+			_, phones := d.raw("GET", "/v1/pbx/jobs/"+id+"/phones", nil)
+			t.Logf("%s\n%s", answer, phones)
+		}
+	})
 	eventually(t, 90*time.Second, "all have it and it is active", func() bool {
 		_, answer := d.raw("GET", "/v1/pbx/templates/yealink-phone", nil)
 		return with(d, macs, "2") == 3 && strings.Contains(string(answer), `"revision":2,`)
 	})
+	var done job
+	if d.call("GET", "/v1/pbx/jobs/"+id, nil, &done); done.State != "done" || done.Counts.Succeeded != 3 {
+		t.Errorf("the job is %+v: the later waves were not gated", done)
+	}
+}
+
+// All phones of the last wave fail: nobody is left to hold the revision back for, and
+// it does not become active.
+func TestTemplateLastWaveFails(t *testing.T) {
+	t.Parallel()
+	d := serve(t)
+	macs := threeDesks(t, d)
+	id := stage(t, d, mineYealink("2", "wrong"), map[string]any{"waves": map[string]int{"canary": 3, "timeoutSeconds": 4}})
+	eventually(t, 60*time.Second, "the rollout is taken back", func() bool {
+		var j job
+		return d.call("GET", "/v1/pbx/jobs/"+id, nil, &j) == http.StatusOK && j.State == "aborted" && j.Counts.Failed == 3
+	})
+	eventually(t, 30*time.Second, "all have the old one", func() bool { return with(d, macs, "1") == 3 })
+	if _, answer := d.raw("GET", "/v1/pbx/templates/yealink-phone", nil); !strings.Contains(string(answer), `"revision":1,`) {
+		t.Errorf("active is %s", answer)
+	}
 }

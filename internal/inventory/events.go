@@ -26,15 +26,16 @@ type eventLog struct {
 	queue   chan phone.Event
 	flushes chan chan struct{}
 	stopped chan struct{}
+	keep    int // newest events kept at all
 	pruner  *pruner
 	limit   *rate.Limiter // of log lines
 	waiting []phone.Event // the run goroutine's own
 	fetches map[fetch]int // which of waiting is the fetch of a file
 }
 
-func newEventLog(s *Store) *eventLog {
+func newEventLog(s *Store, keep int) *eventLog {
 	return &eventLog{
-		s: s, queue: make(chan phone.Event, eventQueue), pruner: newPruner(),
+		s: s, keep: keep, queue: make(chan phone.Event, eventQueue), pruner: newPruner(),
 		flushes: make(chan chan struct{}), stopped: make(chan struct{}), fetches: map[fetch]int{},
 		limit: rate.NewLimiter(rate.Every(time.Second), 1),
 	}
@@ -162,7 +163,7 @@ func (l *eventLog) store(ctx context.Context, events []phone.Event) {
 	if len(due) == 0 {
 		return
 	}
-	if err := l.s.write(ctx, func(u *unit) error { return u.prune(due) }); err != nil && l.limit.Allow() {
+	if err := l.s.write(ctx, func(u *unit) error { return u.prune(due, l.keep) }); err != nil && l.limit.Allow() {
 		l.s.log.WarnContext(ctx, "cannot prune timelines", "error", err)
 	}
 }

@@ -154,7 +154,7 @@ func (p *pruner) due(events []phone.Event) []subject {
 }
 
 // prune deletes what is too old of each timeline.
-func (u *unit) prune(due []subject) error {
+func (u *unit) prune(due []subject, keep int) error {
 	for _, sub := range due {
 		var err error
 		switch sub.column {
@@ -163,7 +163,7 @@ func (u *unit) prune(due []subject) error {
 		case "device_id":
 			err = u.exec(pruneOne("device_id"), sub.value, keepEvents)
 		default:
-			err = u.exec(`DELETE FROM events WHERE id <= (SELECT max(id) FROM events) - $1`, keepAll)
+			err = u.exec(`DELETE FROM events WHERE id <= (SELECT max(id) FROM events) - $1`, keep)
 		}
 		if err != nil {
 			return fmt.Errorf("prune events: %w", err)

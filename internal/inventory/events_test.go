@@ -134,6 +134,36 @@ func TestEventsArePruned(t *testing.T) {
 	})
 }
 
+// A flood of made-up phones costs neither memory nor room in the database: what waits,
+// what is counted and what is kept is bounded, and nobody who records is held up.
+func TestFloodOfTimelines(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, func(t *testing.T, d database) {
+		const keep, n = 3000, 40_000
+		o := d.options()
+		o.KeepEvents = keep
+		s := openWith(t, o)
+		for i := range n {
+			made := phone.MAC{0x00, 0x15, 0x65, byte(i >> 16), byte(i >> 8), byte(i)}
+			s.Record(phone.Event{Kind: phone.EventFile, MAC: made, Path: made.Hex() + ".cfg", Outcome: "not-found"})
+			if i%4000 == 3999 { // else the most would be dropped
+				if err := s.Flush(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if kept := countEvents(t, s); kept > keep+pruneAllPer || kept < keep {
+			t.Errorf("%d events kept", kept)
+		}
+		if cap(s.events.queue) != eventQueue || len(s.events.pruner.grown) > maxCounted {
+			t.Errorf("%d phones are counted", len(s.events.pruner.grown))
+		}
+		if dropped := testutil.ToFloat64(s.metrics.dropped); dropped != 0 {
+			t.Errorf("%v dropped", dropped)
+		}
+	})
+}
+
 // Recording never waits. What does not fit is counted, the rest is stored.
 func TestRecordNeverWaits(t *testing.T) {
 	t.Parallel()

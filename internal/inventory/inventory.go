@@ -6,6 +6,7 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"errors"
@@ -31,6 +32,8 @@ type Options struct {
 	Dir string
 	// Key is the 32-byte master key that passwords are encrypted with; see LoadKey.
 	Key []byte
+
+	KeepEvents int // newest events kept of all phones together; 0: 2 000 000
 
 	Now        func() time.Time      // nil: time.Now
 	Logger     *slog.Logger          // nil: discard
@@ -86,7 +89,7 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
 	s.makeCaches()
-	s.events = newEventLog(s)
+	s.events = newEventLog(s, cmp.Or(opts.KeepEvents, keepAll))
 	s.usage = newKeyUsage()
 	s.db, err = engine.Open(ctx, engine.Options{
 		URL: opts.URL, Dir: opts.Dir, Migrations: migrations,

@@ -51,6 +51,9 @@ func (u *unit) storeOfPack(t phone.Template, d phone.TemplateDraft) error {
 		return err
 	}
 	if d.Activate {
+		if err := u.notOnTrial(is.Name); err != nil {
+			return err
+		}
 		is.Active = rev.Number
 	}
 	return u.saveTemplate(&is)

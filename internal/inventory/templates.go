@@ -68,6 +68,9 @@ func (s *Store) storeTemplate(
 			return t, err
 		}
 		if d.Activate {
+			if err := u.notOnTrial(t.Name); err != nil {
+				return t, err
+			}
 			t.Active = rev.Number
 		}
 		return t, u.saveTemplate(&t)
@@ -111,7 +114,7 @@ func (u *unit) saveTemplate(t *phone.Template) error {
 
 // ActivateTemplate makes a revision the one that phones get; number 0 gives them
 // the built-in template again. A template or a revision that is not there is
-// phone.ErrNotFound.
+// phone.ErrNotFound, a template that is being rolled out phone.ErrConflict.
 func (s *Store) ActivateTemplate(ctx context.Context, name string, number int64, check phone.Check[phone.Template]) (phone.Template, error) {
 	t, err := writing(ctx, s, func(u *unit) (phone.Template, error) {
 		t, err := engine.One(u, scanTemplate, templateColumns+`WHERE name = $1`+u.ForUpdate(), clip(name, maxText))
@@ -123,6 +126,9 @@ func (s *Store) ActivateTemplate(ctx context.Context, name string, number int64,
 		}
 		if number < 0 || number > t.Latest {
 			return t, phone.ErrNotFound
+		}
+		if err := u.notOnTrial(t.Name); err != nil {
+			return t, err
 		}
 		t.Active = number
 		return t, u.saveTemplate(&t)
@@ -139,6 +145,9 @@ func (s *Store) DeleteTemplate(ctx context.Context, name string, check phone.Che
 		t, err := engine.One(u, scanTemplate, templateColumns+`WHERE name = $1`+u.ForUpdate(), clip(name, maxText))
 		if err == nil {
 			err = check.Of(t)
+		}
+		if err == nil {
+			err = u.notOnTrial(t.Name)
 		}
 		if err != nil {
 			return err

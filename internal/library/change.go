@@ -68,11 +68,6 @@ func (s *Service) Update(ctx context.Context, name string, d phone.TemplateDraft
 		}
 		d.Base = last.Base
 	}
-	if d.Activate {
-		if err := s.free(name); err != nil {
-			return Entry{}, report, err
-		}
-	}
 	updated, _, err := s.opts.Writer.UpdateTemplate(ctx, name, d)
 	return s.stored(ctx, updated, report, err)
 }
@@ -93,9 +88,6 @@ func (s *Service) stored(ctx context.Context, t phone.Template, report templates
 // today can still use it; 0 gives them the built-in template.
 func (s *Service) Activate(ctx context.Context, name string, number int64, check phone.Check[phone.Template]) (Entry, templates.Report, error) {
 	var report templates.Report
-	if err := s.free(name); err != nil {
-		return Entry{}, report, err
-	}
 	t, err := s.opts.Reader.Template(ctx, name)
 	if err != nil {
 		return Entry{}, report, err
@@ -118,9 +110,6 @@ func (s *Service) Activate(ctx context.Context, name string, number int64, check
 
 // Delete removes an uploaded template; a built-in one alone is phone.ErrConflict.
 func (s *Service) Delete(ctx context.Context, name string, check phone.Check[phone.Template]) error {
-	if err := s.free(name); err != nil {
-		return err
-	}
 	err := s.opts.Writer.DeleteTemplate(ctx, name, check)
 	if errors.Is(err, phone.ErrNotFound) {
 		if _, ok := builtin(name); ok {

@@ -80,7 +80,6 @@ type Service struct {
 	stale  chan struct{} // capacity 1: another node changed a template
 	broken prometheus.Gauge
 	trials atomic.Pointer[map[string]*trial] // by file; nil: there are none
-	reach  sync.RWMutex                      // guards trial.reached
 
 	mu     sync.Mutex                        // held while what is active is read and put in use
 	faults atomic.Pointer[map[string]string] // by template: why it cannot be used
@@ -113,6 +112,11 @@ func New(ctx context.Context, o Options) (*Service, error) {
 func (s *Service) Reload(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.reload(ctx)
+}
+
+// reload is Reload with s.mu held.
+func (s *Service) reload(ctx context.Context) error {
 	variants, err := s.active(ctx)
 	if err != nil {
 		return err

@@ -35,8 +35,8 @@ type Packed struct {
 	Note string `json:"note,omitempty"`
 }
 
-// ReadPack reads a zip file: manifest.json, a list of entries, and the texts that they
-// name. What is wrong is phone.FieldError of "manifest" or "path".
+// ReadPack reads a zip file: manifest.json, which readManifest reads, and the texts that
+// it names. What is wrong is phone.FieldError of "manifest" or "path".
 func ReadPack(body []byte) ([]Packed, error) {
 	z, err := zip.NewReader(bytes.NewReader(body), int64(len(body)))
 	if err != nil {
@@ -57,11 +57,9 @@ func ReadPack(body []byte) ([]Packed, error) {
 	if err != nil {
 		return nil, err
 	}
-	var list []Packed
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&list); err != nil {
-		return nil, phone.Invalid("manifest", "is not a list of templates: "+err.Error())
+	list, err := readManifest(text)
+	if err != nil {
+		return nil, err
 	}
 	if len(list) == 0 {
 		return nil, phone.Invalid("manifest", "names no template")
@@ -79,6 +77,29 @@ func ReadPack(body []byte) ([]Packed, error) {
 		list[i].Text = string(text)
 	}
 	return list, nil
+}
+
+// readManifest reads a list of entries, or an object with the list as "templates". An
+// entry that does not say which file it makes makes the phone's own.
+func readManifest(text []byte) ([]Packed, error) {
+	var in struct {
+		Templates []Packed `json:"templates"`
+	}
+	into := any(&in)
+	if !bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
+		into = &in.Templates
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return nil, phone.Invalid("manifest", "is not a list of templates: "+err.Error())
+	}
+	for i := range in.Templates {
+		if in.Templates[i].File == "" {
+			in.Templates[i].File = "phone"
+		}
+	}
+	return in.Templates, nil
 }
 
 // unpack reads a file of a zip, whatever its header says of its size.
@@ -130,9 +151,6 @@ func (s *Service) PutPack(ctx context.Context, body []byte, by string) (map[stri
 		where[i] = phone.Template{Name: p.Name, Vendor: p.Vendor, File: p.File}
 		if own, ok := builtin(p.Name); ok && (own.Vendor != p.Vendor || own.File != p.File) {
 			return nil, phone.Invalid(fmt.Sprintf("manifest[%d].name", i), "is the name of the built-in template of another file")
-		}
-		if err := s.free(p.Name); err != nil {
-			return nil, err
 		}
 		report, err := s.Check(where[i], p.TemplateContent)
 		if err != nil {

@@ -67,6 +67,15 @@ func TestPack(t *testing.T) {
 	}
 }
 
+// A manifest may be an object, and leave out that a template makes the phone's own file.
+func TestPackAsAnObject(t *testing.T) {
+	t.Parallel()
+	list, err := ReadPack(zipped(t, map[string]string{"manifest.json": ` {"templates":[{"name":"a","vendor":"yealink","path":"a"}]}`, "a": mine}))
+	if err != nil || len(list) != 1 || list[0].File != "phone" || list[0].Text != mine {
+		t.Errorf("%+v, %v", list, err)
+	}
+}
+
 // Of a pack with anything wrong nothing is stored.
 func TestPackRefused(t *testing.T) {
 	t.Parallel()

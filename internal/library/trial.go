@@ -26,35 +26,69 @@ const (
 type TrialStore interface {
 	TemplateTrials(ctx context.Context) ([]phone.TemplateTrial, error)
 	StartTemplateTrial(ctx context.Context, t phone.TemplateTrial) error
+	HaltTemplateTrial(ctx context.Context, jobID string) error
 	EndTemplateTrial(ctx context.Context, jobID string, activate bool) error
-	NoteTemplateTrial(ctx context.Context, template string) error
-	JobPhones(ctx context.Context, jobID, after string, limit int) ([]phone.JobPhone, error)
+	// TrialReached reports whether a job has begun with a phone; phone.ErrNotFound:
+	// the trial has ended.
+	TrialReached(ctx context.Context, jobID, phoneID string) (bool, error)
 }
 
 // trial is a revision that some phones get before the others.
 type trial struct {
 	phone.TemplateTrial
 	library *templates.Library // as in use, with the revision; nil: it cannot be used
-	reached map[string]bool    // devices, guarded by Service.reach
 }
 
-// LibraryOf returns the templates that a device gets a file from. While no trial
-// runs, that is one look at a pointer.
+const (
+	// trialWait is how long a fetch waits to hear whether a trial has reached the phone.
+	trialWait = 2 * time.Second
+	// trialSpread is how long the other nodes may take to hear of a trial.
+	trialSpread = 2 * time.Second
+)
+
+// LibraryOf returns the templates that a device gets a file from. While no trial of
+// that file runs, that is one look at a pointer; else the store is asked, which knows
+// of each phone before the phone is told to fetch, whichever node tells it. When the
+// store does not answer, the phone gets what is active.
 func (s *Service) LibraryOf(file, deviceID string) *templates.Library {
-	trials := s.trials.Load()
-	if trials == nil || deviceID == "" {
+	t := s.trialOf(file)
+	if t == nil || t.library == nil || deviceID == "" {
 		return s.opts.Live.Library()
 	}
-	t := (*trials)[file]
-	if t == nil || t.library == nil {
-		return s.opts.Live.Library()
-	}
-	s.reach.RLock()
-	defer s.reach.RUnlock()
-	if t.reached[deviceID] {
+	ctx, cancel := context.WithTimeout(context.Background(), trialWait)
+	defer cancel()
+	reached, err := s.opts.Trials.TrialReached(ctx, t.JobID, deviceID)
+	switch {
+	case reached && err == nil:
 		return t.library
+	case errors.Is(err, phone.ErrNotFound): // another node has ended it, we have not heard yet
+		err = s.forget(ctx, t)
+	}
+	if err != nil {
+		s.log.ErrorContext(ctx, "not known whether a rollout has reached a phone: it gets what is active", "job", t.JobID, "phone", deviceID, "error", err)
 	}
 	return s.opts.Live.Library()
+}
+
+// trialOf is the trial of a file; nil: there is none.
+func (s *Service) trialOf(file string) *trial {
+	trials := s.trials.Load()
+	if trials == nil {
+		return nil
+	}
+	return (*trials)[file]
+}
+
+// forget reads again what is in use, once for all who found that t has ended.
+func (s *Service) forget(ctx context.Context, t *trial) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, now := range s.Trials() {
+		if now.JobID == t.JobID {
+			return s.reload(ctx)
+		}
+	}
+	return nil
 }
 
 // Trials are those that have not ended.
@@ -69,22 +103,14 @@ func (s *Service) Trials() []phone.TemplateTrial {
 	return out
 }
 
-// Reached lists the devices that the trial of a job has reached.
-func (s *Service) Reached(jobID string) []string {
-	var out []string
-	if trials := s.trials.Load(); trials != nil {
-		s.reach.RLock()
-		defer s.reach.RUnlock()
-		for _, t := range *trials {
-			for id := range t.reached {
-				if t.JobID == jobID {
-					out = append(out, id)
-				}
-			}
+// TrialOf is the trial of a template.
+func (s *Service) TrialOf(name string) (phone.TemplateTrial, bool) {
+	for _, t := range s.Trials() {
+		if t.Template == name {
+			return t, true
 		}
 	}
-	slices.Sort(out)
-	return out
+	return phone.TemplateTrial{}, false
 }
 
 // loadTrials reads the trials again; all is what is active. s.mu is held.
@@ -106,10 +132,11 @@ func (s *Service) loadTrials(ctx context.Context, active []templates.Variant) er
 		if err != nil {
 			return err
 		}
-		one := &trial{TemplateTrial: stored}
-		if one.reached, err = s.reachedBy(ctx, stored.JobID); err != nil {
-			return err
+		if stored.Ended {
+			trials[fileOf(t)] = &trial{TemplateTrial: stored}
+			continue
 		}
+		one := &trial{TemplateTrial: stored}
 		variants := append([]templates.Variant{variantOf(t, r)}, slices.DeleteFunc(slices.Clone(active), func(v templates.Variant) bool { return v.Name == t.Name })...)
 		lib, errs := templates.NewLibrary(templates.Builtin(), variants...)
 		var fault *templates.VariantError
@@ -130,47 +157,23 @@ func (s *Service) loadTrials(ctx context.Context, active []templates.Variant) er
 	return nil
 }
 
-// reachedBy are the phones that a job has begun with, whatever came of it.
-func (s *Service) reachedBy(ctx context.Context, jobID string) (map[string]bool, error) {
-	const page = 5000
-	out := map[string]bool{}
-	for after := ""; ; {
-		list, err := s.opts.Trials.JobPhones(ctx, jobID, after, page)
-		if err != nil {
-			return nil, err
-		}
-		for _, p := range list {
-			if p.State != phone.PhoneWaiting && p.State != phone.PhoneSkipped {
-				out[p.PhoneID] = true
-			}
-		}
-		if len(list) < page {
-			return out, nil
-		}
-		after = list[len(list)-1].PhoneID
-	}
-}
-
-// Reach gives a phone the revision of a job's trial. The store has it already: the
-// job is stored before a phone of it is begun.
-func (s *Service) Reach(ctx context.Context, jobID, deviceID string) error {
-	s.mu.Lock() // no Reload is under way that would not know of it
-	defer s.mu.Unlock()
-	trials := s.trials.Load()
-	if trials == nil {
-		return fmt.Errorf("the rollout has ended: %w", phone.ErrNotFound)
-	}
-	for _, t := range *trials {
-		if t.JobID != jobID {
+// Ready returns as soon as a phone of a job's trial may be told to fetch: all nodes
+// have heard of the trial. phone.ErrNotFound: it has ended.
+func (s *Service) Ready(ctx context.Context, jobID string) error {
+	for _, t := range s.Trials() {
+		if t.JobID != jobID || t.Ended {
 			continue
 		}
-		s.reach.Lock()
-		t.reached[deviceID] = true
-		s.reach.Unlock()
-		if s.opts.Shared {
-			return s.opts.Trials.NoteTemplateTrial(ctx, t.Template)
+		left := trialSpread - time.Since(t.CreatedAt)
+		if !s.opts.Shared || left <= 0 {
+			return nil
 		}
-		return nil
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(min(left, trialSpread)):
+			return nil
+		}
 	}
 	return fmt.Errorf("the rollout has ended: %w", phone.ErrNotFound)
 }
@@ -199,9 +202,6 @@ func (s *Service) PrepareTrial(ctx context.Context, name string, number int64, k
 	}
 	if _, err := s.Check(t, r.TemplateContent); err != nil {
 		return phone.Job{}, nil, err
-	}
-	if trials := s.trials.Load(); trials != nil && (*trials)[fileOf(t)] != nil {
-		return phone.Job{}, nil, fmt.Errorf("a rollout of a template of this file is under way, job %s: %w", (*trials)[fileOf(t)].JobID, phone.ErrConflict)
 	}
 	ids, err := s.concerned(ctx, t, r.TemplateContent)
 	if err != nil {
@@ -244,6 +244,15 @@ func (s *Service) concerned(ctx context.Context, t phone.Template, c phone.Templ
 	}
 }
 
+// HaltTrial gives all phones what is active; EndTrial comes when those that the trial
+// has reached were told.
+func (s *Service) HaltTrial(ctx context.Context, jobID string) error {
+	if err := s.opts.Trials.HaltTemplateTrial(ctx, jobID); err != nil {
+		return err
+	}
+	return s.Reload(ctx)
+}
+
 // EndTrial ends the trial of a job: with activate every phone gets the revision,
 // without it all get what is active.
 func (s *Service) EndTrial(ctx context.Context, jobID string, activate bool) error {
@@ -251,14 +260,4 @@ func (s *Service) EndTrial(ctx context.Context, jobID string, activate bool) err
 		return err
 	}
 	return s.Reload(ctx)
-}
-
-// free refuses what would change what phones get while a trial runs.
-func (s *Service) free(name string) error {
-	for _, t := range s.Trials() {
-		if t.Template == name {
-			return fmt.Errorf("revision %d of %s is being rolled out by job %s; abort that first: %w", t.Revision, name, t.JobID, phone.ErrConflict)
-		}
-	}
-	return nil
 }

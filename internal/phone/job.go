@@ -52,6 +52,9 @@ type Waves struct {
 	// HaltPercent is how many of a wave's phones may fail, rounded down; one more
 	// halts the job. 0: the first failure does; 100: none does.
 	HaltPercent int
+	// Hold lets a job that halted stay so although no phone is left, until somebody says
+	// whether that was well: resumed it is done, else aborted.
+	Hold bool
 }
 
 // JobPhoneState says how one phone of a job stands.

@@ -111,6 +111,9 @@ type TemplateTrial struct {
 	JobID    string
 	// Keep lets the phones that were reached keep it when the job halts, until
 	// somebody lets it go on or aborts it; otherwise they get what is active again.
-	Keep      bool
+	Keep bool
+	// Ended says that all phones get what is active again; those that were reached are
+	// still to be told.
+	Ended     bool
 	CreatedAt time.Time
 }

@@ -160,6 +160,7 @@ func (m *machine) advance(now time.Time) {
 	case m.job.State == phone.JobAborted && len(m.working) == 0 && m.job.EndedAt.IsZero():
 		m.job.EndedAt, m.touched = now, true
 	case m.job.State.Ended() || !over:
+	case m.next == len(m.phones) && m.job.State == phone.JobHalted && m.job.Waves.Hold:
 	case m.next == len(m.phones) && m.job.State != phone.JobPaused: // halted with nothing left is done as well
 		m.job.State, m.job.EndedAt, m.touched = phone.JobDone, now, true
 	case m.job.State == phone.JobRunning:

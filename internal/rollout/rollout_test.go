@@ -266,3 +266,50 @@ func TestStartRefuses(t *testing.T) {
 		l.want(phone.JobDone, "0 waiting, 0 working, 0 ok, 0 failed, 0 skipped")
 	})
 }
+
+// A job whose end means something waits for somebody when its last wave failed.
+func TestHoldWhenTheLastWaveFails(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		hold  bool
+		order func(l *lab) error
+		want  phone.JobState
+	}{
+		"not held":          {false, nil, phone.JobDone},
+		"held":              {true, nil, phone.JobHalted},
+		"held, then let be": {true, func(l *lab) error { return l.Resume(l.t.Context(), "job_1") }, phone.JobDone},
+		"held, then not":    {true, func(l *lab) error { return l.Abort(l.t.Context(), "job_1", "No.") }, phone.JobAborted},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inLab(t, newWard(time.Second, "phone_000"), func(t *testing.T, l *lab) {
+				l.begin(phone.Waves{Canary: 1, Patience: time.Minute, Hold: tt.hold}, phones(1))
+				l.after(2 * time.Minute)
+				if tt.order != nil {
+					if err := tt.order(l); err != nil {
+						t.Fatal(err)
+					}
+				}
+				l.want(tt.want, "0 waiting, 0 working, 0 ok, 1 failed, 0 skipped")
+				if ended := !l.shelf.job("job_1").EndedAt.IsZero(); ended == (tt.want == phone.JobHalted) {
+					t.Errorf("ended: %v", ended)
+				}
+			})
+		})
+	}
+}
+
+// All phones of a job are stored from its beginning: after a restart the waves that
+// were to come do come.
+func TestLaterWavesAreStored(t *testing.T) {
+	t.Parallel()
+	inLab(t, newWard(time.Second), func(t *testing.T, l *lab) {
+		l.begin(phone.Waves{Canary: 1, Percents: []int{50}, Soak: time.Minute}, phones(10))
+		l.stop()
+		if stored, err := l.shelf.JobPhones(t.Context(), "job_1", "", 100); err != nil || len(stored) != 10 {
+			t.Errorf("%d of 10 phones are stored, %v", len(stored), err)
+		}
+		l.start()
+		l.after(10 * time.Minute)
+		l.want(phone.JobDone, "0 waiting, 0 working, 10 ok, 0 failed, 0 skipped")
+	})
+}

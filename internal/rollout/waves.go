@@ -22,6 +22,7 @@ func newMachine(job phone.Job, ids []string, now time.Time, random func() float6
 		}
 		m.phones = append(m.phones, phone.JobPhone{JobID: job.ID, PhoneID: id, Wave: wave, State: phone.PhoneWaiting})
 		m.index[id] = i
+		m.changed[i] = struct{}{} // all are stored at once: a restart needs those of later waves, too
 	}
 	m.job.Counts = phone.JobCounts{Total: len(ids), Waiting: len(ids)}
 	m.schedule(now)

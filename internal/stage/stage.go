@@ -1,6 +1,8 @@
-// Package stage is what a job "template" does to one phone: let it have the revision
-// of a template, tell it to fetch its configuration, and see whether it comes back,
-// registered. Package library knows the templates, package rollout runs it.
+// Package stage gives a revision of a template to phones in waves. Task is what the job
+// "template" does to one phone: tell it to fetch its configuration, and see whether it
+// comes back, registered. Settler ends what such a job began: everybody gets the
+// revision, or everybody gets what is active. Package library knows the templates,
+// package rollout runs the jobs.
 package stage
 
 import (
@@ -12,8 +14,9 @@ import (
 
 // Task is a rollout.Task.
 type Task struct {
-	// Reach lets a device have the revision of a job; library.Service.Reach.
-	Reach func(ctx context.Context, jobID, deviceID string) error
+	// Ready returns when the phones of a job may be told to fetch, and fails when its
+	// trial has ended; library.Service.Ready.
+	Ready func(ctx context.Context, jobID string) error
 	// Told is the task "resync": what proves that a template is good is that the phone
 	// fetched its files and registered after that.
 	Told rollout.Task
@@ -21,9 +24,10 @@ type Task struct {
 
 var _ rollout.Task = (*Task)(nil)
 
-// Begin implements rollout.Task.
+// Begin implements rollout.Task. The phone has the revision already: that the job has
+// begun with it is stored.
 func (t *Task) Begin(ctx context.Context, job phone.Job, id string) error {
-	if err := t.Reach(ctx, job.ID, id); err != nil {
+	if err := t.Ready(ctx, job.ID); err != nil {
 		return err
 	}
 	return t.Told.Begin(ctx, job, id)

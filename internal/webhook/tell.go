@@ -47,7 +47,7 @@ func (s *Sender) store(ctx context.Context) {
 			}
 			continue
 		}
-		dropped, err := s.o.Outbox.TellDrift(ctx, batch)
+		dropped, err := s.o.Ledger.TellDrift(ctx, batch)
 		s.count.WithLabelValues("dropped").Add(float64(dropped))
 		if err == nil {
 			s.Look()
@@ -65,7 +65,7 @@ func (s *Sender) store(ctx context.Context) {
 
 // compare makes news of what is another way than was told before the start.
 func (s *Sender) compare(ctx context.Context) bool {
-	told, err := s.o.Outbox.ToldDrift(ctx)
+	told, err := s.o.Ledger.ToldDrift(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
 			s.o.Logger.WarnContext(ctx, "not known what was told before the start", "error", err)

@@ -22,13 +22,17 @@ import (
 // the HMAC-SHA256 of UNIX, a full stop and the body under the shared secret.
 const Signature = "Dialtone-Signature"
 
-// Outbox keeps what waits to be told.
-type Outbox interface {
+// Ledger keeps what was told of each phone.
+type Ledger interface {
 	// TellDrift stores how phones differ, those of which something else was told
 	// before; dropped is how many that waited had to go for them.
 	TellDrift(ctx context.Context, events []phone.DriftEvent) (dropped int, err error)
 	// ToldDrift returns the phones of which was told last that they differ.
 	ToldDrift(ctx context.Context) (phoneIDs []string, err error)
+}
+
+// Outbox keeps what waits to be sent.
+type Outbox interface {
 	// NextOutgoing returns the oldest event, and keeps other nodes from delivering for
 	// as long as lease. phone.ErrNotFound: none waits, or another node delivers. expired
 	// is how many have waited too long.
@@ -40,10 +44,11 @@ type Outbox interface {
 	LeaveOutgoing(ctx context.Context, node string) error
 }
 
-// Options of New. URL, Outbox, Current and Loaded are required.
+// Options of New. URL, Ledger, Outbox, Current and Loaded are required.
 type Options struct {
 	URL    string
 	Secret phone.Secret // zero: not signed
+	Ledger Ledger
 	Outbox Outbox
 	Node   string // this node, as no other
 	// Current returns how phones differ now: all that do, and those of told. It is
@@ -74,8 +79,8 @@ type Sender struct {
 
 // New returns a sender; Run lets it work.
 func New(o Options) (*Sender, error) {
-	if o.URL == "" || o.Outbox == nil || o.Current == nil || o.Loaded == nil {
-		return nil, errors.New("webhook: URL, Outbox, Current and Loaded are required")
+	if o.URL == "" || o.Ledger == nil || o.Outbox == nil || o.Current == nil || o.Loaded == nil {
+		return nil, errors.New("webhook: URL, Ledger, Outbox, Current and Loaded are required")
 	}
 	o.setDefaults()
 	s := &Sender{

@@ -77,7 +77,7 @@ type node struct {
 func start(t *testing.T, store *inventory.Store, url string, change ...func(*Options)) *node {
 	t.Helper()
 	o := Options{
-		URL: url, Secret: phone.NewSecret("key"), Outbox: store, Node: "one", Loaded: loaded, Wait: time.Millisecond,
+		URL: url, Secret: phone.NewSecret("key"), Ledger: store, Outbox: store, Node: "one", Loaded: loaded, Wait: time.Millisecond,
 		Current: func([]string) []phone.DriftEvent { return nil },
 		Now:     func() time.Time { return time.Unix(1700000000, 0) },
 	}

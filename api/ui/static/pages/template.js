@@ -57,9 +57,11 @@ export async function show(view, { args, query, can, stop }) {
 
   const body = () => {
     const f = form.elements;
-    return { name, vendor: base.vendor, file: base.file, content: editor.text(), models: split(f.models.value), variables: variablesOf(f.variables.value),
+    return { name, vendor: base.vendor, file: base.file, content: editor.text(), models: split(f.models.value),
+      variables: variablesOf(f.variables.value).map((v) => ({ ...v, ...helpOf(v.name) })), // the form has no place for it
       ...(f.minFirmware.value.trim() && { minFirmware: f.minFirmware.value.trim() }), ...(f.maxFirmware.value.trim() && { maxFirmware: f.maxFirmware.value.trim() }) };
   };
+  const helpOf = (variable) => { const { help } = (base.variables || []).find((x) => x.name === variable) || {}; return help && { help }; };
   const changed = () => !stored || editor.text() !== stored.content;
 
   let timer = 0, round = 0;
