@@ -96,6 +96,10 @@ func TestTemplateLife(t *testing.T) {
 	if impact["concerned"] != 1.0 || impact["changed"] != 1.0 || !strings.Contains(asJSON(t, impact["examples"]), "account.1.display_name") {
 		t.Errorf("impact %v", impact)
 	}
+	without := c.call("POST /v1/pbx/templates", asJSON(t, map[string]any{"name": "reception", "content": plainYealink}), http.StatusUnprocessableEntity)
+	if wrong := without["errors"].([]any)[0].(map[string]any); wrong["field"] != "vendor" {
+		t.Errorf("without a vendor: %v", wrong)
+	}
 	made := c.call("POST /v1/pbx/templates", asJSON(t, in), http.StatusCreated)
 	if made["active"] != true || made["revision"] != 1.0 || made["file"] != "phone" {
 		t.Errorf("made %v", made)

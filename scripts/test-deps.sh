@@ -53,7 +53,7 @@ pages() {
 		cd "$root/$dir"
 		[ node_modules/.package-lock.json -nt package-lock.json ] && continue
 		echo "test-deps: installing the packages of $dir"
-		npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+		npm ci --prefer-offline --ignore-scripts --no-audit --no-fund --loglevel=error
 		touch node_modules/.package-lock.json
 	done
 }

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -33,19 +34,25 @@ type action func(ctx context.Context, operands []string) error
 
 // run runs "dialtone NAME VERB OPERANDS [flags]"; flags may stand anywhere.
 func (r resource) run(ctx context.Context, args []string) error {
-	if len(args) == 0 || args[0] == "help" || strings.HasPrefix(args[0], "-") {
+	if len(args) > 0 && slices.Contains([]string{"help", "-h", "-help", "--help"}, args[0]) {
 		r.usage(os.Stdout)
-		if len(args) == 0 {
-			return errUsage
-		}
 		return nil
 	}
-	for _, v := range r.verbs {
-		if v.name == args[0] {
-			return r.do(ctx, v, args[1:])
+	// With flags in front the verb is the first word that is one.
+	for i, word := range args {
+		for _, v := range r.verbs {
+			if v.name == word {
+				return r.do(ctx, v, slices.Concat(args[:i], args[i+1:]))
+			}
+		}
+		if !strings.HasPrefix(args[0], "-") {
+			break
 		}
 	}
 	r.usage(os.Stderr)
+	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
+		return errUsage
+	}
 	return fmt.Errorf("%s: no command %q", r.name, args[0])
 }
 

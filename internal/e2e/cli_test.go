@@ -30,6 +30,12 @@ func TestCommandLineClients(t *testing.T) {
 			}
 		}
 	}
+	for args, code := range map[string]int{"": 2, "--server x": 2, "--help": 0, "nope": 1, "-o json --server http://" + d.addr["admin"] + " --key_file " + d.dir + "/admin.key list": 0} {
+		cmd := exec.Command(binary, append([]string{"templates"}, strings.Fields(args)...)...)
+		if out, _ := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != code {
+			t.Errorf("templates %s: exit code %d, want %d\n%s", args, cmd.ProcessState.ExitCode(), code, out)
+		}
+	}
 	dir := t.TempDir()
 	file := func(name, text string) string {
 		writeFile(t, filepath.Join(dir, name), text)

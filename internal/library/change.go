@@ -15,6 +15,9 @@ func (s *Service) Check(t phone.Template, c phone.TemplateContent) (templates.Re
 	if err := validContent(c); err != nil {
 		return templates.Report{}, err
 	}
+	if t.Vendor == "" {
+		return templates.Report{}, phone.Invalid("vendor", "is missing: only a built-in template's name says which it is")
+	}
 	report, err := templates.Check(templates.Builtin(), variantOf(t, phone.TemplateRevision{TemplateContent: c}))
 	return report, asField(err)
 }
