@@ -15,8 +15,8 @@ export function how() {
   const number = (name, label, value, props, hint) => field(`waves.${name}`, label, { type: 'number', value, ...props }, hint);
   const waves = h('fieldset', { hidden: true, disabled: true }, h('legend', {}, t.waves), h('p', { class: 'hint' }, t.hint), h('div', { class: 'filters' },
     number('canary', text.job.canary, 1, { min: 1, required: true }), field('waves.percents', t.percents, { value: '25, 100', pattern: '[0-9, ]*', spellcheck: 'false' }, t.percentsHint),
-    number('haltPercent', text.job.halt, 0, { min: 0, max: 100, required: true }, t.haltHint), number('soakSeconds', text.job.soak, 60, { min: 0, required: true }), number('timeoutSeconds', text.firmware.timeout, 300, { min: 1, max: 3600, required: true }),
-    field('onHalt', t.onHalt, { options: Object.entries(t.halts) })));
+    number('haltPercent', text.job.halt, 0, { min: 0, max: 100, required: true }, t.haltHint), number('soakSeconds', text.job.soak, 60, { min: 0, required: true }), number('timeoutSeconds', text.firmware.timeout, 300, { min: 1, max: 3600, required: true })),
+  field('onHalt', t.onHalt, { options: Object.entries(t.halts) }));
   const choice = field('waves', t.how, { options: [['', t.atOnce], ['waves', t.inWaves]] });
   choice.addEventListener('change', () => { waves.hidden = waves.disabled = choice.querySelector('select').value === ''; });
   return [choice, waves];

@@ -111,30 +111,22 @@ export async function show(view, { args, query, can, stop }) {
   async function activate() {
     const note = field('note', t.note);
     const [effect, against] = [await post('/templates/impact', body()), await textDiff()];
-    const waves = can('pbx:phones:read') && effect.phones > 0;
     dialog(`${t.activate} ${name}`, [h('h3', {}, t.impact), h('p', { class: 'hint' }, t.impactHint),
       facts([[t.phones, effect.phones], [t.concerned, effect.concerned], [t.changed, h('strong', { id: 'changed' }, effect.changed)], [t.failed, effect.failed]]),
       Object.keys(effect.warnings).length > 0 && facts(Object.entries(effect.warnings)),
       effect.examples.slice(0, 5).map((x) => h('details', {}, h('summary', {}, `${x.macAddress} ${x.model || ''}`), x.error ? h('p', { class: 'bad' }, x.error) : diffText(x.diff))),
-      h('details', {}, h('summary', {}, t.difference), against), note, waves && how(),
+      h('details', {}, h('summary', {}, t.difference), against), note, can('pbx:phones:read') && how(),
       h('button', { type: 'button', onclick: (e) => store(e, false, note) }, t.store)],
-    (v, place) => (v.waves ? stage(v, place) : save(true, v.note, place)), t.activate).classList.add('large');
+    (v, place) => save(!v.waves, v.note, place, wavesOf(v)), t.activate).classList.add('large');
   }
   async function store(event, active, note) {
     const box = event.target.closest('dialog');
     const place = box.querySelector('form');
     try { if (await save(active, note.querySelector('input').value, place)) box.close(); } catch (error) { wrong(place, error); }
   }
-  /** stage stores the text and gives it to phones in waves, which is watched. */
-  async function stage(v, place) {
-    if (!await save(false, v.note, place)) return false;
-    const made = await post(`${path}/activate`, { revision: stored.latestRevision, ...wavesOf(v) }, { tag });
-    toast(text.trial.started);
-    watch(made).catch(fail);
-    return true;
-  }
   const watch = (made) => watchTrial(job, made, { may: can('pbx:phones:write'), before: text.trial.before(stored.active && !stored.builtin && stored.revision), read: async () => { stored = await read(); return stored; }, redraw: drawRest });
-  async function save(active, note, place) {
+  /** save stores the text; with waves phones get it in those, which is watched. */
+  async function save(active, note, place, waves) {
     const b = { ...body(), activate: active, ...(note && { note }), ...(merged && { merged }) };
     let made;
     try {
@@ -146,13 +138,15 @@ export async function show(view, { args, query, can, stop }) {
       const end = () => place.closest('dialog').close();
       conflict(place, diffText(difference(now.value.content, editor.text())), {
         reload: () => { ({ tag } = now); stored = now.value; editor.setText(stored.content); end(); return drawRest(); },
-        overwrite: async () => { ({ tag } = now); if (await save(active, note, place)) end(); } });
+        overwrite: async () => { ({ tag } = now); if (await save(active, note, place, waves)) end(); } });
       return false;
     }
     stored = await read();
     merged = false;
-    toast(active ? t.activated(made.revision) : t.kept(made.latestRevision || made.revision));
+    const number = made.latestRevision || made.revision;
     await drawRest();
+    if (waves) watch(await post(`${path}/activate`, { revision: number, ...waves }, { tag })).catch(fail);
+    toast(waves ? text.trial.started(number) : active ? t.activated(made.revision) : t.kept(number));
     return true;
   }
 
