@@ -86,6 +86,8 @@ type Options struct {
 	// meant; nil checks nothing. CheckLayer does so for a layer of settings.
 	CheckPhone func(phone.Device) (warnings []string, err error)
 	CheckLayer func(scope, name string, layer map[string]string) (warnings []string, err error)
+	// LayerWarnings are about what a phone has from layers; nil: there are none.
+	LayerWarnings func(phone.Device) []string
 	// Effective is what the layers of settings make of a phone.
 	Effective func(phone.Device) settings.Effective
 	// HasEffect reports whether a setting changes a file of the vendor's phones.
@@ -93,7 +95,10 @@ type Options struct {
 	// NoEffect are the models, by vendor, on which a setting changes no file, and Uses
 	// the places of templates that read it. nil: that is not answered.
 	NoEffect func(setting string) map[phone.Vendor][]string
-	Uses     func(setting string) []templates.Use
+	// NoEffectValues are, by vendor, the values of a setting that its files cannot say,
+	// each with what comes of it. nil: there are none.
+	NoEffectValues func(setting string) map[phone.Vendor]map[string]string
+	Uses           func(setting string) []templates.Use
 	// Ready reports what the daemon depends on; nil means always ready.
 	Ready func() []ReadyCheck
 	// Latency is how long a phone took to answer when it was last asked; false when

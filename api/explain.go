@@ -92,5 +92,9 @@ func (s *server) settingUses(w http.ResponseWriter, r *http.Request) error {
 	if s.NoEffect != nil {
 		none = s.NoEffect(strings.ReplaceAll(name, "#", "1"))
 	}
-	return writeJSON(w, http.StatusOK, map[string]any{"name": name, "uses": uses, "noEffect": none})
+	values := map[phone.Vendor]map[string]string{}
+	if s.NoEffectValues != nil {
+		values = s.NoEffectValues(strings.ReplaceAll(name, "#", "1"))
+	}
+	return writeJSON(w, http.StatusOK, map[string]any{"name": name, "uses": uses, "noEffect": none, "noEffectValues": values})
 }

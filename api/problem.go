@@ -29,6 +29,7 @@ type fieldProblem struct {
 	Detail string `json:"detail"`
 	Line   int    `json:"line,omitempty"`   // of a text; 1 is the first
 	Column int    `json:"column,omitempty"` // 1 is the first
+	File   string `json:"file,omitempty"`   // of a pack
 }
 
 // refusal is an outcome of the edge itself: authentication, method, body.
@@ -114,7 +115,7 @@ func fieldProblems(err error) []fieldProblem {
 	case nil:
 		return nil
 	case *phone.FieldError:
-		return []fieldProblem{{Field: e.Field, Detail: e.Reason, Line: e.Line, Column: e.Column}}
+		return []fieldProblem{{Field: e.Field, Detail: e.Reason, Line: e.Line, Column: e.Column, File: e.File}}
 	case *phone.ConflictError:
 		return []fieldProblem{{Field: e.Field, Detail: e.Reason}}
 	case interface{ Unwrap() []error }:

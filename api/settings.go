@@ -274,6 +274,9 @@ func (s *server) phoneSettings(w http.ResponseWriter, r *http.Request) error {
 	if err != nil { // stored before the check knew better
 		warnings = append(warnings, strings.Split(err.Error(), "\n")...)
 	}
+	if s.LayerWarnings != nil {
+		warnings = append(warnings, s.LayerWarnings(d)...)
+	}
 	return writeJSON(w, http.StatusOK, map[string]any{
 		"settings": out, "modelKnown": known, "warnings": append([]string{}, warnings...),
 	})

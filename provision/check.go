@@ -1,14 +1,11 @@
 package provision
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"pbx.dev/dialtone/internal/catalog"
 	"pbx.dev/dialtone/internal/phone"
@@ -36,16 +33,11 @@ func (s *Service) CheckPhone(d phone.Device) (warnings []string, err error) {
 				all = append(all, settings.Field(name, err))
 			}
 		}
-		if kind, ok := keyTypeOf(d.Settings, name, ref); inSchema && ok && !templates.HasKey(d.Vendor, d.Model, ref.Module, ref.Key, kind) {
-			warnings = append(warnings, fmt.Sprintf("settings.%s: no parameter is known that makes this key of the %s a %s; it is left out", name, cmp.Or(m.Name, "phone"), kind))
-		}
-		if inSchema && d.Settings[name] != "" && !s.HasEffect(d.Vendor, ref.Spec.Key) {
-			warnings = append(warnings, fmt.Sprintf("settings.%s: phones of %s have no parameter for it", name, d.Vendor.DisplayName()))
-		}
 		if !templates.Carries(d.Vendor, d.Settings[name]) {
 			all = append(all, phone.Invalid("settings."+name, "holds a character that the file of the phone cannot carry"))
 		}
 	}
+	warnings = append(warnings, s.effectWarnings(d.Settings, d.Vendor, []string{d.Model})...)
 	more, err := s.checkRaw(d.Settings, raw, []phone.Vendor{d.Vendor})
 	lines, lineErr := checkLines(d, m, known)
 	zone, zoneErr := s.checkZone(d.Settings, []phone.Vendor{d.Vendor})
@@ -82,37 +74,10 @@ func (s *Service) CheckLayer(scope, name string, layer map[string]string) (warni
 			all = append(all, phone.Invalid("settings."+n, "holds a character that the files of the phones cannot carry"))
 		}
 	}
+	warnings = append(warnings, s.layerWarnings(scope, name, layer, vendors)...)
 	more, err := s.checkRaw(layer, raw, vendors)
 	zone, zoneErr := s.checkZone(layer, vendors)
 	return slices.Concat(warnings, more, zone), errors.Join(append(all, err, zoneErr)...)
-}
-
-// checkZone refuses what is no time zone and warns of one that the files of the
-// vendors cannot say, or that follows no yearly rule.
-func (s *Service) checkZone(set map[string]string, vendors []phone.Vendor) (warnings []string, err error) {
-	name, ok := set["timezone"]
-	if !ok {
-		return nil, nil
-	}
-	zone, err := s.zones.Lookup(name)
-	if err != nil {
-		return nil, phone.Invalid("settings.timezone", "not an IANA time zone")
-	}
-	for _, v := range vendors {
-		if wrong := zone.Wrong(v, s.now()); wrong > 0 && slices.Contains(phone.Vendors(), v) {
-			warnings = append(warnings, fmt.Sprintf("settings.timezone: the file of phones of %s cannot say all of %s: in the next %d years their clock is wrong for %s",
-				v.DisplayName(), name, templates.Ahead, about(wrong)))
-		}
-	}
-	return warnings, nil
-}
-
-// about is a time in hours, or from three days on in days.
-func about(d time.Duration) string {
-	if d >= 72*time.Hour {
-		return count(int(d.Hours()/24+0.5), "day")
-	}
-	return strconv.FormatFloat(d.Hours(), 'f', -1, 64) + " hours"
 }
 
 // checkRaw checks names that are not of the schema: at least one of the vendors has
@@ -187,8 +152,13 @@ func (s *Service) HasEffect(v phone.Vendor, key string) bool {
 // renderedWith is what a phone's own files are with these settings, all in one. A
 // model that has keys of every kind stands for the vendor.
 func (s *Service) renderedWith(v phone.Vendor, set map[string]string) string {
+	return s.renderedAs(v, richest(v), set)
+}
+
+// renderedAs is renderedWith for a model.
+func (s *Service) renderedAs(v phone.Vendor, model string, set map[string]string) string {
 	d := phone.Device{
-		Vendor: v, MAC: phone.MAC{2, 0, 0, 0, 0, 1}, Model: richest(v), Settings: set,
+		Vendor: v, MAC: phone.MAC{2, 0, 0, 0, 0, 1}, Model: model, Settings: set,
 		Lines: []phone.Line{{Number: 1, Extension: "1", AuthUser: "u"}},
 	}
 	facts := Facts{TimeZone: "UTC", NTP: "ntp", SIPServer: "s", SIPPort: 5060, SIPTransport: "udp", BaseURL: "http://b/"}

@@ -13,6 +13,7 @@ import (
 
 	"pbx.dev/dialtone/internal/phone"
 	"pbx.dev/dialtone/internal/settings"
+	"pbx.dev/dialtone/templates"
 )
 
 // The table of settings in docs/VENDORS.md is what rendering a phone with and
@@ -63,12 +64,29 @@ func vendorsTable(t *testing.T) string {
 			case len(names) == 0:
 				out.WriteString(" not supported |")
 			default:
-				fmt.Fprintf(&out, " %s |", strings.Join(names, " "))
+				fmt.Fprintf(&out, " %s%s |", strings.Join(names, " "), notValues(v, spec.Key))
 			}
 		}
 		out.WriteString("\n")
 	}
 	return out.String() + "\n"
+}
+
+// notValues names the values that the vendor's files cannot say; TestGaps holds the
+// list to what rendering shows.
+func notValues(v phone.Vendor, key string) string {
+	var names []string
+	for _, g := range templates.Gaps(v, key) {
+		name := "`" + g.Value + "`"
+		if g.Like != "" {
+			name += " (written as `" + g.Like + "`)"
+		}
+		names = append(names, name)
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "; not " + strings.Join(names, ", ")
 }
 
 // changed lists the parameters that differ, at most four by name.

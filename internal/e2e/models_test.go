@@ -151,6 +151,7 @@ func TestLayersFromTheAPIToTheFile(t *testing.T) {
 	if len(answer.Warnings) != 4 { // one of the name, one of the zone for each vendor
 		t.Errorf("warnings are %q", answer.Warnings)
 	}
+	valuesThatCannotBeSaid(t, d, made.ID)
 	if err := d.kill(syscall.SIGTERM); err != nil { // and its log is complete
 		t.Error(err)
 	}

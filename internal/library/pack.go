@@ -72,7 +72,7 @@ func ReadPack(body []byte) ([]Packed, error) {
 		seen[list[i].Name] = true
 		text, err := unpack(files[list[i].Path], list[i].Path, maxPackFile, &left)
 		if err != nil {
-			return nil, inEntry(i, err)
+			return nil, inEntry(i, list[i].Path, err)
 		}
 		list[i].Text = string(text)
 	}
@@ -124,19 +124,20 @@ func unpack(f *zip.File, name string, most int64, left *int64) ([]byte, error) {
 	return text, nil
 }
 
-// inEntry puts the place in the manifest before the field of an error.
-func inEntry(i int, err error) error {
+// inEntry puts the place in the manifest before the field of an error, and says which
+// file of the pack it is about.
+func inEntry(i int, file string, err error) error {
 	var field *phone.FieldError
 	if errors.As(err, &field) {
 		e := *field
-		e.Field = fmt.Sprintf("manifest[%d].%s", i, e.Field)
+		e.Field, e.File = fmt.Sprintf("manifest[%d].%s", i, e.Field), file
 		return &e
 	}
 	return err
 }
 
 // PutPack checks all templates of a pack, then stores and activates them, all or
-// none. It returns the warnings by name.
+// none. It returns the warnings by name, or what is wrong with each that is.
 func (s *Service) PutPack(ctx context.Context, body []byte, by string) (map[string][]templates.Warning, error) {
 	if s.opts.Packs == nil {
 		return nil, fmt.Errorf("packs: %w", phone.ErrNotFound)
@@ -147,23 +148,33 @@ func (s *Service) PutPack(ctx context.Context, body []byte, by string) (map[stri
 	}
 	warnings := map[string][]templates.Warning{}
 	where, drafts := make([]phone.Template, len(list)), make([]phone.TemplateDraft, len(list))
+	var wrong []error
 	for i, p := range list {
 		where[i] = phone.Template{Name: p.Name, Vendor: p.Vendor, File: p.File}
-		if own, ok := builtin(p.Name); ok && (own.Vendor != p.Vendor || own.File != p.File) {
-			return nil, phone.Invalid(fmt.Sprintf("manifest[%d].name", i), "is the name of the built-in template of another file")
-		}
-		report, err := s.Check(where[i], p.TemplateContent)
+		report, err := s.checkPacked(where[i], p.TemplateContent)
 		if err != nil {
-			return nil, inEntry(i, err)
+			wrong = append(wrong, inEntry(i, p.Path, err))
+			continue
 		}
 		warnings[p.Name] = report.Warnings
 		drafts[i] = phone.TemplateDraft{TemplateContent: p.TemplateContent, Note: p.Note, By: by, Activate: true}
 		drafts[i].Base, _ = templates.Builtin().Source(fileOf(where[i]))
 	}
+	if len(wrong) > 0 {
+		return nil, errors.Join(wrong...)
+	}
 	if err := s.opts.Packs.StoreTemplates(ctx, where, drafts); err != nil {
 		return nil, err
 	}
 	return warnings, s.Reload(ctx)
+}
+
+// checkPacked is Check for a template whose name may be a built-in one's.
+func (s *Service) checkPacked(t phone.Template, c phone.TemplateContent) (templates.Report, error) {
+	if own, ok := builtin(t.Name); ok && (own.Vendor != t.Vendor || own.File != t.File) {
+		return templates.Report{}, phone.Invalid("name", "is the name of the built-in template of another file")
+	}
+	return s.Check(t, c)
 }
 
 // Pack is a zip file of the uploaded templates that are active, as PutPack takes it.

@@ -109,3 +109,21 @@ func TestPackRefused(t *testing.T) {
 		t.Errorf("stored %v, %v", list, err)
 	}
 }
+
+// Of a pack with several wrong templates each is named with its file.
+func TestPackNamesAllThatIsWrong(t *testing.T) {
+	t.Parallel()
+	s, _ := withPacks(t)
+	const manifest = `[{"name":"a","vendor":"yealink","path":"y/a.tmpl"},{"name":"b","vendor":"yealink","path":"y/b.tmpl"},{"name":"c","vendor":"yealink","path":"y/c.tmpl","variables":[{"name":"1"}]}]`
+	_, err := s.PutPack(t.Context(), zipped(t, map[string]string{"manifest.json": manifest, "y/a.tmpl": "{{.Nothing}}", "y/b.tmpl": mine, "y/c.tmpl": mine}), "key_1")
+	all, ok := err.(interface{ Unwrap() []error })
+	if !ok || len(all.Unwrap()) != 2 {
+		t.Fatalf("%v, want two errors", err)
+	}
+	for i, want := range []phone.FieldError{{Field: "manifest[0].content", File: "y/a.tmpl", Line: 1}, {Field: "manifest[2].variables[0].name", File: "y/c.tmpl"}} {
+		var got *phone.FieldError
+		if !errors.As(all.Unwrap()[i], &got) || got.Field != want.Field || got.File != want.File || got.Line != want.Line {
+			t.Errorf("%+v, want %+v", got, want)
+		}
+	}
+}

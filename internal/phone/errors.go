@@ -23,6 +23,7 @@ type FieldError struct {
 	// Line and Column are a place in a field that holds a text; 1 is the first, 0
 	// says that it is not about a place.
 	Line, Column int
+	File         string // the file that the field belongs to, of a pack; empty: it is not about one
 }
 
 // Error implements error.

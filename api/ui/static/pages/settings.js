@@ -30,7 +30,7 @@ function one(s, value, readOnly) {
 
 const linesOf = (entries) => entries.map(([k, v]) => `${k} = ${v !== '' && secretName.test(k) ? mask : v}`).join('\n');
 
-export async function show(view, { args, can }) {
+export async function show(view, { args, can, query }) {
   const [scope = 'global', name = ''] = args;
   const write = can('pbx:phones:write');
   const path = scope === 'global' ? '/settings/global' : `/settings/${scope}/${encodeURIComponent(name)}`;
@@ -50,8 +50,9 @@ export async function show(view, { args, can }) {
     write ? h('div', { class: 'buttons tools' }, h('button', { type: 'submit', class: 'main' }, text.common.save), h('span', { class: 'hint' }, t.order)) : h('p', { class: 'hint' }, t.readonly));
 
   view.replaceChildren(page(`${t.title}: ${t.scopes[scope]}${name && ` ${name}`}`,
-    write && layer.revision > 0 && h('button', { type: 'button', onclick: () => confirm(t.remove, `${t.scopes[scope]} ${name}: ${text.common.sure}`, async () => { await del(path); toast(t.removed); await show(view, { args, can }); }) }, t.remove)),
+    write && layer.revision > 0 && h('button', { type: 'button', onclick: () => confirm(t.remove, `${t.scopes[scope]} ${name}: ${text.common.sure}`, async () => { await del(path); toast(t.removed); await show(view, { args, can, query }); }) }, t.remove)),
   h('div', { class: 'grid' }, pick(scope, name), others(layers)), h('section', {}, finder(form), form));
+  if (write && query.get('set')) begin(form.elements.raw, query.get('set'));
 
   async function save() {
     const settings = read(form, single, layer);
@@ -60,7 +61,7 @@ export async function show(view, { args, can }) {
     } catch (error) {
       if (!isConflict(error)) throw error;
       const now = await tagged(`${path}?secrets=false`).catch(read404);
-      conflict(form, differing(hidden(now.value.settings), hidden(settings)), { reload: () => show(view, { args, can }), overwrite: async () => { ({ tag } = now); await save(); } });
+      conflict(form, differing(hidden(now.value.settings), hidden(settings)), { reload: () => show(view, { args, can, query }), overwrite: async () => { ({ tag } = now); await save(); } });
       return;
     }
     wrong(form, { message: '' });
@@ -76,6 +77,17 @@ export async function show(view, { args, can }) {
       await save();
     } catch (error) { (error.errors || []).forEach((x) => { x.field = x.field.replace(/^settings\./, ''); }); wrong(form, error); } finally { button.disabled = false; }
   });
+}
+
+/** begin puts the cursor behind the name of a setting, in a line of its own unless there
+ * is one. The focus waits: who follows a link comes to the top of a page first. */
+function begin(raw, key) {
+  const rows = raw.value.split('\n').filter((row) => row.trim());
+  if (!rows.some((row) => row.split('=')[0].trim() === key)) rows.push(`${key} = `);
+  raw.value = rows.join('\n');
+  const at = rows.findIndex((row) => row.split('=')[0].trim() === key);
+  const end = rows.slice(0, at + 1).join('\n').length;
+  setTimeout(() => { raw.focus(); raw.setSelectionRange(end, end); });
 }
 
 /** hidden masks what must not be shown in a comparison. */

@@ -2,7 +2,9 @@
 import { all, del, get, post, put, tagged } from '../api.js';
 import { conflict, isConflict } from '../conflict.js';
 import { action, badge, confirm, dialog, facts, fail, field, fill, h, page, table, time, toast, wrong } from '../dom.js';
+import { declared } from '../pack.js';
 import { text } from '../text.js';
+import { how, running, watchTrial, wavesOf } from '../trial.js';
 import { makeEditor } from '../vendor/codemirror.js';
 import { badges, draft, vendorName } from './templates.js';
 
@@ -18,7 +20,7 @@ function variablesOf(lines) {
     return { name, type, ...(choices && { choices }), ...(rest.length > 0 && { default: rest.join(' ') }) };
   });
 }
-const variableText = (list) => (list || []).map((v) => [v.name, v.type, v.type === 'choice' && (v.choices || []).join('|'), v.default].filter(Boolean).join(' ')).join('\n');
+const variableText = (list) => (list || []).map((v) => [v.name, v.type || 'text', v.type === 'choice' && (v.choices || []).join('|'), v.default].filter(Boolean).join(' ')).join('\n');
 
 /** diffText colours a difference as diff -u shows it; the sign says it too. */
 const diffText = (diff) => (diff
@@ -44,8 +46,10 @@ export async function show(view, { args, query, can, stop }) {
   const form = h('form', { class: 'filters' }, field('models', text.templates.models, { value: (base.models || []).join(', ') }, t.modelsHint), field('minFirmware', t.minFirmware, { value: base.minFirmware || '' }),
     field('maxFirmware', t.maxFirmware, { value: base.maxFirmware || '' }), field('variables', t.variables, { rows: 2, value: variableText(base.variables) }, t.variablesHint));
   const preview = h('section', { 'aria-labelledby': 'preview' });
+  const declares = h('div');
+  const job = h('div', { class: 'job' });
   const history = h('section', { 'aria-labelledby': 'revisions' });
-  view.replaceChildren(head, h('div', { class: 'beside' }, h('section', {}, h('h2', {}, t.text), host, verdict), preview), h('section', {}, form), history);
+  view.replaceChildren(head, job, h('div', { class: 'beside' }, h('section', {}, h('h2', {}, t.text), host, verdict), preview), h('section', {}, form), declares, history);
   const editor = makeEditor(host, { text: start, label: `${t.text} ${name}`, readOnly: !write, changed: () => typed() });
   // What was typed is there again when the page is opened again.
   stop(() => {
@@ -107,19 +111,29 @@ export async function show(view, { args, query, can, stop }) {
   async function activate() {
     const note = field('note', t.note);
     const [effect, against] = [await post('/templates/impact', body()), await textDiff()];
+    const waves = can('pbx:phones:read') && effect.phones > 0;
     dialog(`${t.activate} ${name}`, [h('h3', {}, t.impact), h('p', { class: 'hint' }, t.impactHint),
       facts([[t.phones, effect.phones], [t.concerned, effect.concerned], [t.changed, h('strong', { id: 'changed' }, effect.changed)], [t.failed, effect.failed]]),
       Object.keys(effect.warnings).length > 0 && facts(Object.entries(effect.warnings)),
       effect.examples.slice(0, 5).map((x) => h('details', {}, h('summary', {}, `${x.macAddress} ${x.model || ''}`), x.error ? h('p', { class: 'bad' }, x.error) : diffText(x.diff))),
-      h('details', {}, h('summary', {}, t.difference), against), note,
+      h('details', {}, h('summary', {}, t.difference), against), note, waves && how(),
       h('button', { type: 'button', onclick: (e) => store(e, false, note) }, t.store)],
-    (v, place) => save(true, v.note, place), t.activate).classList.add('large');
+    (v, place) => (v.waves ? stage(v, place) : save(true, v.note, place)), t.activate).classList.add('large');
   }
   async function store(event, active, note) {
     const box = event.target.closest('dialog');
     const place = box.querySelector('form');
     try { if (await save(active, note.querySelector('input').value, place)) box.close(); } catch (error) { wrong(place, error); }
   }
+  /** stage stores the text and gives it to phones in waves, which is watched. */
+  async function stage(v, place) {
+    if (!await save(false, v.note, place)) return false;
+    const made = await post(`${path}/activate`, { revision: stored.latestRevision, ...wavesOf(v) }, { tag });
+    toast(text.trial.started);
+    watch(made).catch(fail);
+    return true;
+  }
+  const watch = (made) => watchTrial(job, made, { may: can('pbx:phones:write'), before: text.trial.before(stored.active && !stored.builtin && stored.revision), read: async () => { stored = await read(); return stored; }, redraw: drawRest });
   async function save(active, note, place) {
     const b = { ...body(), activate: active, ...(note && { note }), ...(merged && { merged }) };
     let made;
@@ -169,6 +183,7 @@ export async function show(view, { args, query, can, stop }) {
   }
   async function drawRest() {
     drawHead();
+    fill(declares, stored && declared(stored, vendorName(base.vendor)));
     history.hidden = !stored || stored.builtin;
     if (history.hidden) return;
     const revisions = await all(`${path}/revisions`, 'revisions', 200);
@@ -183,4 +198,6 @@ export async function show(view, { args, query, can, stop }) {
   stop(() => removeEventListener('beforeunload', ask));
   await drawRest();
   await check();
+  const going = stored && !stored.builtin && can('pbx:phones:read') && await running(name);
+  if (going) watch(going).catch(fail);
 }

@@ -1,6 +1,7 @@
 // The templates: those built in and those in their place.
 import { all, get, post } from '../api.js';
 import { badge, dialog, field, h, page, table, time } from '../dom.js';
+import { download, uploadPack } from '../pack.js';
 import { text } from '../text.js';
 
 const t = text.templates;
@@ -17,7 +18,8 @@ export async function show(view, { can }) {
   const list = await all('/templates', 'templates');
   view.replaceChildren(page(t.title,
     write && h('button', { type: 'button', class: 'main', onclick: () => add(list) }, t.add),
-    write && h('button', { type: 'button', onclick: () => uploadFile() }, t.upload)),
+    write && h('button', { type: 'button', onclick: () => uploadFile() }, t.upload),
+    write && h('button', { type: 'button', onclick: () => uploadPack(() => show(view, { can })) }, text.pack.upload), download()),
   h('p', { class: 'hint' }, t.changes),
   table(t.title, [
     { title: t.name, cell: (x) => h('a', { href: at(x.name) }, x.name) }, { title: t.vendor, cell: (x) => vendorName(x.vendor) }, { title: t.file, class: 'mono', cell: (x) => x.file },

@@ -1,0 +1,41 @@
+// A broken pack is refused and says where; a good one is stored. Its template shows what
+// it declares, and the link beside a variable leads to where it is set.
+import { check, dialogOf, entered, need, shown, toastOf, want } from '../kit.mjs'
+
+export default async function pack() {
+  const page = await entered()
+  await shown(page, '/templates')
+  await page.getByRole('button', { name: 'Upload a pack' }).click()
+  await dialogOf(page).getByLabel('Zip file').setInputFiles(await need('broken'))
+  await dialogOf(page).getByRole('button', { name: 'Upload a pack' }).click()
+  await dialogOf(page).getByText('Nothing was stored.').waitFor()
+  await dialogOf(page).getByRole('row', { name: /yealink\/lobby\.tmpl content \d+ / }).waitFor()
+  await check(page, 'refused', false)
+  await dialogOf(page).getByLabel('Zip file').setInputFiles(await need('good'))
+  await dialogOf(page).getByRole('button', { name: 'Upload a pack' }).click()
+  await toastOf(page, 'The template of the pack is stored and active.').waitFor()
+  await page.getByRole('link', { name: 'lobby', exact: true }).waitFor()
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Download the pack' }).click()])
+  want(file.suggestedFilename(), 'templates.zip', 'the name of the pack')
+  want(await file.failure(), null, 'the download')
+
+  await page.getByRole('link', { name: 'lobby', exact: true }).click()
+  const declared = page.locator('[aria-labelledby=declared]')
+  await declared.getByText('from 66.80.0.1').waitFor()
+  await declared.getByRole('row', { name: /vars\.greeting text Hotel Adler Shown on the display/ }).waitFor()
+  await declared.getByRole('row', { name: /vars\.size choice: small, large small/ }).waitFor()
+  await page.getByText(/It may be used/).waitFor()
+  await check(page, 'declared')
+  await page.emulateMedia({ colorScheme: 'dark' })
+  await page.setViewportSize({ width: 390, height: 800 })
+  await check(page, 'declared-narrow')
+  await declared.getByRole('link', { name: 'vars.greeting: All phones' }).click()
+  await page.waitForFunction(() => document.activeElement?.name === 'raw')
+  await page.keyboard.type('Palace')
+  await check(page, 'set', false)
+  await page.getByRole('button', { name: 'Save' }).click()
+  await toastOf(page, 'Saved').waitFor()
+  await shown(page, '/templates')
+  await page.getByRole('button', { name: 'Upload a pack' }).click()
+  await check(page, 'upload-narrow', false)
+}
