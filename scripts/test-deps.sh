@@ -46,15 +46,22 @@ for entry in "${need[@]}"; do
 done
 
 # What is pinned for the browser tests and for the page's editor; run again when a
-# lock has changed.
+# lock has changed. Both at once: a slow registry takes minutes for each.
 pages() {
 	root=$(cd "$(dirname "$0")/.." && pwd)
+	started=()
 	for dir in internal/e2e/browser api/ui/bundle; do
-		cd "$root/$dir"
-		[ node_modules/.package-lock.json -nt package-lock.json ] && continue
+		[ "$root/$dir/node_modules/.package-lock.json" -nt "$root/$dir/package-lock.json" ] && continue
 		echo "test-deps: installing the packages of $dir"
-		npm ci --prefer-offline --ignore-scripts --no-audit --no-fund --loglevel=error
-		touch node_modules/.package-lock.json
+		(
+			cd "$root/$dir"
+			npm ci --prefer-offline --ignore-scripts --no-audit --no-fund --loglevel=error
+			touch node_modules/.package-lock.json
+		) &
+		started+=($!)
+	done
+	for job in "${started[@]}"; do
+		wait "$job"
 	done
 }
 if [ ${#missing[@]} -eq 0 ]; then

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"syscall"
 
 	"pbx.dev/dialtone/internal/phone"
 )
@@ -42,13 +43,21 @@ func (s *Store) Put(ctx context.Context, mac phone.MAC, name string, from io.Rea
 	}
 	tmp := partial + rand.Text()
 	if err := s.receive(ctx, tmp, from); err != nil {
-		return 0, errors.Join(fmt.Errorf("upload %s: %w", name, err), s.discard(tmp))
+		return 0, errors.Join(fmt.Errorf("upload %s: %w", name, asFull(err)), s.discard(tmp))
 	}
 	n, err = s.place(mac, sh, tmp, path, name, add)
 	if err != nil {
-		return 0, errors.Join(fmt.Errorf("upload %s: %w", name, err), s.discard(tmp))
+		return 0, errors.Join(fmt.Errorf("upload %s: %w", name, asFull(err)), s.discard(tmp))
 	}
 	return n, nil
+}
+
+// asFull makes phone.ErrFull of a disk without room: to the phone it is the same.
+func asFull(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return errors.Join(phone.ErrFull, err)
+	}
+	return err
 }
 
 // receive writes what the phone sends into a new file.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -162,6 +163,10 @@ func TestBroken(t *testing.T) {
 	broken := io.MultiReader(strings.NewReader("half"), iotest.ErrReader(io.ErrUnexpectedEOF))
 	if _, err := s.Put(t.Context(), mac, name, broken, false); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Error(err)
+	}
+	// As a write to a full disk fails; where in the copy it does is all the same.
+	if _, err := s.Put(t.Context(), mac, name, iotest.ErrReader(syscall.ENOSPC), false); !errors.Is(err, phone.ErrFull) {
+		t.Errorf("a full disk: %v", err)
 	}
 	if got := s.text(t, mac, name); got != "whole" {
 		t.Errorf("%q", got)
