@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"pbx.dev/dialtone/internal/phone"
+	"pbx.dev/dialtone/internal/testkit"
 )
 
 // Rendering keeps nothing: after thousands of files of other phones each, and of
@@ -13,7 +14,7 @@ import (
 // of the process.
 func TestRenderRetainsNothing(t *testing.T) {
 	n := 20_000
-	if raced {
+	if testkit.Race {
 		n /= 10
 	}
 	set := Builtin()

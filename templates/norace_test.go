@@ -1,5 +1,0 @@
-//go:build !race
-
-package templates
-
-const raced = false
