@@ -307,7 +307,8 @@ func TestConflictProbe(t *testing.T) {
 
 // dhcpcd starts the third client that phones and their like are built on. It splits
 // into several processes and keeps files of its own, so it gets namespaces for both;
-// the shell stays as the first process, whose end is that of all.
+// the shell stays as the first process, whose end is that of all. Its own script would
+// write the resolv.conf of the host.
 func (l *lab) dhcpcd(ns, class string, more ...string) *proc {
 	l.t.Helper()
 	const alone = `mount -t tmpfs none /run && mount -t tmpfs none /var/lib/dhcpcd && mkdir -p /run/dhcpcd; "$@"; true`
