@@ -51,7 +51,7 @@ func TestPacksOverHTTP(t *testing.T) {
 	if code, answer := post(good, "application/zip"); code != http.StatusOK {
 		t.Fatalf("a good pack: %d %s", code, answer)
 	}
-	if a := c.call("GET /v1/pbx/templates/b", "", http.StatusOK); a["active"] != true || a["content"] != plainYealink {
+	if a := c.do(http.StatusOK, "GET /v1/pbx/templates/b", ""); a["active"] != true || a["content"] != plainYealink {
 		t.Errorf("stored %v", a)
 	}
 	w := send(t, c.handler, request{call: "GET /v1/pbx/templates/packs", key: c.key})

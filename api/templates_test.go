@@ -54,22 +54,6 @@ func newTemplateClient(t *testing.T) *client {
 	return c
 }
 
-// call sends a request and decodes the answer.
-func (c *client) call(call, body string, want int) map[string]any {
-	c.t.Helper()
-	w := send(c.t, c.handler, request{call: call, body: body, key: c.key})
-	var out map[string]any
-	if w.Body.Len() > 0 {
-		if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil {
-			c.t.Fatalf("%s: %v %s", call, err, w.Body)
-		}
-	}
-	if w.Code != want {
-		c.t.Fatalf("%s: %d %s, want %d", call, w.Code, w.Body, want)
-	}
-	return out
-}
-
 func asJSON(t *testing.T, v any) string {
 	t.Helper()
 	b, err := json.Marshal(v)
@@ -87,45 +71,45 @@ func TestTemplateLife(t *testing.T) {
 	if _, err := c.store.CreateDevice(t.Context(), phone.Device{MAC: phone.MAC{0, 0x15, 0x65, 1, 2, 3}, Vendor: phone.Yealink, Model: "T46S", Name: "Front"}); err != nil {
 		t.Fatal(err)
 	}
-	list := c.call("GET /v1/pbx/templates", "", http.StatusOK)["templates"].([]any)
+	list := c.do(http.StatusOK, "GET /v1/pbx/templates", "")["templates"].([]any)
 	if len(list) < 8 {
 		t.Fatalf("%d built-in templates", len(list))
 	}
 	in := map[string]any{"name": "reception", "vendor": "yealink", "content": plainYealink, "models": []string{"T46S"}, "note": "first"}
-	impact := c.call("POST /v1/pbx/templates/impact", asJSON(t, in), http.StatusOK)
+	impact := c.do(http.StatusOK, "POST /v1/pbx/templates/impact", asJSON(t, in))
 	if impact["concerned"] != 1.0 || impact["changed"] != 1.0 || !strings.Contains(asJSON(t, impact["examples"]), "account.1.display_name") {
 		t.Errorf("impact %v", impact)
 	}
-	without := c.call("POST /v1/pbx/templates", asJSON(t, map[string]any{"name": "reception", "content": plainYealink}), http.StatusUnprocessableEntity)
+	without := c.do(http.StatusUnprocessableEntity, "POST /v1/pbx/templates", asJSON(t, map[string]any{"name": "reception", "content": plainYealink}))
 	if wrong := without["errors"].([]any)[0].(map[string]any); wrong["field"] != "vendor" {
 		t.Errorf("without a vendor: %v", wrong)
 	}
-	made := c.call("POST /v1/pbx/templates", asJSON(t, in), http.StatusCreated)
+	made := c.do(http.StatusCreated, "POST /v1/pbx/templates", asJSON(t, in))
 	if made["active"] != true || made["revision"] != 1.0 || made["file"] != "phone" {
 		t.Errorf("made %v", made)
 	}
-	c.call("POST /v1/pbx/templates", asJSON(t, in), http.StatusConflict)
-	second := c.call("PUT /v1/pbx/templates/reception", asJSON(t, map[string]any{"content": plainYealink + "a.b = 2\n", "models": []string{"T46S"}}), http.StatusOK)
+	c.do(http.StatusConflict, "POST /v1/pbx/templates", asJSON(t, in))
+	second := c.do(http.StatusOK, "PUT /v1/pbx/templates/reception", asJSON(t, map[string]any{"content": plainYealink + "a.b = 2\n", "models": []string{"T46S"}}))
 	if second["revision"] != 2.0 {
 		t.Errorf("second %v", second)
 	}
-	if diff := c.call("GET /v1/pbx/templates/reception/diff?from=1&to=2", "", http.StatusOK)["diff"]; !strings.Contains(diff.(string), "+a.b = 2") {
+	if diff := c.do(http.StatusOK, "GET /v1/pbx/templates/reception/diff?from=1&to=2", "")["diff"]; !strings.Contains(diff.(string), "+a.b = 2") {
 		t.Errorf("diff %q", diff)
 	}
-	if back := c.call("POST /v1/pbx/templates/reception/rollback", `{"revision":1}`, http.StatusOK); back["revision"] != 1.0 || back["content"] != plainYealink {
+	if back := c.do(http.StatusOK, "POST /v1/pbx/templates/reception/rollback", `{"revision":1}`); back["revision"] != 1.0 || back["content"] != plainYealink {
 		t.Errorf("back %v", back)
 	}
-	revisions := c.call("GET /v1/pbx/templates/reception/revisions?limit=1", "", http.StatusOK)
+	revisions := c.do(http.StatusOK, "GET /v1/pbx/templates/reception/revisions?limit=1", "")
 	if len(revisions["revisions"].([]any)) != 1 || revisions["next"] == nil {
 		t.Errorf("revisions %v", revisions)
 	}
-	c.call("POST /v1/pbx/templates/reception/rollback", `{"revision":9}`, http.StatusUnprocessableEntity)
-	if off := c.call("POST /v1/pbx/templates/reception/rollback", `{"revision":0}`, http.StatusOK); off["active"] != false {
+	c.do(http.StatusUnprocessableEntity, "POST /v1/pbx/templates/reception/rollback", `{"revision":9}`)
+	if off := c.do(http.StatusOK, "POST /v1/pbx/templates/reception/rollback", `{"revision":0}`); off["active"] != false {
 		t.Errorf("off %v", off)
 	}
-	c.call("DELETE /v1/pbx/templates/reception", "", http.StatusNoContent)
-	c.call("GET /v1/pbx/templates/reception", "", http.StatusNotFound)
-	c.call("DELETE /v1/pbx/templates/yealink-phone", "", http.StatusConflict)
+	c.do(http.StatusNoContent, "DELETE /v1/pbx/templates/reception", "")
+	c.do(http.StatusNotFound, "GET /v1/pbx/templates/reception", "")
+	c.do(http.StatusConflict, "DELETE /v1/pbx/templates/yealink-phone", "")
 }
 
 // A bad upload says where it is wrong and changes nothing.
@@ -147,7 +131,7 @@ func TestTemplateRefused(t *testing.T) {
 		{"bad variable", "POST /v1/pbx/templates", map[string]any{"name": "x", "vendor": "yealink", "content": plainYealink, "variables": []any{map[string]any{"name": "1x"}}}, "variables[0].name", 0},
 		{"another vendor", "PUT /v1/pbx/templates/yealink-phone", map[string]any{"vendor": "polycom", "content": plainYealink}, "vendor", 0},
 	} {
-		out := c.call(tt.call, asJSON(t, tt.in), http.StatusUnprocessableEntity)
+		out := c.do(http.StatusUnprocessableEntity, tt.call, asJSON(t, tt.in))
 		first := out["errors"].([]any)[0].(map[string]any)
 		line, _ := first["line"].(float64)
 		if first["field"] != tt.field || line != tt.line {
@@ -168,14 +152,14 @@ func TestPreviewTemplate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := c.call("POST /v1/pbx/templates/preview", asJSON(t, map[string]any{"phoneId": d.ID, "content": plainYealink}), http.StatusOK)
+	out := c.do(http.StatusOK, "POST /v1/pbx/templates/preview", asJSON(t, map[string]any{"phoneId": d.ID, "content": plainYealink}))
 	if !strings.Contains(out["content"].(string), "account.1.display_name = Front") {
 		t.Errorf("preview %v", out)
 	}
-	now := c.call("POST /v1/pbx/templates/preview", asJSON(t, map[string]any{"phoneId": d.ID}), http.StatusOK)
+	now := c.do(http.StatusOK, "POST /v1/pbx/templates/preview", asJSON(t, map[string]any{"phoneId": d.ID}))
 	if now["template"] != "" || strings.Contains(now["content"].(string), "s4mpleSecret") {
 		t.Errorf("what the phone gets now %v", now)
 	}
-	c.call("POST /v1/pbx/templates/preview", `{"phoneId":"phone_none","vendor":"yealink"}`, http.StatusNotFound)
-	c.call("POST /v1/pbx/templates/preview", `{"content":"x"}`, http.StatusUnprocessableEntity)
+	c.do(http.StatusNotFound, "POST /v1/pbx/templates/preview", `{"phoneId":"phone_none","vendor":"yealink"}`)
+	c.do(http.StatusUnprocessableEntity, "POST /v1/pbx/templates/preview", `{"content":"x"}`)
 }
