@@ -32,23 +32,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	a.serving.Store(true)
 	a.awaitList(ctx, failed)
-	var extra []row
-	if a.dhcp != nil {
-		for _, addr := range a.dhcp.Addrs() {
-			extra = append(extra, row{name: "dhcp", network: "udp", addr: addr})
-		}
-	}
-	if a.dhcp6 != nil {
-		for _, addr := range a.dhcp6.Addrs() {
-			extra = append(extra, row{name: "dhcp6", network: "udp", addr: addr})
-		}
-	}
-	if a.pnp != nil {
-		for _, addr := range a.pnp.Addrs() {
-			extra = append(extra, row{name: "pnp", network: "udp", addr: addr})
-		}
-	}
-	printed := a.sockets.printTable(a.out, extra...)
+	printed := a.sockets.printTable(a.out, a.moreListeners()...)
 	a.log.InfoContext(ctx, "serving", slog.String("node", a.id.node), slog.String("advertise", a.id.advertise))
 	if printed == nil {
 		a.wait(ctx, failed)
@@ -61,6 +45,25 @@ func (a *App) Run(ctx context.Context) error {
 	cancel()
 	errs = append(errs, g.Wait(), a.cleanup())
 	return errors.Join(errs...)
+}
+
+// moreListeners are the rows of those that bind their sockets themselves.
+func (a *App) moreListeners() (rows []row) {
+	add := func(name string, addrs []string) {
+		for _, addr := range addrs {
+			rows = append(rows, row{name: name, network: "udp", addr: addr})
+		}
+	}
+	if a.dhcp != nil {
+		add("dhcp", a.dhcp.Addrs())
+	}
+	if a.dhcp6 != nil {
+		add("dhcp6", a.dhcp6.Addrs())
+	}
+	if a.pnp != nil {
+		add("pnp", a.pnp.Addrs())
+	}
+	return rows
 }
 
 // listTimeout is how long the start waits for the registrations to be read. A
