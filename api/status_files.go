@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"strings"
@@ -21,11 +22,11 @@ func explainFile(p roster.Phone, events []phone.Event, e phone.Event) string {
 		}
 		return fmt.Sprintf("Its request for %s was refused at %s: %s.", name, at, detail)
 	case e.Outcome == "error":
-		return fmt.Sprintf("Sending it %s failed at %s, on the side of dialtone (%s); see the log.", name, at, orElse(detail, "an error"))
+		return fmt.Sprintf("Sending it %s failed at %s, on the side of dialtone (%s); see the log.", name, at, cmp.Or(detail, "an error"))
 	case e.Outcome == "aborted":
-		return fmt.Sprintf("Its transfer of %s over %s broke off at %s: the phone or the network ended it (%s).", name, strings.ToUpper(e.Proto), at, orElse(detail, "no reason was given"))
+		return fmt.Sprintf("Its transfer of %s over %s broke off at %s: the phone or the network ended it (%s).", name, strings.ToUpper(e.Proto), at, cmp.Or(detail, "no reason was given"))
 	case own && e.Outcome == "not-found":
-		return fmt.Sprintf("It asked for %s at %s and there is no such file for it: %s.", name, at, orElse(detail, "no file of that name is made"))
+		return fmt.Sprintf("It asked for %s at %s and there is no such file for it: %s.", name, at, cmp.Or(detail, "no file of that name is made"))
 	case own && e.Outcome == "ok":
 		return explainConfig(p, events, e)
 	}
@@ -98,7 +99,7 @@ func neverConfigured(p roster.Phone, events []phone.Event) string {
 		case e.Kind == phone.EventUpload && e.Outcome == "ok":
 			return fmt.Sprintf("It stored %s here at %s but never fetched its own configuration file.", name, at)
 		case e.Kind == phone.EventUpload:
-			return fmt.Sprintf("It wanted to store %s at %s, which was not taken (%s), but never fetched its own configuration file.", name, at, orElse(strings.TrimSuffix(e.Detail, "."), e.Outcome))
+			return fmt.Sprintf("It wanted to store %s at %s, which was not taken (%s), but never fetched its own configuration file.", name, at, cmp.Or(strings.TrimSuffix(e.Detail, "."), e.Outcome))
 		}
 	}
 	if sentence := onlyDiscovery(events); sentence != "" {
@@ -130,7 +131,7 @@ func onlyDiscovery(events []phone.Event) string {
 		case e.Outcome == "ok":
 			return fmt.Sprintf("It asked DHCP at %s but never fetched a file: check that it uses option 66 or 160 and can reach the address in it.", at)
 		case unanswered == "":
-			unanswered = fmt.Sprintf("It asked DHCP at %s and was not given what it asked for (%s: %s).", at, e.Outcome, orElse(reasonOf(e), "no reason was given"))
+			unanswered = fmt.Sprintf("It asked DHCP at %s and was not given what it asked for (%s: %s).", at, e.Outcome, cmp.Or(reasonOf(e), "no reason was given"))
 		}
 	}
 	return unanswered
@@ -140,11 +141,4 @@ func onlyDiscovery(events []phone.Event) string {
 func reasonOf(e phone.Event) string {
 	reason, _, _ := strings.Cut(e.Detail, ";")
 	return reason
-}
-
-func orElse(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
 }

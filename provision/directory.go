@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -95,7 +96,7 @@ func (s *Service) readBook(e *edition) {
 			return
 		}
 		for _, x := range page {
-			all = append(all, templates.Contact{Number: x.Number, Name: first(x.Name, x.Number)})
+			all = append(all, templates.Contact{Number: x.Number, Name: cmp.Or(x.Name, x.Number)})
 		}
 		if len(page) < bookPage {
 			break
@@ -120,7 +121,7 @@ func contactsOf(all []templates.Contact, keys []templates.Key) []templates.Conta
 	var out []templates.Contact
 	for _, k := range keys {
 		if k.Type == "speeddial" || k.Type == "park" {
-			out = append(out, templates.Contact{Number: k.Value, Name: first(k.Label, k.Value), Speed: k.Number})
+			out = append(out, templates.Contact{Number: k.Value, Name: cmp.Or(k.Label, k.Value), Speed: k.Number})
 		}
 	}
 	if out == nil {

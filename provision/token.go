@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,7 +23,7 @@ type Tokens interface {
 // event is about.
 func (s *Service) claims(ctx context.Context, f *fetch, r Request, t Target) (claims, error) {
 	c := claims{credentials: r.AuthMAC, certificate: r.ClientMAC}
-	f.token = first(t.Token, r.Token)
+	f.token = cmp.Or(t.Token, r.Token)
 	if f.token == "" {
 		return c, nil
 	}

@@ -94,16 +94,9 @@ func (b *builder) addLines(lines []phone.Line) {
 	for i, l := range lines {
 		b.view.Lines[i] = templates.Line{
 			Number: l.Number, User: l.Extension, AuthUser: l.AuthUser, Password: l.Secret,
-			DisplayName: first(l.DisplayName, l.Extension), Label: first(l.Label, l.Extension),
+			DisplayName: cmp.Or(l.DisplayName, l.Extension), Label: cmp.Or(l.Label, l.Extension),
 		}
 	}
-}
-
-func first(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // applyAll takes over the settings: those of the phone and of all lines, then those

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -138,7 +139,7 @@ func (c *apiClient) print(items []any, columns ...string) error {
 	for _, item := range items {
 		cells := make([]string, len(columns))
 		for i, column := range columns {
-			cells[i] = first(cellOf(item, column), "-")
+			cells[i] = cmp.Or(cellOf(item, column), "-")
 		}
 		fmt.Fprintln(w, strings.Join(cells, "\t"))
 	}

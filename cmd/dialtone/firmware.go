@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -199,7 +200,7 @@ func (c *apiClient) listFirmware(ctx context.Context) error {
 			return err
 		}
 		for _, i := range page.Firmware {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\n", i.ID, i.Vendor, first(strings.Join(i.Models, ","), "-"), first(i.Version, "-"), i.Size, i.Name)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\n", i.ID, i.Vendor, cmp.Or(strings.Join(i.Models, ","), "-"), cmp.Or(i.Version, "-"), i.Size, i.Name)
 		}
 		if next = page.Next; next == "" {
 			return w.Flush()

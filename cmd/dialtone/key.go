@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -92,7 +93,7 @@ func listKeys(ctx context.Context, keys *app.Keys) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ID\tNAME\tCREATED\tEXPIRES\tLAST USED\tSCOPES")
 	for _, k := range list {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, first(k.Name, "-"), day(k.CreatedAt), day(k.ExpiresAt), day(k.LastUsed), strings.Join(k.Scopes, ","))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, cmp.Or(k.Name, "-"), day(k.CreatedAt), day(k.ExpiresAt), day(k.LastUsed), strings.Join(k.Scopes, ","))
 	}
 	return w.Flush()
 }
@@ -102,11 +103,4 @@ func day(t time.Time) string {
 		return "never"
 	}
 	return t.UTC().Format(time.RFC3339)
-}
-
-func first(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }

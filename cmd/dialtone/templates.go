@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -80,7 +81,7 @@ func (p push) body(file string) (name string, body object, err error) {
 		body["models"] = strings.Split(*p.models, ",")
 	}
 	name, _, _ = strings.Cut(filepath.Base(file), ".")
-	name = first(*p.fields["name"], name)
+	name = cmp.Or(*p.fields["name"], name)
 	body["name"] = name
 	return name, body, nil
 }

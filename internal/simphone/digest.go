@@ -1,6 +1,7 @@
 package simphone
 
 import (
+	"cmp"
 	"crypto/md5" //nolint:gosec // what phones have to speak
 	"crypto/rand"
 	"crypto/sha256"
@@ -37,7 +38,7 @@ func parseChallenge(value string) (*challenge, bool) {
 		args[strings.ToLower(strings.TrimSpace(key))] = strings.TrimSpace(val)
 	}
 	c := &challenge{
-		realm: args["realm"], nonce: args["nonce"], algorithm: first(args["algorithm"], "MD5"), opaque: args["opaque"],
+		realm: args["realm"], nonce: args["nonce"], algorithm: cmp.Or(args["algorithm"], "MD5"), opaque: args["opaque"],
 		stale: strings.EqualFold(args["stale"], "true"),
 	}
 	for q := range strings.SplitSeq(args["qop"], ",") {

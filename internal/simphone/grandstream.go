@@ -2,6 +2,7 @@ package simphone
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/xml"
 	"errors"
@@ -89,7 +90,7 @@ func grandstreamAccounts(model string, c params) []account {
 			continue
 		}
 		a := account{
-			line: i + 1, user: c[p.user], auth: first(c[p.auth], c[p.user]), password: secret(c[p.password]),
+			line: i + 1, user: c[p.user], auth: cmp.Or(c[p.auth], c[p.user]), password: secret(c[p.password]),
 			display: c[p.display], transport: []string{"udp", "tcp", "tls", "udp"}[number(c[p.transport])&3],
 			expires: number(c[p.expires]) * 60,
 		}

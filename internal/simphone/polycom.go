@@ -2,6 +2,7 @@ package simphone
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/xml"
 	"errors"
@@ -100,12 +101,12 @@ func polycomAccounts(_ string, c params) []account {
 	for n := 1; n <= 48; n++ {
 		reg := "reg." + strconv.Itoa(n) + "."
 		user, _, _ := strings.Cut(c[reg+"address"], "@")
-		host := first(c[reg+"server.1.address"], c["voIpProt.server.1.address"])
+		host := cmp.Or(c[reg+"server.1.address"], c["voIpProt.server.1.address"])
 		if user == "" || host == "" {
 			continue
 		}
 		out = append(out, account{
-			line: n, user: user, auth: first(c[reg+"auth.userId"], user), password: secret(c[reg+"auth.password"]),
+			line: n, user: user, auth: cmp.Or(c[reg+"auth.userId"], user), password: secret(c[reg+"auth.password"]),
 			display: c[reg+"displayName"], host: host, port: number(c[reg+"server.1.port"]),
 			transport: polycomTransport(c[reg+"server.1.transport"]),
 			proxyHost: c[reg+"outboundProxy.address"], proxyPort: number(c[reg+"outboundProxy.port"]),

@@ -1,6 +1,7 @@
 package simphone
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -99,7 +100,7 @@ func yealinkAccounts(_ string, c params) []account {
 			continue
 		}
 		a := account{
-			line: n, user: c[k+"user_name"], auth: first(c[k+"auth_name"], c[k+"user_name"]), password: secret(c[k+"password"]),
+			line: n, user: c[k+"user_name"], auth: cmp.Or(c[k+"auth_name"], c[k+"user_name"]), password: secret(c[k+"password"]),
 			display: c[k+"display_name"], host: c[k+"sip_server.1.address"], port: number(c[k+"sip_server.1.port"]),
 			transport: []string{"udp", "tcp", "tls", "udp"}[number(c[k+"sip_server.1.transport_type"])&3],
 			expires:   number(c[k+"sip_server.1.expires"]),
@@ -110,16 +111,6 @@ func yealinkAccounts(_ string, c params) []account {
 		out = append(out, a)
 	}
 	return out
-}
-
-// first returns the first of values that is not empty.
-func first(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
 }
 
 // number reads a whole number; what is none is 0, as on a phone.

@@ -5,6 +5,7 @@
 package upgrade
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -85,14 +86,7 @@ func (t *Task) Look(_ context.Context, job phone.Job, jp phone.JobPhone) rollout
 	case registered == "" && firmware.Same(p.Firmware, image.Version) && !p.LastRegistered.Before(since):
 		return rollout.Verdict{Outcome: Upgraded, Done: true, OK: true}
 	}
-	return rollout.Verdict{Outcome: SameVersion, Reason: fmt.Sprintf("It is registered with version %s, the image is %s.", first(p.Firmware, "unknown"), image.Version)}
-}
-
-func first(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
+	return rollout.Verdict{Outcome: SameVersion, Reason: fmt.Sprintf("It is registered with version %s, the image is %s.", cmp.Or(p.Firmware, "unknown"), image.Version)}
 }
 
 func lastTime(at time.Time) string {
